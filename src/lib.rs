@@ -1,0 +1,10 @@
+//! HETERO-2: a fast, reproducible first truth filter for generated molecules.
+//!
+//! The engine reads a library of molecules, computes the spectra of their graph
+//! operators, makes matched decoys, audits scores against them with exact
+//! negative controls, and writes one checksummed evidence pack. `docs/` holds
+//! the contracts; `docs/architecture.md` says how the modules depend on one
+//! another.
+
+pub mod rounding;
+pub mod version;

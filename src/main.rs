@@ -1,0 +1,3 @@
+//! Argument parsing and exit codes; nothing else.
+
+fn main() {}
