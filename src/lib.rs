@@ -6,5 +6,6 @@
 //! the contracts; `docs/architecture.md` says how the modules depend on one
 //! another.
 
+pub mod random;
 pub mod rounding;
 pub mod version;
