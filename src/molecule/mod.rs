@@ -1,0 +1,27 @@
+//! SMILES to a sanitised heavy-atom graph, its descriptors and fingerprint.
+//!
+//! The only module that knows the chemistry crate. It must not know of
+//! operators, decoys, files or runs.
+
+mod deadline;
+mod depiction;
+mod descriptors;
+mod edit;
+mod fingerprint;
+mod graph;
+mod guard;
+mod labelling;
+mod molfile;
+mod parse;
+mod rewire;
+mod syntax;
+mod topology;
+
+pub use deadline::{DeadlineError, run_with_deadline};
+pub use descriptors::{Descriptors, RingInfo};
+pub use edit::{EditableGraph, SanitizeError};
+pub use fingerprint::{Fingerprint, Overlap};
+pub use graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
+pub use molfile::{MolfileError, smiles_from_molfile};
+pub use parse::{Molecule, MoleculeError, ParseLimits};
+pub use rewire::{BondKind, BondSwap, Rewired, Rewirer};

@@ -1,0 +1,243 @@
+//! Reading SMILES text into a sanitised molecule.
+
+use chematic::core as cc;
+use chematic::smiles as cs;
+
+use super::edit::fixed_form;
+use super::graph::{Bond, BondOrder, HeavyGraph};
+use super::guard::guarded;
+use super::syntax;
+use super::topology;
+
+/// A molecule with more than this many times the permitted heavy atoms is
+/// refused as written, without asking whether it is a valid one.
+const CLEARLY_TOO_LARGE: usize = 10;
+
+/// Bounds on one molecule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseLimits {
+    /// Longest accepted text, in bytes.
+    pub max_bytes: usize,
+    /// Deepest accepted nesting of parentheses; the parser itself stops at 500.
+    pub max_nesting: usize,
+    /// Most atoms of any kind, hydrogens and dummies included. Canonical
+    /// numbering takes time quadratic in chains: 0.5 s for 5,000 atoms.
+    pub max_atoms: usize,
+    /// Most heavy atoms (Z > 1) of a molecule worth computing; `None` for no
+    /// limit but the others. Above it the answer is
+    /// [`MoleculeError::TooManyAtoms`], before any expensive perception.
+    pub max_heavy_atoms: Option<usize>,
+}
+
+impl Default for ParseLimits {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 20, max_nesting: 500, max_atoms: 10_000, max_heavy_atoms: None }
+    }
+}
+
+impl ParseLimits {
+    /// The default bounds with the guardrail of `max_heavy_atoms` heavy
+    /// atoms; 0 means no guardrail.
+    #[must_use]
+    pub fn with_max_heavy_atoms(max_heavy_atoms: usize) -> Self {
+        let max_heavy_atoms = (max_heavy_atoms > 0).then_some(max_heavy_atoms);
+        Self { max_heavy_atoms, ..Self::default() }
+    }
+}
+
+/// Why a text is not a molecule, or not one to compute on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MoleculeError {
+    /// The text is no valid SMILES.
+    #[error("invalid SMILES: {0}")]
+    Syntax(String),
+    /// The text parses but its valences or aromaticity make no molecule.
+    #[error("not a valid molecule: {0}")]
+    Sanitize(String),
+    /// The text or the molecule is beyond a bound of [`ParseLimits`] or of
+    /// the algorithms.
+    #[error("molecule too large: {0}")]
+    TooLarge(String),
+    /// A valid molecule with more heavy atoms than the guardrail allows.
+    #[error("too many heavy atoms: {found}, at most {limit}")]
+    TooManyAtoms {
+        /// Heavy atoms of the molecule.
+        found: usize,
+        /// Heavy atoms allowed.
+        limit: usize,
+    },
+    /// A valid molecule with a feature that is not supported.
+    #[error("unsupported chemistry: {0}")]
+    Unsupported(String),
+    /// The chemistry crate failed on the molecule: a defect worth a report.
+    #[error("the chemistry library failed on this molecule: {0}")]
+    Internal(String),
+}
+
+/// A sanitised molecule, its atoms numbered as in its canonical SMILES.
+///
+/// Descriptors and fingerprint are computed when asked for. Memory: about
+/// 300 bytes per atom.
+#[derive(Clone)]
+pub struct Molecule {
+    pub(super) model: cc::Molecule,
+    pub(super) canonical_smiles: String,
+    pub(super) atom_aromatic: Vec<bool>,
+    pub(super) bonds: Vec<Bond>,
+    pub(super) graph: HeavyGraph,
+    pub(super) heavy_atom_count: usize,
+    pub(super) component_count: usize,
+}
+
+impl std::fmt::Debug for Molecule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Molecule").field(&self.canonical_smiles).finish()
+    }
+}
+
+impl Molecule {
+    /// Reads a SMILES text and sanitises it as RDKit's `MolFromSmiles` does.
+    ///
+    /// Surrounding blanks are ignored, and so is a name after the SMILES.
+    ///
+    /// ```
+    /// use hetero2::molecule::{Molecule, ParseLimits};
+    ///
+    /// let molecule = Molecule::from_smiles(b"OCC ethanol", &ParseLimits::default())?;
+    /// assert_eq!(molecule.canonical_smiles(), "CCO");
+    /// assert_eq!(molecule.graph().atomic_numbers, [6, 6, 8]);
+    /// # Ok::<(), hetero2::molecule::MoleculeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`MoleculeError`] names what is wrong. An invalid text is reported as
+    /// such before [`MoleculeError::TooManyAtoms`], unless it writes more
+    /// than ten times the permitted heavy atoms: those are refused unread.
+    pub fn from_smiles(text: &[u8], limits: &ParseLimits) -> Result<Self, MoleculeError> {
+        let scan = syntax::scan(text, limits)?;
+        let found = scan.heavy_atoms;
+        let limit = limits.max_heavy_atoms.unwrap_or(usize::MAX);
+        let too_many = MoleculeError::TooManyAtoms { found, limit };
+        if found > limit.saturating_mul(CLEARLY_TOO_LARGE) {
+            return Err(too_many);
+        }
+        if scan.atoms > limits.max_atoms {
+            let (atoms, most) = (scan.atoms, limits.max_atoms);
+            return Err(MoleculeError::TooLarge(format!("{atoms} atoms, at most {most}")));
+        }
+        guarded(|| {
+            let written = parse(&scan.smiles)?;
+            if found > limit {
+                cs::rdkit_sanitized_model(&written).map_err(sanitize_error)?;
+                return Err(too_many);
+            }
+            let canonical = cs::rdkit_canonical_smiles(&written).map_err(sanitize_error)?;
+            let molecule = Self::from_canonical(canonical)?;
+            if molecule.perceived_as_written() {
+                return Ok(molecule);
+            }
+            Self::from_canonical(fixed_form(molecule.canonical_smiles)?)
+        })?
+    }
+
+    /// Reads a canonical SMILES that the chemistry crate has just written.
+    pub(super) fn from_canonical(canonical_smiles: String) -> Result<Self, MoleculeError> {
+        let model = parse(&canonical_smiles)?;
+        let sanitized = cs::rdkit_sanitized_model(&model).map_err(sanitize_error)?;
+        let n = model.atom_count();
+        let atom_aromatic: Vec<bool> =
+            sanitized.atoms.iter().map(|a| a.is_some_and(|(aromatic, _, _)| aromatic)).collect();
+        let mut bonds = Vec::with_capacity(model.bond_count());
+        for index in model.rdkit_bond_order() {
+            let Some(order) = sanitized.bonds[index.0 as usize] else { continue };
+            let entry = model.bond(index);
+            bonds.push(Bond {
+                begin: entry.atom1.0,
+                end: entry.atom2.0,
+                order: convert_order(order)?,
+                in_ring: false,
+            });
+        }
+        topology::mark_ring_bonds(n, &mut bonds);
+        let component_count = topology::count_components(n, &bonds);
+        let graph = topology::heavy_graph(&model, &bonds);
+        let heavy_atom_count = graph.atomic_numbers.len();
+        Ok(Self {
+            model,
+            canonical_smiles,
+            atom_aromatic,
+            bonds,
+            graph,
+            heavy_atom_count,
+            component_count,
+        })
+    }
+
+    /// The canonical SMILES.
+    #[must_use]
+    pub fn canonical_smiles(&self) -> &str {
+        &self.canonical_smiles
+    }
+
+    /// The heavy-atom graph, nodes in canonical order.
+    #[must_use]
+    pub fn graph(&self) -> &HeavyGraph {
+        &self.graph
+    }
+
+    /// Bonds in the order in which the canonical SMILES makes them: chain
+    /// bonds as written, then ring closures.
+    #[must_use]
+    pub fn bonds(&self) -> &[Bond] {
+        &self.bonds
+    }
+
+    /// Number of atoms of any kind that the canonical SMILES writes.
+    #[must_use]
+    pub fn atom_count(&self) -> usize {
+        self.model.atom_count()
+    }
+
+    /// Number of atoms with Z > 1; hydrogens and dummies do not count.
+    #[must_use]
+    pub fn heavy_atom_count(&self) -> usize {
+        self.heavy_atom_count
+    }
+
+    /// Number of connected components, over all atoms and bonds.
+    #[must_use]
+    pub fn component_count(&self) -> usize {
+        self.component_count
+    }
+}
+
+/// The only recursion in reading is one call per open parenthesis, of which
+/// the crate allows 500: under 256 KiB of stack.
+fn parse(smiles: &str) -> Result<cc::Molecule, MoleculeError> {
+    cs::parse(smiles).map_err(|e| match e {
+        cs::SmilesError::NestingTooDeep { .. } => {
+            MoleculeError::TooLarge("parentheses nested more than 500 deep".into())
+        }
+        other => MoleculeError::Syntax(other.to_string()),
+    })
+}
+
+pub(super) fn sanitize_error(error: cs::RdkitSmilesError) -> MoleculeError {
+    match error {
+        cs::RdkitSmilesError::Sanitization(what) => MoleculeError::Sanitize(what),
+        cs::RdkitSmilesError::Unsupported(what) => MoleculeError::Unsupported(what),
+    }
+}
+
+fn convert_order(order: cc::BondOrder) -> Result<BondOrder, MoleculeError> {
+    Ok(match order {
+        cc::BondOrder::Zero => BondOrder::Zero,
+        cc::BondOrder::Single | cc::BondOrder::Up | cc::BondOrder::Down => BondOrder::Single,
+        cc::BondOrder::Aromatic => BondOrder::Aromatic,
+        cc::BondOrder::Double => BondOrder::Double,
+        cc::BondOrder::Triple => BondOrder::Triple,
+        cc::BondOrder::Quadruple => BondOrder::Quadruple,
+        cc::BondOrder::Dative => BondOrder::Dative,
+        other => return Err(MoleculeError::Unsupported(format!("bond order {other:?}"))),
+    })
+}

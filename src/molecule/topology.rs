@@ -1,0 +1,157 @@
+//! Graph questions that need no chemistry: ring bonds, components, rings.
+
+use chematic::core as cc;
+use chematic::perception;
+
+use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
+use super::parse::MoleculeError;
+
+/// More relevant cycles than this make a molecule too large: families of
+/// equally short rings in cages can grow combinatorially.
+const MAX_CYCLES: usize = 10_000;
+
+/// The heavy-atom graph (Z > 1), nodes in atom order.
+pub(super) fn heavy_graph(model: &cc::Molecule, bonds: &[Bond]) -> HeavyGraph {
+    let mut node = vec![u32::MAX; model.atom_count()];
+    let mut atomic_numbers = Vec::with_capacity(model.atom_count());
+    for (index, atom) in model.atoms() {
+        let z = if atom.wildcard { 0 } else { atom.element.atomic_number() };
+        if z > 1 {
+            node[index.0 as usize] = atomic_numbers.len() as u32;
+            atomic_numbers.push(z);
+        }
+    }
+    let mut heavy: Vec<HeavyBond> = bonds
+        .iter()
+        .filter_map(|bond| {
+            let (a, b) = (node[bond.begin as usize], node[bond.end as usize]);
+            (a != u32::MAX && b != u32::MAX).then(|| HeavyBond {
+                i: a.min(b),
+                j: a.max(b),
+                doubled_order: bond.order.doubled(),
+            })
+        })
+        .collect();
+    heavy.sort_unstable();
+    HeavyGraph { atomic_numbers, bonds: heavy }
+}
+
+/// A bond is in a ring unless removing it disconnects its ends: bridges by
+/// one depth-first search (Tarjan), iterative so that chains cannot overflow.
+pub(super) fn mark_ring_bonds(n: usize, bonds: &mut [Bond]) {
+    let neighbours = Neighbours::new(n, bonds);
+    let mut order = vec![u32::MAX; n];
+    let mut low = vec![u32::MAX; n];
+    let mut clock = 0;
+    let mut stack: Vec<(u32, u32, usize)> = Vec::new();
+    for bond in bonds.iter_mut() {
+        bond.in_ring = true;
+    }
+    for root in 0..n {
+        if order[root] != u32::MAX {
+            continue;
+        }
+        order[root] = clock;
+        low[root] = clock;
+        clock += 1;
+        stack.push((root as u32, u32::MAX, 0));
+        while let Some((atom, via, next)) = stack.pop() {
+            let a = atom as usize;
+            if let Some(&(other, bond)) = neighbours.of(a).get(next) {
+                stack.push((atom, via, next + 1));
+                let o = other as usize;
+                if bond == via {
+                    continue;
+                }
+                if order[o] == u32::MAX {
+                    order[o] = clock;
+                    low[o] = clock;
+                    clock += 1;
+                    stack.push((other, bond, 0));
+                } else {
+                    low[a] = low[a].min(order[o]);
+                }
+            } else if let Some(&(parent, _, _)) = stack.last() {
+                let p = parent as usize;
+                low[p] = low[p].min(low[a]);
+                if low[a] > order[p] {
+                    bonds[via as usize].in_ring = false;
+                }
+            }
+        }
+    }
+}
+
+/// For each atom its neighbours and the bonds to them, in one allocation.
+struct Neighbours {
+    start: Vec<u32>,
+    entries: Vec<(u32, u32)>,
+}
+
+impl Neighbours {
+    fn new(n: usize, bonds: &[Bond]) -> Self {
+        let mut start = vec![0u32; n + 1];
+        for bond in bonds {
+            start[bond.begin as usize + 1] += 1;
+            start[bond.end as usize + 1] += 1;
+        }
+        for atom in 0..n {
+            start[atom + 1] += start[atom];
+        }
+        let mut next = start.clone();
+        let mut entries = vec![(0, 0); 2 * bonds.len()];
+        for (index, bond) in bonds.iter().enumerate() {
+            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
+                let slot = &mut next[from as usize];
+                entries[*slot as usize] = (to, index as u32);
+                *slot += 1;
+            }
+        }
+        Self { start, entries }
+    }
+
+    fn of(&self, atom: usize) -> &[(u32, u32)] {
+        &self.entries[self.start[atom] as usize..self.start[atom + 1] as usize]
+    }
+}
+
+/// Number of connected components, by union-find with path halving.
+pub(super) fn count_components(n: usize, bonds: &[Bond]) -> usize {
+    fn root(parent: &mut [u32], mut x: u32) -> u32 {
+        while parent[x as usize] != x {
+            parent[x as usize] = parent[parent[x as usize] as usize];
+            x = parent[x as usize];
+        }
+        x
+    }
+    let mut parent: Vec<u32> = (0..n as u32).collect();
+    let mut count = n;
+    for bond in bonds {
+        let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
+        if a != b {
+            parent[a as usize] = b;
+            count -= 1;
+        }
+    }
+    count
+}
+
+/// The relevant cycles (Vismara 1997), each as its atoms in ring order; bonds
+/// of order zero and dative bonds are in no ring.
+pub(super) fn relevant_cycles(n: usize, bonds: &[Bond]) -> Result<Vec<Vec<usize>>, MoleculeError> {
+    let eligible =
+        |bond: &Bond| bond.in_ring && !matches!(bond.order, BondOrder::Zero | BondOrder::Dative);
+    if !bonds.iter().any(eligible) {
+        return Ok(Vec::new());
+    }
+    let edges: Vec<(usize, usize, bool)> =
+        bonds.iter().map(|b| (b.begin as usize, b.end as usize, eligible(b))).collect();
+    perception::relevant_cycles_from_graph(n, &edges, MAX_CYCLES).map_err(|_| {
+        MoleculeError::TooLarge(format!("more than {MAX_CYCLES} rings (relevant cycles)"))
+    })
+}
+
+/// How many of `cycles` have aromatic atoms only.
+pub(super) fn count_aromatic(cycles: &[Vec<usize>], atom_aromatic: &[bool]) -> usize {
+    cycles.iter().filter(|cycle| cycle.iter().all(|&atom| atom_aromatic[atom])).count()
+}
