@@ -1,0 +1,153 @@
+//! One decoy: its molecule, its hash, and its similarity to the original.
+
+use sha2::{Digest, Sha256};
+
+use super::{DecoyRequest, StrategyId};
+use crate::molecule::{BondSwap, Fingerprint, Molecule};
+
+/// SHA-256 of a decoy's canonical SMILES; scores are keyed by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DecoyHash([u8; 32]);
+
+impl DecoyHash {
+    /// The hash of a canonical SMILES.
+    #[must_use]
+    pub fn of(canonical_smiles: &str) -> Self {
+        Self(Sha256::digest(canonical_smiles.as_bytes()).into())
+    }
+
+    /// The 32 bytes of the digest.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for DecoyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl std::fmt::Debug for DecoyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for DecoyHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Tanimoto similarity of two fingerprints as the exact ratio it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Similarity {
+    /// Bits set in both fingerprints.
+    pub shared: u32,
+    /// Bits set in either fingerprint.
+    pub total: u32,
+}
+
+impl Similarity {
+    /// The similarity of two fingerprints.
+    #[must_use]
+    pub fn between(left: &Fingerprint, right: &Fingerprint) -> Self {
+        let mut bits: Vec<u32> = left.on_bits().chain(right.on_bits()).collect();
+        let set = bits.len();
+        bits.sort_unstable();
+        bits.dedup();
+        Self { shared: (set - bits.len()) as u32, total: bits.len() as u32 }
+    }
+
+    /// The ratio, 0 to 1; 1 for two empty fingerprints, as RDKit has it.
+    #[must_use]
+    pub fn tanimoto(self) -> f64 {
+        if self.total == 0 { 1.0 } else { f64::from(self.shared) / f64::from(self.total) }
+    }
+}
+
+/// Similarity of a decoy to its original's fingerprint.
+pub(super) fn similarity(decoy: &Molecule, reference: Option<&Fingerprint>) -> Option<Similarity> {
+    let fingerprint = decoy.fingerprint().ok()?;
+    Some(Similarity::between(reference?, &fingerprint))
+}
+
+/// A decoy. Its descriptors are computed when asked for, through
+/// [`Molecule::descriptors`].
+#[derive(Debug, Clone)]
+pub struct Decoy {
+    /// The decoy itself.
+    pub molecule: Molecule,
+    /// SHA-256 of its canonical SMILES.
+    pub hash: DecoyHash,
+    /// Similarity to the original (Morgan, radius 2, 2,048 bits); `None` where
+    /// the fingerprint does not model one of the two.
+    pub similarity: Option<Similarity>,
+    /// The strategy whose candidate bonds gave it.
+    pub strategy: StrategyId,
+    /// The swap that made it; atoms numbered as in the original, for
+    /// [`StrategyId::AromaticAsSingle`] as in the original's converted form.
+    pub swap: BondSwap,
+}
+
+impl Decoy {
+    pub(super) fn new(
+        molecule: Molecule,
+        similarity: Option<Similarity>,
+        strategy: StrategyId,
+        swap: BondSwap,
+    ) -> Self {
+        let hash = DecoyHash::of(molecule.canonical_smiles());
+        Self { molecule, hash, similarity, strategy, swap }
+    }
+
+    /// The canonical SMILES.
+    #[must_use]
+    pub fn smiles(&self) -> &str {
+        self.molecule.canonical_smiles()
+    }
+
+    /// Similarity to the original, 0 to 1.
+    #[must_use]
+    pub fn tanimoto(&self) -> Option<f64> {
+        self.similarity.map(Similarity::tanimoto)
+    }
+}
+
+/// What became of the attempts.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+pub struct DecoyCounters {
+    /// Attempts made (exhaustive: swaps tried).
+    pub attempts: u64,
+    /// Swaps whose result is no valid molecule.
+    pub sanitize_fail: u64,
+    /// Swaps whose result is the original or was seen before.
+    pub duplicate: u64,
+    /// Attempts that drew no admissible swap.
+    pub no_candidate_swap: u64,
+    /// Valid new molecules outside the range of hard mode.
+    pub hardness_reject: u64,
+}
+
+impl DecoyCounters {
+    /// The published remarks on a search that found `found` decoys.
+    pub(super) fn warnings(&self, found: usize, request: &DecoyRequest) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let hard = if request.hardness.is_some() { "_hard" } else { "" };
+        let missing = request.count.saturating_sub(found);
+        if missing > 0 {
+            warnings.push(format!("could_not_generate_k{hard}_decoys_under_constraints:{missing}"));
+        }
+        if self.sanitize_fail > 0 {
+            warnings.push(format!("rdkit_sanitize_failures:{}", self.sanitize_fail));
+        }
+        if self.hardness_reject > 0 {
+            warnings.push(format!("hard_decoy_rejects:{}", self.hardness_reject));
+        }
+        warnings
+    }
+}
