@@ -8,6 +8,7 @@
 
 pub mod decoy;
 pub mod molecule;
+pub mod operator;
 pub mod random;
 pub mod rounding;
 pub mod version;
