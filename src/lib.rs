@@ -11,4 +11,5 @@ pub mod molecule;
 pub mod operator;
 pub mod random;
 pub mod rounding;
+pub mod spectra;
 pub mod version;

@@ -1,0 +1,210 @@
+//! What a device must do to give spectra, and the matrices it is given.
+//! Knows nothing of any device.
+
+use std::ops::Index;
+
+use super::Eigensystem;
+
+/// A real symmetric matrix as a sparse graph, small enough to upload by the
+/// thousands; backends assemble what they need.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SymmetricGraph<'a> {
+    /// Order of the matrix.
+    pub n: usize,
+    /// Pairs of different nodes below `n`, each standing for both entries
+    /// (i, j) and (j, i). Entries of repeated pairs add up.
+    pub edges: &'a [(u32, u32)],
+    /// One matrix entry per edge (−weight for a Laplacian).
+    pub off_diagonal: &'a [f64],
+    /// `n` diagonal entries.
+    pub diagonal: &'a [f64],
+}
+
+impl SymmetricGraph<'_> {
+    /// Checks shapes, indices and numbers; `matrix` is its place in the batch.
+    ///
+    /// # Errors
+    /// [`SpectraError`] naming the matrix and the entry that is wrong.
+    pub fn check(&self, matrix: usize) -> Result<(), SpectraError> {
+        let (n, edges) = (self.n, self.edges.len());
+        if self.diagonal.len() != n || self.off_diagonal.len() != edges {
+            let (diagonal, weights) = (self.diagonal.len(), self.off_diagonal.len());
+            return Err(SpectraError::Shape { matrix, n, diagonal, edges, weights });
+        }
+        if let Some(i) = self.diagonal.iter().position(|x| !x.is_finite()) {
+            return Err(SpectraError::NotFinite { matrix, i, j: i, value: self.diagonal[i] });
+        }
+        for (edge, (&(i, j), &value)) in self.edges.iter().zip(self.off_diagonal).enumerate() {
+            let (i, j) = (i as usize, j as usize);
+            if i == j || i >= n || j >= n {
+                return Err(SpectraError::Edge { matrix, edge, i, j, n });
+            }
+            if !value.is_finite() {
+                return Err(SpectraError::NotFinite { matrix, i, j, value });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why spectra could not be computed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SpectraError {
+    /// The slices of a graph do not fit each other.
+    #[error(
+        "matrix {matrix} of the batch: order {n} with {diagonal} diagonal entries, \
+         {edges} edges with {weights} entries; give one entry each"
+    )]
+    Shape {
+        /// Place in the batch.
+        matrix: usize,
+        /// Order of the matrix.
+        n: usize,
+        /// Number of diagonal entries.
+        diagonal: usize,
+        /// Number of edges.
+        edges: usize,
+        /// Number of off-diagonal entries.
+        weights: usize,
+    },
+    /// An edge is a loop or leaves the matrix.
+    #[error(
+        "matrix {matrix} of the batch: edge {edge} joins nodes {i} and {j} of {n}; \
+         edges join two different nodes below the order"
+    )]
+    Edge {
+        /// Place in the batch.
+        matrix: usize,
+        /// Place in the list of edges.
+        edge: usize,
+        /// First node.
+        i: usize,
+        /// Second node.
+        j: usize,
+        /// Order of the matrix.
+        n: usize,
+    },
+    /// An entry is NaN or infinite.
+    #[error("matrix {matrix} of the batch: entry ({i}, {j}) is {value}; entries must be finite")]
+    NotFinite {
+        /// Place in the batch.
+        matrix: usize,
+        /// Row.
+        i: usize,
+        /// Column.
+        j: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// The sum of repeated entries, or an eigenvalue, exceeds what f64 holds.
+    #[error("matrix {matrix} of the batch: its eigenvalues overflow; scale its entries down")]
+    Overflow {
+        /// Place in the batch.
+        matrix: usize,
+    },
+    /// No solver converged.
+    #[error(
+        "matrix {matrix} of the batch (order {n}): no eigensolver converged; report this input"
+    )]
+    NoConvergence {
+        /// Place in the batch.
+        matrix: usize,
+        /// Order of the matrix.
+        n: usize,
+    },
+    /// A device failed.
+    #[error("{device}: {reason}; run on the CPU instead")]
+    Device {
+        /// Its name.
+        device: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Computes spectra of batches. A result depends on its own matrix alone, not
+/// on the batch around it, its order or the number of threads.
+pub trait SpectraBackend: Send + Sync {
+    /// Kind of device and instructions, for provenance.
+    fn name(&self) -> &str;
+
+    /// Ascending eigenvalues of each matrix, in input order. Values that are
+    /// zero in theory are as rounding left them, possibly negative.
+    ///
+    /// # Errors
+    /// The first matrix that is malformed, or that no solver could do.
+    fn eigenvalues(&self, batch: &[SymmetricGraph<'_>]) -> Result<Spectra, SpectraError>;
+
+    /// Full eigensystem of each matrix, in input order.
+    ///
+    /// # Errors
+    /// The first matrix that is malformed, or that no solver could do.
+    fn eigensystems(&self, batch: &[SymmetricGraph<'_>]) -> Result<Vec<Eigensystem>, SpectraError>;
+}
+
+/// Eigenvalues of a batch: all in one buffer, 8 bytes each, plus one offset a
+/// matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spectra {
+    values: Vec<f64>,
+    /// Matrix `i` owns `offsets[i]..offsets[i + 1]`.
+    offsets: Vec<usize>,
+}
+
+impl Spectra {
+    /// Room for one value per node of each matrix, all zero.
+    pub(super) fn zeros(batch: &[SymmetricGraph<'_>]) -> Self {
+        let mut offsets = Vec::with_capacity(batch.len() + 1);
+        let mut end = 0;
+        offsets.push(end);
+        for graph in batch {
+            end += graph.n;
+            offsets.push(end);
+        }
+        Self { values: vec![0.0; end], offsets }
+    }
+
+    /// The values and the places where each matrix starts.
+    pub(super) fn parts_mut(&mut self) -> (&mut [f64], &[usize]) {
+        (&mut self.values, &self.offsets)
+    }
+
+    /// Appends the spectra of a batch that follows this one.
+    pub(super) fn append(&mut self, next: &Self) {
+        let end = self.values.len();
+        self.values.extend_from_slice(&next.values);
+        self.offsets.extend(next.offsets[1..].iter().map(|offset| end + offset));
+    }
+
+    /// Number of matrices.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there is no matrix.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ascending eigenvalues of a matrix.
+    #[must_use]
+    pub fn get(&self, matrix: usize) -> Option<&[f64]> {
+        let (start, end) = (self.offsets.get(matrix)?, self.offsets.get(matrix + 1)?);
+        self.values.get(*start..*end)
+    }
+
+    /// The spectrum of each matrix, in input order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.offsets.windows(2).map(|ends| &self.values[ends[0]..ends[1]])
+    }
+}
+
+impl Index<usize> for Spectra {
+    type Output = [f64];
+
+    fn index(&self, matrix: usize) -> &[f64] {
+        &self.values[self.offsets[matrix]..self.offsets[matrix + 1]]
+    }
+}

@@ -1,0 +1,133 @@
+//! The buffers of one group of matrices, structure of arrays across matrices:
+//! element (i, j) of every matrix of the group lies in one vector of lanes.
+
+use super::lane::Lane;
+use crate::spectra::{Eigensystem, SymmetricGraph};
+
+/// Where the packed lower triangle, stored by columns, holds row `i` of column
+/// `j`, for `i >= j`.
+#[inline(always)]
+pub(super) fn packed(n: usize, i: usize, j: usize) -> usize {
+    j * n - j * (j + 1) / 2 + i
+}
+
+/// Distance between rows of eigenvectors: odd, lest the rows of one column all
+/// fall into a few cache sets.
+#[inline(always)]
+pub(super) fn row_stride(n: usize) -> usize {
+    n | 1
+}
+
+/// Sweeps whose rotations are collected before they are applied.
+pub(super) const SWEEPS: usize = 8;
+
+/// Working memory for one group of `L::WIDTH` matrices of order `n`. Reused
+/// from group to group; grows to the largest order seen.
+pub(super) struct Workspace<L: Lane> {
+    pub token: L::Token,
+    pub n: usize,
+    /// Packed lower triangle; after the reduction, the Householder vectors.
+    pub triangle: Vec<L>,
+    /// Diagonal of the tridiagonal matrix, then the eigenvalues.
+    pub diagonal: Vec<L>,
+    /// Subdiagonal; entry `i` couples `i` and `i + 1`, the last one is zero.
+    pub subdiagonal: Vec<L>,
+    /// Householder vector and its companion of the step before (A −= v wᵀ + w vᵀ).
+    pub v: Vec<L>,
+    pub w: Vec<L>,
+    /// Householder vector of the step at hand, and A times it.
+    pub u: Vec<L>,
+    pub product: Vec<L>,
+    /// Householder factors: H = I − τ u uᵀ.
+    pub tau: Vec<L>,
+    /// Row `i` holds eigenvector `i`; filled only when vectors are wanted.
+    pub vectors: Vec<L>,
+    /// Cosines and sines of the sweeps not yet applied, `n` a sweep.
+    pub rotations: Vec<(L, L)>,
+    /// The rows `low..=high` that each of these sweeps covers.
+    pub sweeps: Vec<(usize, usize)>,
+    /// Zero in the lanes whose eigenvalues were found.
+    pub unconverged: L,
+}
+
+impl<L: Lane> Workspace<L> {
+    pub fn new(token: L::Token) -> Self {
+        Self {
+            token,
+            n: 0,
+            triangle: Vec::new(),
+            diagonal: Vec::new(),
+            subdiagonal: Vec::new(),
+            v: Vec::new(),
+            w: Vec::new(),
+            u: Vec::new(),
+            product: Vec::new(),
+            tau: Vec::new(),
+            vectors: Vec::new(),
+            rotations: Vec::new(),
+            sweeps: Vec::with_capacity(SWEEPS),
+            unconverged: L::splat(token, 0.0),
+        }
+    }
+
+    /// Makes every lane the zero matrix of order `n`.
+    pub fn reset(&mut self, n: usize) {
+        let zero = L::splat(self.token, 0.0);
+        self.triangle.clear();
+        self.triangle.resize(n * (n + 1) / 2, zero);
+        if n != self.n {
+            self.n = n;
+            for buffer in [
+                &mut self.diagonal,
+                &mut self.subdiagonal,
+                &mut self.v,
+                &mut self.w,
+                &mut self.u,
+                &mut self.product,
+                &mut self.tau,
+            ] {
+                buffer.clear();
+                buffer.resize(n, zero);
+            }
+            self.rotations.clear();
+            self.rotations.resize(SWEEPS * n, (zero, zero));
+        }
+    }
+
+    /// Packs `scale` times a matrix of order `n` into one lane. The graph has
+    /// been checked.
+    pub fn load(&mut self, lane: usize, graph: &SymmetricGraph<'_>, scale: f64) {
+        let n = self.n;
+        for (i, &value) in graph.diagonal.iter().enumerate() {
+            self.triangle[packed(n, i, i)].set(lane, value * scale);
+        }
+        for (&(i, j), &value) in graph.edges.iter().zip(graph.off_diagonal) {
+            let entry = &mut self.triangle[packed(n, i.max(j) as usize, i.min(j) as usize)];
+            entry.set(lane, entry.get(lane) + value * scale);
+        }
+    }
+
+    /// Whether the eigenvalues of a lane were found.
+    pub fn converged(&self, lane: usize) -> bool {
+        self.unconverged.get(lane) == 0.0
+    }
+
+    /// Eigenvalues (times `unscale`) and vectors of one lane, ascending.
+    pub fn eigensystem(&self, lane: usize, unscale: f64) -> Eigensystem {
+        let n = self.n;
+        let mut order: Vec<(f64, usize)> =
+            self.diagonal[..n].iter().enumerate().map(|(i, d)| (d.get(lane), i)).collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut vectors = Vec::with_capacity(n * n);
+        for &(_, row) in &order {
+            vectors.extend(self.vectors[row * row_stride(n)..][..n].iter().map(|x| x.get(lane)));
+        }
+        Eigensystem::new(order.iter().map(|(value, _)| value * unscale).collect(), vectors)
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let lanes = self.triangle.capacity() + self.vectors.capacity();
+        size_of::<L>() * (lanes + (7 + 2 * SWEEPS) * self.diagonal.capacity())
+    }
+}

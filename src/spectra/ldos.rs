@@ -1,0 +1,102 @@
+//! The local density of states (local DOS) of one molecule.
+//!
+//! One atom stands for the molecule: the one whose weight in some shell is
+//! largest. Its curve is `Σ weight · N(E; λ, η)` over the shells, on the energy
+//! grid of the run. Weights are those of shell projectors, never of single
+//! eigenvectors, so nothing depends on the basis inside a degenerate shell.
+
+use super::densities::ShellDensities;
+use super::dos::{EnergyGrid, GaussianKernel};
+use crate::rounding::round8;
+
+/// Weights and curve values this close count as equal, and the lowest index
+/// wins: symmetry-equivalent atoms must not be told apart by rounding errors.
+pub const TIE_TOLERANCE: f64 = 1e-9;
+
+/// One shell as seen from an atom.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalLine {
+    /// Mean eigenvalue of the shell.
+    pub energy: f64,
+    /// The atom's weight: `Σ u²` over the shell's states.
+    pub weight: f64,
+}
+
+/// The lines of the atom that stands for a molecule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalDensity {
+    /// Node index of the atom.
+    pub atom: usize,
+    /// One line per shell, by ascending energy; the weights sum to 1.
+    pub lines: Vec<LocalLine>,
+}
+
+/// What is published of a local DOS, rounded to 8 decimals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalDosSummary {
+    /// The lowest grid energy at which the curve peaks.
+    pub peak_energy: f64,
+    /// The curve's value there.
+    pub peak_value: f64,
+    /// `−Σ p ln(p + 1e−12)`, `p` the curve divided by its sum.
+    pub entropy: f64,
+}
+
+impl LocalDensity {
+    /// Picks the atom and reads its lines; nothing for an empty spectrum or
+    /// one that is not finite.
+    #[must_use]
+    pub fn of(spectrum: &ShellDensities) -> Option<Self> {
+        let mut largest = vec![0.0_f64; spectrum.n()];
+        for (_, density) in spectrum.shells() {
+            for (best, &weight) in largest.iter_mut().zip(density) {
+                *best = best.max(weight);
+            }
+        }
+        let atom = first_of_largest(&largest)?;
+        let lines = spectrum.shells().map(|(levels, density)| {
+            let energies = &spectrum.values()[levels];
+            let energy = energies.iter().sum::<f64>() / energies.len() as f64;
+            LocalLine { energy, weight: density[atom] }
+        });
+        let lines: Vec<LocalLine> = lines.collect();
+        let finite = lines.iter().all(|line| line.energy.is_finite() && line.weight.is_finite());
+        finite.then_some(Self { atom, lines })
+    }
+
+    /// The curve on a grid, in full precision.
+    #[must_use]
+    pub fn curve(&self, grid: &EnergyGrid, kernel: &GaussianKernel) -> Vec<f64> {
+        let mut curve = vec![0.0; grid.len()];
+        for line in &self.lines {
+            kernel.add_line(grid, line.energy, line.weight, &mut curve);
+        }
+        curve
+    }
+
+    /// Peak and entropy of the curve; nothing where the grid sees none of it.
+    #[must_use]
+    pub fn summary(&self, grid: &EnergyGrid, kernel: &GaussianKernel) -> Option<LocalDosSummary> {
+        let curve = self.curve(grid, kernel);
+        let total: f64 = curve.iter().sum();
+        let peak = first_of_largest(&curve)?;
+        if !(total > 0.0 && total.is_finite()) {
+            return None;
+        }
+        let terms = curve.iter().filter(|&&density| density > 0.0).map(|density| {
+            let p = density / total;
+            p * libm::log(p + 1e-12)
+        });
+        Some(LocalDosSummary {
+            peak_energy: round8(grid.energy(peak)),
+            peak_value: round8(curve[peak]),
+            entropy: round8(0.0 - terms.sum::<f64>()),
+        })
+    }
+}
+
+/// The first index whose value is within [`TIE_TOLERANCE`] of the largest.
+fn first_of_largest(values: &[f64]) -> Option<usize> {
+    let largest = values.iter().copied().reduce(f64::max)?;
+    values.iter().position(|&value| value >= largest - TIE_TOLERANCE)
+}
