@@ -6,6 +6,7 @@
 //! the contracts; `docs/architecture.md` says how the modules depend on one
 //! another.
 
+pub mod audit;
 pub mod decoy;
 pub mod molecule;
 pub mod operator;

@@ -1,0 +1,56 @@
+//! Audits of scores: AUC against decoys with exact negative controls, hardness,
+//! slack statistics, scores and truth contracts, cost and lift, acceptance.
+//!
+//! Works on plain data and byte readers; knows nothing of paths or chemistry.
+//! Whatever is gathered over rows merges exactly, in any order and partition.
+
+mod acceptance;
+mod auc;
+mod binomial;
+mod cost_lift;
+mod coverage;
+mod evaluate;
+mod exact_sum;
+mod hardness;
+mod hash;
+mod histogram;
+mod honest;
+mod null;
+mod passes;
+mod permutation;
+mod python_sort;
+mod scores;
+mod slack;
+mod summary;
+mod truth;
+
+pub use acceptance::{
+    Acceptance, AcceptanceCounts, Criterion, Decision, EXPECTED_SKIPS, Met, accept,
+};
+pub use cost_lift::{
+    COST_LIFT_SCHEMA, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, DecoyCoverage,
+    Eligibility, MethodResult, Methods, ReasonShare, SkipPolicy,
+};
+pub use coverage::{CoverageReport, MissingDecoy, RowScores, ScoresCoverage};
+pub use evaluate::{
+    AUDIT_SCHEMA, Audit, AuditError, AuditSettings, AuditWarning, Item, Label, Method,
+    NegativeControls, NullMethod, Verdict, evaluate,
+};
+pub use exact_sum::ExactSum;
+pub use hardness::{
+    DecoyRealism, EASY_BELOW, HardnessBin, HardnessStats, INTERPRETATION_SCHEMA, Interpretation,
+    InterpretationReason, MEDIUM_BELOW, MIN_HARD_PAIRS, ScoredPair, TanimotoBins,
+};
+pub use hash::{DecoyHash, NotAHash};
+pub use histogram::{Resolution, ValueHistogram};
+pub use honest::{PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, significance};
+pub use passes::{PassLedger, PassReport};
+pub use scores::{
+    Canonicalise, OriginalSource, SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError,
+};
+pub use slack::{SLACK_STATS_SCHEMA, SlackReport, SlackStats};
+pub use summary::{RowStatus, SummaryError, SummaryRow, read_summary};
+pub use truth::{
+    PROXY_SOURCE, ProxyTruthWriter, TRUTH_SCHEMA, Truth, TruthError, TruthLabel, proxy_label,
+    write_proxy_truth,
+};

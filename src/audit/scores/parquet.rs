@@ -1,0 +1,153 @@
+//! Scores as a Parquet table.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::ChunkReader;
+
+use super::rows::{Columns, HashCell, Row, Sink};
+use super::{Canonicalise, ScoreLimits, ScoreTable, ScoresError};
+
+/// Rows decoded at a time.
+const BATCH: usize = 8192;
+const KNOWN: [&str; 6] = ["decoy_hash", "decoy_smiles", "score", "weight", "molecule_id", "role"];
+
+pub(super) fn read(
+    reader: impl ChunkReader + 'static,
+    limits: &ScoreLimits,
+    canonicalise: Canonicalise<'_>,
+) -> Result<ScoreTable, ScoresError> {
+    // Without the writer's Arrow types, text is always plain UTF-8.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(reader, options)?;
+    let wanted = KNOWN.iter().copied();
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    let names: Vec<String> =
+        builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    Columns::find(&names)?;
+    let batches = builder.with_projection(mask).with_batch_size(BATCH).build()?;
+    let mut sink = Sink::new("row", limits, canonicalise);
+    let mut before = 0;
+    for batch in batches {
+        let batch = batch?;
+        add_batch(&mut sink, &batch, before)?;
+        before += batch.num_rows() as u64;
+    }
+    sink.finish()
+}
+
+fn add_batch(sink: &mut Sink<'_>, batch: &RecordBatch, before: u64) -> Result<(), ScoresError> {
+    let schema = batch.schema();
+    let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let columns = Columns::find(&names)?;
+    let text = |name, at: Option<usize>| at.map(|at| Text::of(name, batch.column(at))).transpose();
+    let number = |name, at: usize| Number::of(name, batch.column(at));
+    let hashes = text("decoy_hash", columns.decoy_hash)?;
+    let smiles = text("decoy_smiles", columns.decoy_smiles)?;
+    let scores = number("score", columns.score)?;
+    let weights = columns.weight.map(|at| number("weight", at)).transpose()?;
+    let ids = text("molecule_id", columns.molecule_id)?;
+    let roles = text("role", columns.role)?;
+    for i in 0..batch.num_rows() {
+        let at = before + i as u64 + 1;
+        let row = Row {
+            decoy_hash: hashes.as_ref().and_then(|hashes| hashes.hash(i)),
+            decoy_smiles: cell(sink, at, "decoy_smiles", smiles.as_ref(), i)?,
+            score: scores.get(i),
+            weight: weights.as_ref().and_then(|weights| weights.get(i)),
+            molecule_id: cell(sink, at, "molecule_id", ids.as_ref(), i)?,
+            role: cell(sink, at, "role", roles.as_ref(), i)?,
+        };
+        sink.add(at, &row)?;
+    }
+    Ok(())
+}
+
+fn cell<'a>(
+    sink: &Sink<'_>,
+    at: u64,
+    name: &'static str,
+    column: Option<&Text<'a>>,
+    i: usize,
+) -> Result<Option<&'a str>, ScoresError> {
+    let Some(column) = column else { return Ok(None) };
+    column.str(i).map_err(|lossy| sink.bad(at, name, &lossy, "is not UTF-8"))
+}
+
+/// A column of text, or of bytes that may be text.
+enum Text<'a> {
+    Utf8(&'a arrow_array::StringArray),
+    Binary(&'a arrow_array::BinaryArray),
+    Fixed(&'a arrow_array::FixedSizeBinaryArray),
+}
+
+impl<'a> Text<'a> {
+    fn of(column: &'static str, array: &'a dyn Array) -> Result<Self, ScoresError> {
+        match array.data_type() {
+            DataType::Utf8 => Ok(Self::Utf8(array.as_string())),
+            DataType::Binary => Ok(Self::Binary(array.as_binary())),
+            DataType::FixedSizeBinary(_) => Ok(Self::Fixed(array.as_fixed_size_binary())),
+            other => {
+                Err(ScoresError::ColumnType { column, found: other.to_string(), expected: "text" })
+            }
+        }
+    }
+
+    fn bytes(&self, i: usize) -> Option<&'a [u8]> {
+        match self {
+            Self::Utf8(array) => array.is_valid(i).then(|| array.value(i).as_bytes()),
+            Self::Binary(array) => array.is_valid(i).then(|| array.value(i)),
+            Self::Fixed(array) => array.is_valid(i).then(|| array.value(i)),
+        }
+    }
+
+    fn str(&self, i: usize) -> Result<Option<&'a str>, String> {
+        let Some(bytes) = self.bytes(i) else { return Ok(None) };
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| String::from_utf8_lossy(bytes).into_owned())?;
+        Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+    }
+
+    fn hash(&self, i: usize) -> Option<HashCell<'a>> {
+        match self {
+            Self::Utf8(_) => self.str(i).ok().flatten().map(HashCell::Text),
+            _ => self.bytes(i).filter(|bytes| !bytes.is_empty()).map(HashCell::Raw),
+        }
+    }
+}
+
+/// A column of numbers.
+enum Number<'a> {
+    F64(&'a arrow_array::Float64Array),
+    F32(&'a arrow_array::Float32Array),
+    I64(&'a arrow_array::Int64Array),
+    I32(&'a arrow_array::Int32Array),
+}
+
+impl<'a> Number<'a> {
+    fn of(column: &'static str, array: &'a dyn Array) -> Result<Self, ScoresError> {
+        match array.data_type() {
+            DataType::Float64 => Ok(Self::F64(array.as_primitive::<Float64Type>())),
+            DataType::Float32 => Ok(Self::F32(array.as_primitive::<Float32Type>())),
+            DataType::Int64 => Ok(Self::I64(array.as_primitive::<Int64Type>())),
+            DataType::Int32 => Ok(Self::I32(array.as_primitive::<Int32Type>())),
+            other => Err(ScoresError::ColumnType {
+                column,
+                found: other.to_string(),
+                expected: "DOUBLE, FLOAT, INT64 or INT32",
+            }),
+        }
+    }
+
+    fn get(&self, i: usize) -> Option<f64> {
+        match self {
+            Self::F64(array) => array.is_valid(i).then(|| array.value(i)),
+            Self::F32(array) => array.is_valid(i).then(|| f64::from(array.value(i))),
+            Self::I64(array) => array.is_valid(i).then(|| array.value(i) as f64),
+            Self::I32(array) => array.is_valid(i).then(|| f64::from(array.value(i))),
+        }
+    }
+}

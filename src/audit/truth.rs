@@ -1,0 +1,220 @@
+//! `customer_truth.v1`: which molecules were hits, from a table or a rule.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+use super::scores::guard::{Format, Guard};
+
+/// Identifier of the truth format.
+pub const TRUTH_SCHEMA: &str = "customer_truth.v1";
+/// `truth_source` of [`proxy_label`].
+pub const PROXY_SOURCE: &str = "proxy_rule_v1";
+
+const COLUMNS: [&str; 4] = ["molecule_id", "expensive_label", "truth_source", "truth_version"];
+
+/// Outcome of the expensive experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TruthLabel {
+    /// A hit.
+    Pass,
+    /// Not a hit.
+    Fail,
+}
+
+impl TruthLabel {
+    /// `PASS` or `FAIL`, as published.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// Why a truth table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TruthError {
+    /// Columns are missing.
+    #[error("the truth table has no column {}; {TRUTH_SCHEMA} needs {}", .0.join(", "), COLUMNS.join(", "))]
+    MissingColumns(Vec<&'static str>),
+    /// There is a header at most.
+    #[error("the truth table has no rows")]
+    NoRows,
+    /// A cell cannot be used.
+    #[error("truth table, line {line}, column {column}: {value:?} {problem}")]
+    Cell {
+        /// Line, from 1.
+        line: u64,
+        /// The column.
+        column: &'static str,
+        /// The offending value, shortened.
+        value: String,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// A molecule has two rows.
+    #[error("truth table, line {line}: {id:?} has a row before; keep one")]
+    DuplicateId {
+        /// Line of the second row, from 1.
+        line: u64,
+        /// The molecule.
+        id: String,
+    },
+    /// The table cannot be read.
+    #[error("the truth table cannot be read as CSV: {0}")]
+    Csv(#[from] csv::Error),
+    /// The bytes cannot be read.
+    #[error("the truth table cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Known outcomes by molecule id. Memory: about 40 bytes a molecule and its id.
+#[derive(Debug, Clone, Default)]
+pub struct Truth {
+    labels: HashMap<Box<str>, TruthLabel>,
+}
+
+impl Truth {
+    /// Reads a `customer_truth.v1` table. Extra columns are ignored; labels may
+    /// be of either case, and cells may be padded.
+    ///
+    /// # Errors
+    /// [`TruthError`], naming the line where one is at fault.
+    pub fn from_csv(reader: impl Read) -> Result<Self, TruthError> {
+        let guarded = Guard::new(reader, Format::Csv)?;
+        let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(guarded);
+        let names = csv.headers()?.clone();
+        let place = |name: &str| names.iter().position(|n| n.trim() == name);
+        let places = COLUMNS.map(|name| (name, place(name)));
+        let missing: Vec<&'static str> =
+            places.iter().filter(|(_, at)| at.is_none()).map(|(name, _)| *name).collect();
+        if !missing.is_empty() {
+            return Err(TruthError::MissingColumns(missing));
+        }
+        let mut labels = HashMap::new();
+        let mut record = csv::StringRecord::new();
+        while csv.read_record(&mut record)? {
+            let line = record.position().map_or(0, csv::Position::line);
+            let cells = places.map(|(_, at)| at.and_then(|at| record.get(at)).unwrap_or("").trim());
+            let (id, label) = check_row(line, cells)?;
+            match labels.entry(Box::from(id)) {
+                Entry::Vacant(entry) => entry.insert(label),
+                Entry::Occupied(_) => {
+                    return Err(TruthError::DuplicateId { line, id: id.to_owned() });
+                }
+            };
+        }
+        if labels.is_empty() {
+            return Err(TruthError::NoRows);
+        }
+        Ok(Self { labels })
+    }
+
+    /// The outcome of a molecule, if known.
+    #[must_use]
+    pub fn get(&self, molecule_id: &str) -> Option<TruthLabel> {
+        self.labels.get(molecule_id).copied()
+    }
+
+    /// Molecules with a known outcome.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+fn check_row(line: u64, cells: [&str; 4]) -> Result<(&str, TruthLabel), TruthError> {
+    let bad = |column: usize, problem| {
+        let value = cells[column].chars().take(80).collect();
+        Err(TruthError::Cell { line, column: COLUMNS[column], value, problem })
+    };
+    let [id, label, source, version] = cells;
+    if id.is_empty() {
+        return bad(0, "names no molecule");
+    }
+    let label = match label.to_ascii_uppercase().as_str() {
+        "PASS" => TruthLabel::Pass,
+        "FAIL" => TruthLabel::Fail,
+        _ => return bad(1, "is not a label; write PASS or FAIL"),
+    };
+    if source.is_empty() {
+        return bad(2, "names no source");
+    }
+    if version != TRUTH_SCHEMA {
+        return bad(3, "is not the version customer_truth.v1");
+    }
+    Ok((id, label))
+}
+
+/// Proxy truth: 5 in 100 molecules pass, by the SHA-256 of the SMILES text. It
+/// knows of nothing else, so no audit can leak into it.
+///
+/// ```
+/// use hetero2::audit::{TruthLabel, proxy_label};
+/// assert_eq!(proxy_label("CC(=O)OC1=CC=CC=C1C(=O)O"), TruthLabel::Pass);
+/// ```
+#[must_use]
+pub fn proxy_label(smiles: &str) -> TruthLabel {
+    let digest = Sha256::digest(smiles.as_bytes());
+    let head = digest[..4].iter().fold(0u32, |n, byte| n << 8 | u32::from(*byte));
+    if head % 100 < 5 { TruthLabel::Pass } else { TruthLabel::Fail }
+}
+
+/// Writes proxy truth for (molecule id, SMILES) rows as `customer_truth.v1`.
+///
+/// # Errors
+/// Whatever `out` fails with.
+pub fn write_proxy_truth<'a>(
+    rows: impl IntoIterator<Item = (&'a str, &'a str)>,
+    out: impl io::Write,
+) -> io::Result<()> {
+    let mut writer = ProxyTruthWriter::new(out)?;
+    for (id, smiles) in rows {
+        writer.write(id, smiles)?;
+    }
+    writer.finish().map(drop)
+}
+
+/// [`write_proxy_truth`] row by row.
+pub struct ProxyTruthWriter<W: io::Write>(csv::Writer<W>);
+
+impl<W: io::Write> ProxyTruthWriter<W> {
+    /// Begins the table with its header.
+    ///
+    /// # Errors
+    /// Whatever `out` fails with.
+    pub fn new(out: W) -> io::Result<Self> {
+        let mut writer = csv::WriterBuilder::new().from_writer(out);
+        let [id, label, source, version] = COLUMNS;
+        writer.write_record([id, "canonical_smiles", label, source, version])?;
+        Ok(Self(writer))
+    }
+
+    /// Appends one molecule; returns its label.
+    ///
+    /// # Errors
+    /// Whatever the output fails with.
+    pub fn write(&mut self, id: &str, smiles: &str) -> io::Result<TruthLabel> {
+        let label = proxy_label(smiles);
+        self.0.write_record([id, smiles, label.as_str(), PROXY_SOURCE, TRUTH_SCHEMA])?;
+        Ok(label)
+    }
+
+    /// Ends the table and gives back the output.
+    ///
+    /// # Errors
+    /// Whatever the output fails with.
+    pub fn finish(self) -> io::Result<W> {
+        self.0.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+}
