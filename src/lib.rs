@@ -8,6 +8,8 @@
 
 pub mod audit;
 pub mod decoy;
+pub mod files;
+pub mod library;
 pub mod molecule;
 pub mod operator;
 pub mod random;

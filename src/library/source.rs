@@ -1,0 +1,423 @@
+//! A library as a stream of records.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::columnar::ParquetSource;
+use super::columns::MissingColumn;
+use super::delimited::{HeaderError, Table};
+use super::error::LibraryError;
+use super::input::{Compression, Input, InputDigest, open_file};
+use super::lines::LineReader;
+use super::options::{Format, ReadOptions};
+use super::record::Record;
+use super::sdf::SdfReader;
+use super::smiles_file::{self, Layout};
+
+/// Bytes of content that decide the format where the name does not.
+const SNIFFED: usize = 16 << 10;
+
+/// Text of a batch after which the batch is closed early, in bytes.
+pub(super) const BATCH_BYTES: usize = 64 << 20;
+
+/// Batches that may wait between the reading thread and its user.
+const WAITING_BATCHES: usize = 4;
+
+/// The shipped demo library.
+static DEMO: &[u8] = include_bytes!("../../fixtures/demo.smi");
+
+/// An opened library: an iterator over its rows.
+///
+/// After an error the iterator ends; every row before the error was yielded.
+/// Memory: about 1 MiB, one line (or SDF record), and for Parquet one batch of
+/// 4,096 rows and one page per column.
+pub struct Source {
+    body: Body,
+    format: Format,
+    rows: u64,
+    state: State,
+}
+
+enum Body {
+    Text { lines: LineReader, parser: Parser },
+    Parquet(ParquetSource),
+}
+
+enum Parser {
+    Table(Table),
+    Smiles { layout: Layout, limit: usize },
+    Sdf(SdfReader),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("format", &self.format).field("rows", &self.rows).finish()
+    }
+}
+
+/// The shipped demo library: about a thousand real molecules.
+///
+/// # Errors
+/// None: the library is part of the program.
+pub fn demo() -> Result<Source, LibraryError> {
+    let options = ReadOptions { format: Some(Format::Smiles), ..ReadOptions::default() };
+    Source::from_reader(DEMO, "demo.smi", options)
+}
+
+impl Source {
+    /// Opens the library at `path`, `-` for standard input, and reads its
+    /// header. The compression is told from the content, the format from
+    /// `options`, the file name's extension or the content, in this order.
+    ///
+    /// # Errors
+    /// [`LibraryError`] if there is no such file, or nothing in it, or no
+    /// column with SMILES.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, LibraryError> {
+        if path.as_os_str() == "-" {
+            return Self::from_reader(std::io::stdin(), "stdin", options.clone());
+        }
+        let mut file = open_file(path)?;
+        let name = path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        if is_parquet(&mut file, &name, options)? {
+            let source = ParquetSource::open(file, name, options)?;
+            return Ok(Self::new(Body::Parquet(source), Format::Parquet));
+        }
+        Self::from_reader(file, &name, options.clone())
+    }
+
+    /// Reads a library from a stream of bytes; `name` is what messages and the
+    /// digest call it, and its extension counts.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); Parquet cannot be read from a stream.
+    pub fn from_reader(
+        reader: impl Read + Send + 'static,
+        name: &str,
+        options: ReadOptions,
+    ) -> Result<Self, LibraryError> {
+        let input = Input::new(Box::new(reader), name.to_owned())?;
+        let compression = input.compression;
+        let mut lines = LineReader::new(input, options.max_line_bytes);
+        let bytes = match lines.peek(SNIFFED) {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(lines.input().failure(error, 0)),
+        };
+        let start = check_text(bytes, name)?;
+        let bytes = &bytes[start..];
+        let by_name = || {
+            let format = Format::from_extension(inner_extension(name));
+            format.filter(|_| !bytes.starts_with(b"PAR1"))
+        };
+        let format = options.format.or_else(by_name).unwrap_or_else(|| format_of(bytes));
+        lines.skip(start);
+        let parser = match format {
+            Format::Parquet => {
+                let how = match compression {
+                    Compression::None => "from standard input or a stream",
+                    Compression::Gzip | Compression::Zstd => "inside another compression",
+                };
+                return Err(LibraryError::ParquetNotSeekable { name: name.into(), how });
+            }
+            Format::Csv | Format::Tsv => Parser::Table(read_table(&mut lines, format, &options)?),
+            Format::Smiles => {
+                let layout = match smiles_file::read_layout(&mut lines, &options) {
+                    Ok(layout) => layout,
+                    Err(error) => return Err(lines.input().failure(error, 0)),
+                };
+                let line = lines.line();
+                let layout = layout.map_err(|missing| missing_column(name, line, missing))?;
+                Parser::Smiles { layout, limit: options.max_line_bytes }
+            }
+            Format::Sdf => Parser::Sdf(SdfReader::new(&options)),
+        };
+        Ok(Self::new(Body::Text { lines, parser }, format))
+    }
+
+    fn new(body: Body, format: Format) -> Self {
+        Self { body, format, rows: 0, state: State::Reading }
+    }
+
+    /// The format that is read.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Rows yielded so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The digest of the input's bytes as they were stored. It is computed as
+    /// rows are read; what was not read yet is read now (Parquet: in a second
+    /// pass over the file).
+    ///
+    /// # Errors
+    /// [`LibraryError::Read`] if the rest cannot be read.
+    pub fn digest(&mut self) -> Result<InputDigest, LibraryError> {
+        let rows = self.rows;
+        match &mut self.body {
+            Body::Text { lines, .. } => {
+                let result = lines.input().digest();
+                result.map_err(|error| lines.input().failure(error, rows))
+            }
+            Body::Parquet(parquet) => {
+                let result = parquet.digest();
+                let name = parquet.name().to_owned();
+                result.map_err(|source| LibraryError::Read { name, rows, byte: 0, source })
+            }
+        }
+    }
+
+    /// The records in batches of `rows`, read ahead by a thread of its own.
+    ///
+    /// A batch has fewer rows at the end, and where its text would pass
+    /// 64 MiB: what belongs to a block is told by [`Record::row`], not by the
+    /// batch. Memory: six batches.
+    ///
+    /// # Errors
+    /// [`LibraryError::Thread`] if the thread cannot be started.
+    pub fn batches(self, rows: usize) -> Result<RecordBatches, LibraryError> {
+        let (sender, receiver) = sync_channel(WAITING_BATCHES);
+        let name = self.name();
+        let thread = std::thread::Builder::new()
+            .name("library".into())
+            .spawn(move || read_ahead(self, rows.max(1), &sender))
+            .map_err(|error| LibraryError::Thread {
+                name: name.clone(),
+                reason: error.to_string(),
+            })?;
+        Ok(RecordBatches { receiver, thread: Some(thread), name })
+    }
+
+    fn name(&self) -> String {
+        match &self.body {
+            Body::Text { lines, .. } => lines.name().to_owned(),
+            Body::Parquet(source) => source.name().to_owned(),
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, LibraryError> {
+        let row = self.rows;
+        match &mut self.body {
+            Body::Parquet(source) => source.next_record(row),
+            Body::Text { lines, parser } => {
+                let result = match parser {
+                    Parser::Table(table) => table.next_record(lines, row),
+                    Parser::Smiles { layout, limit } => {
+                        smiles_file::next_record(lines, layout, *limit, row)
+                    }
+                    Parser::Sdf(reader) => reader.next_record(lines, row),
+                };
+                result.map_err(|error| lines.input().failure(error, row))
+            }
+        }
+    }
+}
+
+impl Iterator for Source {
+    type Item = Result<Record, LibraryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let item = self.read().transpose();
+        match &item {
+            Some(Ok(_)) => self.rows += 1,
+            Some(Err(_)) | None => self.state = State::Ended,
+        }
+        item
+    }
+}
+
+/// Batches of records that a thread reads ahead; see [`Source::batches`].
+#[derive(Debug)]
+pub struct RecordBatches {
+    receiver: Receiver<Result<Vec<Record>, LibraryError>>,
+    thread: Option<JoinHandle<Source>>,
+    name: String,
+}
+
+impl RecordBatches {
+    /// Ends the reading and returns the source, for its digest and row count.
+    /// Batches that were not taken are lost.
+    ///
+    /// # Errors
+    /// [`LibraryError::Thread`] if the reading thread died.
+    pub fn finish(mut self) -> Result<Source, LibraryError> {
+        let Self { receiver, thread, name } = &mut self;
+        // With the receiver gone, a waiting sender gives up.
+        drop(std::mem::replace(receiver, sync_channel(0).1));
+        let died = || LibraryError::Thread { name: name.clone(), reason: "it panicked".into() };
+        thread.take().ok_or_else(died)?.join().map_err(|_| died())
+    }
+}
+
+impl Iterator for RecordBatches {
+    type Item = Result<Vec<Record>, LibraryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.receiver.recv().ok()
+    }
+}
+
+fn read_ahead(
+    mut source: Source,
+    rows: usize,
+    sender: &SyncSender<Result<Vec<Record>, LibraryError>>,
+) -> Source {
+    let mut batch = Vec::with_capacity(rows);
+    let mut bytes = 0;
+    while let Some(item) = source.next() {
+        match item {
+            Ok(record) => {
+                bytes += record.text_bytes();
+                batch.push(record);
+            }
+            Err(error) => {
+                // The rows before the error come first.
+                if batch.is_empty() || sender.send(Ok(std::mem::take(&mut batch))).is_ok() {
+                    let _ = sender.send(Err(error));
+                }
+                return source;
+            }
+        }
+        if batch.len() == rows || bytes >= BATCH_BYTES {
+            bytes = 0;
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(rows));
+            if sender.send(Ok(full)).is_err() {
+                return source;
+            }
+        }
+    }
+    if !batch.is_empty() {
+        let _ = sender.send(Ok(batch));
+    }
+    source
+}
+
+/// Whether the file is to be read as Parquet: it was asked for, or the file
+/// begins as one.
+fn is_parquet(
+    file: &mut std::fs::File,
+    name: &str,
+    options: &ReadOptions,
+) -> Result<bool, LibraryError> {
+    use std::io::Seek;
+    if options.format.is_some_and(|format| format != Format::Parquet) {
+        return Ok(false);
+    }
+    // A pipe cannot be rewound: leave it untouched.
+    if file.rewind().is_err() {
+        return Ok(false);
+    }
+    let failed = |source| LibraryError::Read { name: name.into(), rows: 0, byte: 0, source };
+    let mut magic = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    if magic.is_empty() {
+        return Err(LibraryError::Empty { name: name.into() });
+    }
+    let asked = options.format == Some(Format::Parquet)
+        || Format::from_extension(extension(name)) == Some(Format::Parquet);
+    Ok(magic == b"PAR1" || (asked && !is_compressed(&magic)))
+}
+
+fn is_compressed(magic: &[u8]) -> bool {
+    matches!(magic, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd])
+}
+
+/// Refuses empty and UTF-16 text; returns the length of a UTF-8 byte-order
+/// mark.
+fn check_text(bytes: &[u8], name: &str) -> Result<usize, LibraryError> {
+    let utf16 = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, _, 0, ..])
+        || matches!(bytes, [0, first, 0, _, ..] if *first != 0);
+    if utf16 {
+        return Err(LibraryError::Utf16 { name: name.into() });
+    }
+    let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    if bytes.len() == mark {
+        return Err(LibraryError::Empty { name: name.into() });
+    }
+    Ok(mark)
+}
+
+fn read_table(
+    lines: &mut LineReader,
+    format: Format,
+    options: &ReadOptions,
+) -> Result<Table, LibraryError> {
+    let header = match Table::read_header(lines, format, options) {
+        Ok(header) => header,
+        Err(error) => return Err(lines.input().failure(error, 0)),
+    };
+    let (name, line) = (lines.name().to_owned(), lines.line());
+    header.map_err(|error| match error {
+        HeaderError::Nothing => LibraryError::Empty { name },
+        HeaderError::Problem(problem) => {
+            LibraryError::BadHeader { name, line: line.max(1), problem: problem.to_string() }
+        }
+        HeaderError::Missing(missing) => missing_column(&name, line, missing),
+    })
+}
+
+fn missing_column(name: &str, line: u64, missing: MissingColumn) -> LibraryError {
+    let MissingColumn { role, wanted, found } = missing;
+    LibraryError::MissingColumn { name: name.into(), line: line.max(1), role, wanted, found }
+}
+
+/// What follows the last dot of a file name.
+fn extension(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+/// The extension below that of a compression: `smi` of `library.smi.gz`.
+fn inner_extension(name: &str) -> &str {
+    match extension(name).to_ascii_lowercase().as_str() {
+        "gz" | "gzip" | "bgz" | "zst" | "zstd" => {
+            extension(name.rsplit_once('.').map_or(name, |(stem, _)| stem))
+        }
+        _ => extension(name),
+    }
+}
+
+/// The format that the first bytes of the content show.
+fn format_of(bytes: &[u8]) -> Format {
+    if bytes.starts_with(b"PAR1") {
+        return Format::Parquet;
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines();
+    let is_molfile = lines.clone().take(4).any(|line| {
+        let line = line.trim_end();
+        line.ends_with("V2000") || line.ends_with("V3000")
+    });
+    if is_molfile {
+        return Format::Sdf;
+    }
+    let header = lines.find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let options = ReadOptions::default();
+    let named = |delimiter: char| {
+        let names: Vec<&str> = header.split(delimiter).map(|name| name.trim_matches('"')).collect();
+        names.len() > 1 && super::columns::Columns::find(&names, &options).is_ok()
+    };
+    if named(',') || named(';') {
+        Format::Csv
+    } else if named('\t') {
+        Format::Tsv
+    } else {
+        Format::Smiles
+    }
+}
