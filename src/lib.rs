@@ -12,6 +12,7 @@ pub mod files;
 pub mod library;
 pub mod molecule;
 pub mod operator;
+pub mod pack;
 pub mod random;
 pub mod rounding;
 pub mod spectra;

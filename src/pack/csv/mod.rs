@@ -1,0 +1,149 @@
+//! The CSV tables of a pack: column order, quoting and how numbers print.
+//! Knows rows, not how they are computed.
+
+mod curves;
+mod molecules;
+mod pairs;
+mod unscored;
+
+pub use curves::{DosCsv, DosPoint, LocalDosCsv, LocalDosRow, read_dos};
+pub use molecules::{EdgeWeightColumns, OperatorFeaturesCsv, SummaryCsv};
+pub use pairs::{HardnessCsv, MissingDecoy, write_missing_decoys};
+pub use unscored::UnscoredCsv;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Appends `value` as the shortest decimal that reads back to it; whole numbers
+/// keep a `.0`, −0 prints as `0.0`, and what is not finite prints as nothing.
+///
+/// ```
+/// use hetero2::pack::csv::number;
+/// assert_eq!([number(1.0), number(0.30769231), number(1e-9), number(f64::NAN)],
+///            ["1.0", "0.30769231", "1e-9", ""]);
+/// ```
+#[must_use]
+pub fn number(value: f64) -> String {
+    let mut text = String::new();
+    append_number(value, &mut text);
+    text
+}
+
+fn append_number(value: f64, text: &mut String) {
+    if value.is_finite() {
+        // Adding 0 turns −0 into 0. Writing to a string cannot fail.
+        let _ = write!(text, "{:?}", value + 0.0);
+    }
+}
+
+/// Writes cells and rows of one CSV table; a row costs no allocation.
+///
+/// Cells that hold a separator, quote or line break, or that a spreadsheet could
+/// take for a formula, are quoted; the data itself is never changed.
+pub(crate) struct Table<W> {
+    output: W,
+    line: String,
+    columns: usize,
+    cells: usize,
+}
+
+impl<W: Write> Table<W> {
+    /// Begins the table with its header.
+    pub fn new(output: W, header: &[&str]) -> io::Result<Self> {
+        let mut table = Self { output, line: String::new(), columns: header.len(), cells: 0 };
+        header.iter().for_each(|name| table.text(Some(name)));
+        table.end_row()?;
+        Ok(table)
+    }
+
+    /// Appends a cell of text.
+    pub fn text(&mut self, text: Option<&str>) {
+        self.begin_cell();
+        let Some(text) = text else { return };
+        if !needs_quotes(text) {
+            self.line.push_str(text);
+            return;
+        }
+        self.line.push('"');
+        for (i, part) in text.split('"').enumerate() {
+            if i > 0 {
+                self.line.push_str("\"\"");
+            }
+            self.line.push_str(part);
+        }
+        self.line.push('"');
+    }
+
+    /// Appends a floating-point number.
+    pub fn number(&mut self, value: Option<f64>) {
+        self.begin_cell();
+        if let Some(value) = value {
+            append_number(value, &mut self.line);
+        }
+    }
+
+    /// Appends an integer.
+    pub fn integer(&mut self, value: Option<impl Into<i64>>) {
+        self.begin_cell();
+        if let Some(value) = value {
+            let _ = write!(self.line, "{}", value.into());
+        }
+    }
+
+    /// Writes the row out.
+    pub fn end_row(&mut self) -> io::Result<()> {
+        debug_assert_eq!(self.cells, self.columns, "a row has as many cells as the header");
+        self.line.push('\n');
+        self.output.write_all(self.line.as_bytes())?;
+        self.line.clear();
+        self.cells = 0;
+        Ok(())
+    }
+
+    /// What the table was written to.
+    pub fn into_inner(self) -> W {
+        self.output
+    }
+
+    fn begin_cell(&mut self) {
+        if self.cells > 0 {
+            self.line.push(',');
+        }
+        self.cells += 1;
+    }
+}
+
+fn needs_quotes(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b' '))
+        || bytes.last() == Some(&b' ')
+        || bytes.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_cells_read_back_unchanged() {
+        let cells = ["=1+1", "+a", "-b", "@c", "a,b", "say \"hi\"", "two\nlines", "\r", " x", "é"];
+        let header: Vec<String> = (0..cells.len()).map(|i| format!("c{i}")).collect();
+        let names: Vec<&str> = header.iter().map(String::as_str).collect();
+        let mut table = Table::new(Vec::new(), &names).unwrap();
+        cells.iter().for_each(|c| table.text(Some(c)));
+        table.end_row().unwrap();
+        let bytes = table.into_inner();
+        let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+        let record = reader.records().next().unwrap().unwrap();
+        assert_eq!(record.iter().collect::<Vec<_>>(), cells);
+        assert!(bytes.windows(7).any(|w| w == b"\"=1+1\","));
+    }
+
+    #[test]
+    fn numbers_are_shortest_and_read_back() {
+        for value in [0.1, 36.0, -0.5, 1e16, 1e-5, 123456.12345678, 5e-324] {
+            assert_eq!(number(value).parse::<f64>().unwrap(), value);
+        }
+        assert_eq!((number(-0.0), number(f64::INFINITY)), ("0.0".into(), String::new()));
+    }
+}

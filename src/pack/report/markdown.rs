@@ -1,0 +1,172 @@
+//! `index.md` and `hardness_curve.md`.
+
+use std::fmt::{self, Write};
+
+use super::text::{self, grouped, value};
+use super::{PackSummary, RowExcerpt, TABLE_ROWS};
+use crate::pack::rows::HardnessBin;
+
+/// The content of `index.md`: what a person opens first on a terminal.
+#[must_use]
+pub fn index_md(summary: &PackSummary) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_index(&mut out, summary);
+    out
+}
+
+fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
+    writeln!(out, "# Evidence pack\n\n**{}**\n", text::verdict(summary))?;
+    for caution in text::cautions(summary) {
+        writeln!(out, "> {caution}\n")?;
+    }
+    let counts = &summary.counts;
+    writeln!(out, "## Rows\n\n| status | rows |\n| --- | ---: |")?;
+    for (status, rows) in
+        [("OK", counts.ok), ("SKIP", counts.skip), ("ERROR", counts.error), ("all", counts.total())]
+    {
+        writeln!(out, "| {status} | {} |", grouped(rows))?;
+    }
+    let reasons = text::sorted_reasons(summary);
+    if !reasons.is_empty() {
+        writeln!(out, "\n| reason | rows |\n| --- | ---: |")?;
+    }
+    for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
+        writeln!(out, "| {} | {} |", cell(reason), grouped(*rows))?;
+    }
+    writeln!(
+        out,
+        "\n## Decoys\n\nInterpretation: `{}` ({}).\n",
+        summary.hardness.interpretation.as_str(),
+        cell(&summary.hardness.interpretation_reason)
+    )?;
+    write_bins(out, summary)?;
+    write_rows(out, summary)?;
+    write_inputs(out, summary)?;
+    writeln!(out, "\n## How to verify\n")?;
+    for (command, what) in text::VERIFY {
+        writeln!(out, "- `{command}`: {what}")?;
+    }
+    writeln!(out, "\nTimes, hosts and devices are in `provenance.json`.")
+}
+
+/// The content of `hardness_curve.md`.
+#[must_use]
+pub fn hardness_md(summary: &PackSummary) -> String {
+    let mut out = String::new();
+    let _ = write_hardness(&mut out, summary);
+    out
+}
+
+fn write_hardness(out: &mut String, summary: &PackSummary) -> fmt::Result {
+    let hardness = &summary.hardness;
+    writeln!(
+        out,
+        "# Decoy hardness curve (AUC against Tanimoto)\n\n\
+         ## Fingerprint\n\n- morgan_radius: 2\n- morgan_nbits: 2048\n\n\
+         ## Bins\n\n- easy: tanimoto < 0.50\n- medium: 0.50 <= tanimoto < 0.70\n\
+         - hard: tanimoto >= 0.70\n\n\
+         - tanimoto_median: {}\n- auc_interpretation_schema: auc_interpretation.v1\n\
+         - auc_interpretation: {}\n- auc_interpretation_reason: {}\n\
+         - auc_hard_min_pairs: {}\n\n## AUC by bin\n",
+        value(hardness.tanimoto_median),
+        hardness.interpretation.as_str(),
+        cell(&hardness.interpretation_reason),
+        hardness.hard_pairs_min_n,
+    )?;
+    write_bins(out, summary)
+}
+
+fn write_bins(out: &mut String, summary: &PackSummary) -> fmt::Result {
+    writeln!(
+        out,
+        "| bin | tanimoto range | pairs_total | pairs_scored | auc_tie_aware |\n\
+         | --- | --- | ---: | ---: | ---: |"
+    )?;
+    for bin in HardnessBin::ALL {
+        let pairs = summary.hardness.bin(bin);
+        let range = match bin {
+            HardnessBin::Easy => "[0.00, 0.50)",
+            HardnessBin::Medium => "[0.50, 0.70)",
+            HardnessBin::Hard => "[0.70, 1.00]",
+            HardnessBin::Unknown => "n/a",
+        };
+        writeln!(
+            out,
+            "| {} | {range} | {} | {} | {} |",
+            bin.as_str(),
+            pairs.pairs_total,
+            pairs.pairs_scored,
+            value(pairs.auc)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_rows(out: &mut String, summary: &PackSummary) -> fmt::Result {
+    let shown = summary.first.len().min(TABLE_ROWS);
+    writeln!(
+        out,
+        "\n## First rows\n\n{shown} of {} rows; `summary.csv` has all.\n\n\
+         | row | id | status | reason | verdict | AUC | gate | slack | decoys scored |\n\
+         | ---: | --- | --- | --- | --- | ---: | ---: | ---: | ---: |",
+        grouped(summary.counts.total())
+    )?;
+    summary.first.iter().take(TABLE_ROWS).try_for_each(|row| write_row(out, row))
+}
+
+fn write_row(out: &mut String, row: &RowExcerpt) -> fmt::Result {
+    writeln!(
+        out,
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        row.row,
+        cell(&row.id),
+        row.status.as_str(),
+        cell(row.reason.as_deref().unwrap_or("")),
+        row.verdict.map_or("", |v| v.as_str()),
+        value(row.auc),
+        value(row.gate),
+        value(row.slack),
+        row.n_decoys_scored.map_or_else(|| "–".into(), |n| n.to_string()),
+    )
+}
+
+fn write_inputs(out: &mut String, summary: &PackSummary) -> fmt::Result {
+    let tool = &summary.tool;
+    writeln!(
+        out,
+        "\n## Made from\n\n{} {}{}\n\n| input | file | bytes | SHA-256 |\n| --- | --- | ---: | --- |",
+        cell(&tool.name),
+        cell(&tool.version),
+        tool.commit.as_ref().map_or_else(String::new, |c| format!(", commit {}", cell(c))),
+    )?;
+    summary.inputs.iter().try_for_each(|input| {
+        writeln!(
+            out,
+            "| {} | {} | {} | `{}` |",
+            cell(&input.role),
+            cell(&input.name),
+            grouped(input.digest.bytes),
+            input.digest.sha256
+        )
+    })
+}
+
+/// `text` as the content of a table cell: one line, and no markup of its own.
+fn cell(text: &str) -> String {
+    let mut out = String::new();
+    for c in text::shorten(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '`' | '*' | '[' | ']' | '\\' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}

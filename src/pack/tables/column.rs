@@ -1,0 +1,283 @@
+//! Columns of a table: name, type, how a row fills them and how they are read
+//! back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    ArrayBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    UInt32Builder, UInt64Builder,
+};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    UInt32Array, UInt64Array,
+};
+use arrow_schema::{DataType, Field, Schema};
+
+use crate::pack::error::PackError;
+
+/// How a row fills a column.
+pub enum Get<R> {
+    U64(fn(&R) -> Option<u64>),
+    I64(fn(&R) -> Option<i64>),
+    U32(fn(&R) -> Option<u32>),
+    I32(fn(&R) -> Option<i32>),
+    F64(fn(&R) -> Option<f64>),
+    Text(for<'a> fn(&'a R) -> Option<&'a str>),
+    Texts(for<'a> fn(&'a R) -> &'a [String]),
+    F64s(for<'a> fn(&'a R) -> &'a [f64]),
+}
+
+/// Whether a cell may be undefined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Required,
+    Optional,
+}
+
+/// How the values of a column are laid out in the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Few distinct values.
+    Dictionary,
+    /// Almost every value differs.
+    Plain,
+    /// Growing integers.
+    Delta,
+    /// Floating-point numbers: the bytes of equal rank together.
+    Split,
+}
+
+/// One column of the table of `R`.
+pub struct Column<R> {
+    pub name: &'static str,
+    pub presence: Presence,
+    pub layout: Layout,
+    pub get: Get<R>,
+}
+
+impl<R> Column<R> {
+    /// A column that every row fills.
+    pub fn required(name: &'static str, layout: Layout, get: Get<R>) -> Self {
+        Self { name, presence: Presence::Required, layout, get }
+    }
+
+    /// A column that may be undefined.
+    pub fn optional(name: &'static str, layout: Layout, get: Get<R>) -> Self {
+        Self { name, presence: Presence::Optional, layout, get }
+    }
+
+    /// A number that may be undefined.
+    pub fn number(name: &'static str, get: fn(&R) -> Option<f64>) -> Self {
+        Self::optional(name, Layout::Dictionary, Get::F64(get))
+    }
+
+    /// A count that may be undefined.
+    pub fn count(name: &'static str, get: fn(&R) -> Option<u32>) -> Self {
+        Self::optional(name, Layout::Dictionary, Get::U32(get))
+    }
+
+    /// A word that may be undefined.
+    pub fn word(name: &'static str, get: for<'a> fn(&'a R) -> Option<&'a str>) -> Self {
+        Self::optional(name, Layout::Dictionary, Get::Text(get))
+    }
+
+    fn field(&self) -> Field {
+        let list = |inner| DataType::List(Arc::new(Field::new(LIST_ITEM, inner, false)));
+        let data_type = match self.get {
+            Get::U64(_) => DataType::UInt64,
+            Get::I64(_) => DataType::Int64,
+            Get::U32(_) => DataType::UInt32,
+            Get::I32(_) => DataType::Int32,
+            Get::F64(_) => DataType::Float64,
+            Get::Text(_) => DataType::Utf8,
+            Get::Texts(_) => list(DataType::Utf8),
+            Get::F64s(_) => list(DataType::Float64),
+        };
+        Field::new(self.name, data_type, self.presence == Presence::Optional)
+    }
+
+    /// Path of the column's values in the Parquet schema.
+    pub fn leaf(&self) -> Vec<String> {
+        match self.get {
+            Get::Texts(_) | Get::F64s(_) => {
+                vec![self.name.into(), "list".into(), LIST_ITEM.into()]
+            }
+            _ => vec![self.name.into()],
+        }
+    }
+
+    /// An empty builder of the column.
+    pub fn builder(&self) -> Builder {
+        let item = |inner| Arc::new(Field::new(LIST_ITEM, inner, false));
+        match self.get {
+            Get::U64(_) => Builder::U64(UInt64Builder::new()),
+            Get::I64(_) => Builder::I64(Int64Builder::new()),
+            Get::U32(_) => Builder::U32(UInt32Builder::new()),
+            Get::I32(_) => Builder::I32(Int32Builder::new()),
+            Get::F64(_) => Builder::F64(Float64Builder::new()),
+            Get::Text(_) => Builder::Text(StringBuilder::new()),
+            Get::Texts(_) => Builder::Texts(
+                ListBuilder::new(StringBuilder::new()).with_field(item(DataType::Utf8)),
+            ),
+            Get::F64s(_) => Builder::F64s(
+                ListBuilder::new(Float64Builder::new()).with_field(item(DataType::Float64)),
+            ),
+        }
+    }
+
+    /// Appends the column's cells of `rows`. The builder is this column's own.
+    pub fn append(&self, rows: &[R], builder: &mut Builder) {
+        match (&self.get, builder) {
+            (Get::U64(get), Builder::U64(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
+            (Get::I64(get), Builder::I64(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
+            (Get::U32(get), Builder::U32(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
+            (Get::I32(get), Builder::I32(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
+            (Get::F64(get), Builder::F64(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
+            (Get::Text(get), Builder::Text(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
+            (Get::Texts(get), Builder::Texts(b)) => rows.iter().for_each(|row| {
+                get(row).iter().for_each(|text| b.values().append_value(text));
+                b.append(true);
+            }),
+            (Get::F64s(get), Builder::F64s(b)) => rows.iter().for_each(|row| {
+                b.values().append_slice(get(row));
+                b.append(true);
+            }),
+            _ => unreachable!("a column is only given the builder that it made"),
+        }
+    }
+}
+
+const LIST_ITEM: &str = "element";
+
+/// Cells of a column that gather until a batch is full.
+pub enum Builder {
+    U64(UInt64Builder),
+    I64(Int64Builder),
+    U32(UInt32Builder),
+    I32(Int32Builder),
+    F64(Float64Builder),
+    Text(StringBuilder),
+    Texts(ListBuilder<StringBuilder>),
+    F64s(ListBuilder<Float64Builder>),
+}
+
+impl Builder {
+    /// The gathered cells; the builder is empty afterwards.
+    pub fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::U64(b) => ArrayBuilder::finish(b),
+            Self::I64(b) => ArrayBuilder::finish(b),
+            Self::U32(b) => ArrayBuilder::finish(b),
+            Self::I32(b) => ArrayBuilder::finish(b),
+            Self::F64(b) => ArrayBuilder::finish(b),
+            Self::Text(b) => ArrayBuilder::finish(b),
+            Self::Texts(b) => ArrayBuilder::finish(b),
+            Self::F64s(b) => ArrayBuilder::finish(b),
+        }
+    }
+}
+
+/// The Arrow schema of `columns`.
+pub fn schema<R>(columns: &[Column<R>]) -> Schema {
+    Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>())
+}
+
+/// Cells of one batch, by column name.
+pub struct Cells<'a> {
+    pub batch: &'a RecordBatch,
+    pub path: &'a Path,
+    /// Row of the file that the batch begins with.
+    pub first_row: u64,
+}
+
+macro_rules! primitive {
+    ($name:ident, $array:ty, $value:ty) => {
+        /// Cells of a column of this type; undefined ones are `None`.
+        pub fn $name(
+            &self,
+            name: &str,
+        ) -> Result<impl Fn(usize) -> Option<$value> + use<'a>, PackError> {
+            let array = self.array::<$array>(name)?;
+            Ok(move |i: usize| (!array.is_null(i)).then(|| array.value(i)))
+        }
+    };
+}
+
+impl<'a> Cells<'a> {
+    primitive!(u64, UInt64Array, u64);
+    primitive!(i64, Int64Array, i64);
+    primitive!(u32, UInt32Array, u32);
+    primitive!(i32, Int32Array, i32);
+    primitive!(f64, Float64Array, f64);
+    primitive!(text, StringArray, &'a str);
+
+    /// Lists of text.
+    pub fn texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, PackError> {
+        let (list, values) = self.list::<StringArray>(name)?;
+        Ok(move |i: usize| {
+            list_range(list, i).map(|j| values.value(j).to_owned()).collect::<Vec<_>>()
+        })
+    }
+
+    /// Lists of numbers.
+    pub fn f64s(&self, name: &str) -> Result<impl Fn(usize) -> Vec<f64> + use<'a>, PackError> {
+        let (list, values) = self.list::<Float64Array>(name)?;
+        Ok(move |i: usize| values.values()[list_range(list, i)].to_vec())
+    }
+
+    fn list<A: 'static>(&self, name: &str) -> Result<(&'a ListArray, &'a A), PackError> {
+        let list = self.array::<ListArray>(name)?;
+        let values = list.values().as_any().downcast_ref().ok_or_else(|| self.missing(name))?;
+        Ok((list, values))
+    }
+
+    fn array<A: 'static>(&self, name: &str) -> Result<&'a A, PackError> {
+        self.batch
+            .column_by_name(name)
+            .and_then(|array| array.as_any().downcast_ref())
+            .ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> PackError {
+        PackError::Schema {
+            path: self.path.to_owned(),
+            detail: format!("column `{name}` is missing or has another type"),
+        }
+    }
+
+    /// The value of a cell that must be defined.
+    pub fn need<T>(&self, value: Option<T>, row: usize, column: &str) -> Result<T, PackError> {
+        value.ok_or_else(|| self.bad(row, column, "undefined or not an allowed value".into()))
+    }
+
+    /// An error at `row` of the batch.
+    pub fn bad(&self, row: usize, column: &str, detail: String) -> PackError {
+        PackError::Value {
+            path: self.path.to_owned(),
+            row: self.first_row + row as u64,
+            column: column.to_owned(),
+            detail,
+        }
+    }
+
+    /// Parses a required word with `parse`.
+    pub fn parse<T>(
+        &self,
+        text: Option<&str>,
+        row: usize,
+        column: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, PackError> {
+        self.need(text.and_then(parse), row, column)
+    }
+}
+
+fn list_range(list: &ListArray, i: usize) -> std::ops::Range<usize> {
+    if list.is_null(i) {
+        return 0..0;
+    }
+    let offsets = list.value_offsets();
+    // Arrow checks that offsets are non-negative and ascending.
+    offsets[i] as usize..offsets[i + 1] as usize
+}

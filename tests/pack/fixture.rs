@@ -1,0 +1,169 @@
+//! A small whole pack that other tests build, break and compare.
+
+use std::path::Path;
+
+use hetero2::files::{FileDigest, Sha256Digest};
+use hetero2::pack::csv::{
+    DosPoint, EdgeWeightColumns, HardnessCsv, OperatorFeaturesCsv, SummaryCsv,
+};
+use hetero2::pack::manifest::{Input, ManifestParts, Provenance, Seeds, Tool};
+use hetero2::pack::report::*;
+use hetero2::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Verdict};
+use hetero2::pack::{PackDigest, PackWriter, ZipOutput};
+use serde_json::json;
+
+use super::rows::{decoy, failed, molecule, skipped, spectrum};
+
+/// The rows of the pack.
+pub fn rows() -> Vec<MoleculeRow> {
+    (0..40)
+        .map(|i| match i {
+            7 | 8 => skipped(i, "disconnected"),
+            9 => failed(i, "missing_physics_params"),
+            _ => molecule(i),
+        })
+        .collect()
+}
+
+/// Builds the pack of `rows` at `path`; `provenance` is the time it gives.
+pub fn build(path: &Path, rows: &[MoleculeRow], provenance: &str) -> PackDigest {
+    let mut pack = PackWriter::create(path).unwrap();
+    write_rows(&mut pack, rows);
+    let summary = summary(rows);
+    pack.add_json("metrics.json", &metrics(&summary)).unwrap();
+    pack.add_json("summary_metadata.json", &summary_metadata(&summary)).unwrap();
+    pack.add_bytes("hardness_curve.md", hardness_md(&summary).as_bytes()).unwrap();
+    pack.add_bytes("index.md", index_md(&summary).as_bytes()).unwrap();
+    pack.add_bytes("index.html", index_html(&summary).as_bytes()).unwrap();
+    let provenance = Provenance { started_at: Some(provenance.into()), ..Default::default() };
+    pack.finish(parts(), &provenance, ZipOutput::Written).unwrap()
+}
+
+fn write_rows(pack: &mut PackWriter, rows: &[MoleculeRow]) {
+    // All tables are under construction at once, as in a streaming run.
+    let weights = EdgeWeightColumns::Present;
+    let mut csv = SummaryCsv::new(pack.create_file("summary.csv").unwrap(), weights).unwrap();
+    let mut features =
+        OperatorFeaturesCsv::new(pack.create_file("operator_features.csv").unwrap(), weights)
+            .unwrap();
+    let mut pairs =
+        HardnessCsv::new(pack.create_file("hardness_curve.csv").unwrap(), "mock", "both").unwrap();
+    let mut table = pack.create_table::<MoleculeRow>("summary.parquet").unwrap();
+    let mut decoys = pack.create_table::<DecoyRow>("decoys.parquet").unwrap();
+    let mut spectra = pack.create_table::<SpectrumRow>("spectra.parquet").unwrap();
+    for row in rows {
+        csv.write(row).unwrap();
+        features.write(row).unwrap();
+        table.write(std::slice::from_ref(row)).unwrap();
+        if row.spectral.is_some() {
+            spectra.write(&[spectrum(row.row)]).unwrap();
+            for pair in [decoy(row.row, 0), decoy(row.row, 1)] {
+                pairs.write(&pair).unwrap();
+                decoys.write(&[pair]).unwrap();
+            }
+        }
+    }
+    for file in [csv.into_inner(), features.into_inner(), pairs.into_inner()] {
+        pack.finish_file(file).unwrap();
+    }
+    pack.finish_table(table).unwrap();
+    pack.finish_table(decoys).unwrap();
+    pack.finish_table(spectra).unwrap();
+}
+
+/// The aggregates of `rows`.
+pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
+    let mut counts = StatusCounts::default();
+    let mut slack = SlackStatistics { median_slack_ok: Some(0.0), ..Default::default() };
+    let mut slack_histogram = Histogram::new(-1.0, 0.5, 30);
+    let mut auc_histogram = Histogram::new(0.0, 1.0, 20);
+    for row in rows {
+        counts.add(row.status);
+        match row.audit.as_ref().map(|a| a.verdict) {
+            Some(Verdict::Pass) => slack.rows_pass += 1,
+            Some(Verdict::Fail) => slack.rows_fail += 1,
+            _ => continue,
+        }
+        let audit = row.audit.as_ref().unwrap();
+        slack_histogram.add(audit.slack.unwrap());
+        auc_histogram.add(audit.auc.unwrap());
+    }
+    slack.rows_ok = counts.ok;
+    slack.rows_ok_with_slack = counts.ok;
+    slack.rows_ok_with_verdict = counts.ok;
+    slack.pass_rate_ok = Some(slack.rows_pass as f64 / counts.ok.max(1) as f64);
+    let mut tanimoto_histogram = Histogram::new(0.0, 1.0, 20);
+    (0..2 * counts.ok).for_each(|_| tanimoto_histogram.add(4.0 / 13.0));
+    let excerpts = || rows.iter().map(RowExcerpt::from).collect::<Vec<_>>();
+    PackSummary {
+        counts,
+        reasons: vec![("missing_physics_params".into(), 1), ("disconnected".into(), 2)],
+        config: json!({"decoys": 2, "score_mode": "mock"}),
+        scores: ScoreMode::Mock,
+        physics: PhysicsSettings {
+            physics_mode: "both".into(),
+            edge_weight_mode: "bond_order_delta_chi".into(),
+            potential_mode: "static".into(),
+            potential_scale_gamma: 1.0,
+            potential_unit_model: "dimensionless".into(),
+            physics_entropy_beta: 1.0,
+        },
+        slack,
+        hardness: HardnessSummary {
+            easy: BinSummary {
+                pairs_total: 2 * counts.ok,
+                pairs_scored: counts.ok,
+                auc: Some(1.0),
+            },
+            medium: BinSummary::default(),
+            hard: BinSummary::default(),
+            unknown: BinSummary::default(),
+            tanimoto_median: Some(0.30769231),
+            hard_pairs_min_n: 50,
+            interpretation: AucInterpretation::InconclusiveDecoysTooEasy,
+            interpretation_reason: "decoys_too_easy".into(),
+        },
+        scores_coverage: None,
+        dos: Some(DosSummary { eta: 0.05, points: dos() }),
+        slack_histogram,
+        auc_histogram,
+        tanimoto_histogram,
+        top: excerpts(),
+        bottom: excerpts(),
+        first: excerpts(),
+        tool: tool(),
+        inputs: inputs(),
+        extra_metrics: Default::default(),
+        extra_metadata: Default::default(),
+    }
+}
+
+fn dos() -> Vec<DosPoint> {
+    (0..128)
+        .map(|i| {
+            let energy = f64::from(i) / 16.0 - 1.0;
+            let bump = |at: f64| (-(energy - at) * (energy - at)).exp();
+            DosPoint { energy, l: Some(bump(1.0)), h: Some(bump(2.5)), wh: None }
+        })
+        .collect()
+}
+
+fn tool() -> Tool {
+    Tool { name: "hetero2".into(), version: "0.1.0".into(), commit: None }
+}
+
+fn inputs() -> Vec<Input> {
+    let digest = FileDigest::of(b"OCC mol_0\n");
+    vec![Input::new("library", Path::new("/somewhere/else/library.smi"), digest)]
+}
+
+fn parts() -> ManifestParts {
+    ManifestParts {
+        tool: tool(),
+        config: json!({"decoys": 2}),
+        seeds: Seeds { seed: 0, strategy: "global".into() },
+        inputs: inputs(),
+        atom_table_sha256: Sha256Digest::of(b"atoms"),
+        notes: Default::default(),
+    }
+}
