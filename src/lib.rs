@@ -15,5 +15,6 @@ pub mod operator;
 pub mod pack;
 pub mod random;
 pub mod rounding;
+pub mod run;
 pub mod spectra;
 pub mod version;

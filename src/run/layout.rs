@@ -1,0 +1,76 @@
+//! The names of a run directory's files: the only place that spells them.
+
+use std::path::{Path, PathBuf};
+
+/// A run directory (`docs/architecture.md`, "Run directory").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// The run directory at `root`, which need not exist yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The plan: configuration, input digests, shard table.
+    #[must_use]
+    pub fn plan(&self) -> PathBuf {
+        self.root.join("plan.json")
+    }
+
+    /// Held by the process that works in the directory.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// Folder of the packed input records.
+    #[must_use]
+    pub fn library(&self) -> PathBuf {
+        self.root.join("library")
+    }
+
+    /// Packed input records of one shard.
+    #[must_use]
+    pub fn library_shard(&self, index: u32) -> PathBuf {
+        self.library().join(format!("{index:05}.arrow"))
+    }
+
+    /// Folder of the side inputs, copied as they were ingested.
+    #[must_use]
+    pub fn inputs(&self) -> PathBuf {
+        self.root.join("inputs")
+    }
+
+    /// One side input, by its SHA-256.
+    #[must_use]
+    pub fn input(&self, sha256: &str) -> PathBuf {
+        self.inputs().join(sha256)
+    }
+
+    /// Folder of the finished shards.
+    #[must_use]
+    pub fn shards(&self) -> PathBuf {
+        self.root.join("shards")
+    }
+
+    /// One finished shard.
+    #[must_use]
+    pub fn shard(&self, index: u32) -> PathBuf {
+        self.shards().join(format!("{index:05}"))
+    }
+
+    /// The evidence pack.
+    #[must_use]
+    pub fn pack(&self) -> PathBuf {
+        self.root.join("pack")
+    }
+}

@@ -1,0 +1,43 @@
+//! What may differ between two runs of one plan: times, host, devices.
+
+use std::time::{Instant, SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// When a run started, on the wall and on the clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Started {
+    wall: SystemTime,
+    clock: Instant,
+}
+
+impl Started {
+    /// Now.
+    pub fn now() -> Self {
+        Self { wall: SystemTime::now(), clock: Instant::now() }
+    }
+
+    /// Seconds since then.
+    pub fn seconds(&self) -> f64 {
+        self.clock.elapsed().as_secs_f64()
+    }
+
+    /// The wall time in UTC, as `2026-01-31T23:59:59Z`.
+    pub fn timestamp(&self) -> String {
+        utc_timestamp(self.wall)
+    }
+}
+
+/// A wall time in UTC, to the second, as ISO 8601 writes it.
+pub(super) fn utc_timestamp(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Name of this machine, where the system tells it.
+pub(super) fn host() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .or_else(|| std::env::var("COMPUTERNAME").ok())
+}

@@ -1,0 +1,288 @@
+//! Reduction: checks every shard, merges them in row order in bounded memory,
+//! and writes the pack.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::aggregate::Aggregate;
+use super::densities::Densities;
+use super::error::RunError;
+use super::layout::RunDir;
+use super::merge::{AuditedTables, PackOptions, SpectralTables};
+use super::observer::{Event, Observer};
+use super::plan::Plan;
+use super::provenance::{self, Started};
+use super::request::{Reports, RunRequest};
+use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord, ShardState, inspect_shard};
+use super::summarise;
+use crate::pack::csv::DosPoint;
+use crate::pack::manifest::Provenance;
+use crate::pack::report::{self, StatusCounts};
+use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
+use crate::pack::tables::TableReader;
+use crate::pack::{PackWriter, ZipOutput};
+use crate::spectra::SpectraBackend;
+use crate::spectra::dos::EnergyRange;
+
+/// What a finished run says of itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// Rows by status.
+    pub counts: StatusCounts,
+    /// Reasons of SKIP and ERROR rows, most frequent first.
+    pub top_reasons: Vec<(String, u64)>,
+    /// Where scores came from: `mock` or `external_scores`.
+    pub score_mode: String,
+    /// OK rows that have a verdict of PASS or FAIL.
+    pub rows_audited: u64,
+    /// Share of PASS among OK rows with a verdict, 0 to 1.
+    pub pass_rate: Option<f64>,
+    /// Median slack of OK rows.
+    pub median_slack: Option<f64>,
+    /// Directory of the pack.
+    pub pack: PathBuf,
+    /// Content digest of the pack.
+    pub content_digest: String,
+    /// Wall time of this call, seconds.
+    pub seconds: f64,
+    /// Rows computed by this call per second.
+    pub rows_per_second: f64,
+    /// Whether the pack was there before this call.
+    pub already_complete: bool,
+}
+
+/// What [`reduce`] needs to know besides the plan.
+pub(super) struct Reduction<'a> {
+    pub dir: &'a RunDir,
+    pub plan: &'a Plan,
+    pub request: &'a RunRequest,
+    pub started: Started,
+    pub computing: Duration,
+    pub backend: &'a dyn SpectraBackend,
+}
+
+/// Directory that the pack of a request comes to lie in.
+pub(super) fn pack_path(dir: &RunDir, request: &RunRequest) -> PathBuf {
+    request.pack.clone().unwrap_or_else(|| dir.pack())
+}
+
+/// Merges the shards of a plan into its pack.
+///
+/// # Errors
+/// [`RunError::DamagedShard`] names the first shard that is missing or not
+/// whole; other errors are of reading and writing.
+pub(super) fn reduce(
+    reduction: &Reduction<'_>,
+    observer: &dyn Observer,
+) -> Result<RunReport, RunError> {
+    let Reduction { dir, plan, request, .. } = reduction;
+    observer.event(Event::Reducing { rows: plan.rows });
+    let records = check_shards(dir, plan)?;
+    let mut range = EnergyRange::default();
+    records.iter().for_each(|record| range.merge(record.energies));
+    let destination = pack_path(dir, request);
+    let mut pack = PackWriter::create(&destination)?;
+    let mut densities = Densities::new(range)?;
+    let mut aggregate = Aggregate::new(plan.config.score_mode);
+    let options = PackOptions::of(&plan.config);
+    let mut tables = AuditedTables::create(&mut pack, &options)?;
+    let mut spectral = SpectralTables::create(&mut pack, &options)?;
+    for record in &records {
+        observer.check_cancelled()?;
+        let folder = dir.shard(record.index);
+        merge_molecules(&folder, &mut tables, &mut aggregate)?;
+        merge_decoys(&folder, &mut tables, &mut aggregate)?;
+        merge_spectra(&folder, &mut spectral, densities.as_mut())?;
+        observer.event(Event::Reduced { rows: record.rows });
+    }
+    tables.finish(&mut pack)?;
+    spectral.finish(&mut pack)?;
+    let dos = densities.as_ref().map(Densities::points);
+    if let Some(points) = &dos {
+        super::merge::write_dos(&mut pack, points)?;
+    }
+    let conclusion = Conclusion {
+        dir,
+        plan,
+        reports: request.reports,
+        zip: request.zip,
+        aggregate: &aggregate,
+        dos: dos.as_deref(),
+        destination: &destination,
+        started: reduction.started,
+    };
+    conclusion.finish(pack, &provenance_of(reduction))
+}
+
+/// What is left to say when all tables of a pack are written.
+pub(super) struct Conclusion<'a> {
+    pub dir: &'a RunDir,
+    pub plan: &'a Plan,
+    pub reports: Reports,
+    pub zip: ZipOutput,
+    pub aggregate: &'a Aggregate,
+    pub dos: Option<&'a [DosPoint]>,
+    pub destination: &'a Path,
+    pub started: Started,
+}
+
+impl Conclusion<'_> {
+    /// Writes the documents and puts the pack in its place.
+    pub fn finish(
+        &self,
+        mut pack: PackWriter,
+        provenance: &Provenance,
+    ) -> Result<RunReport, RunError> {
+        let Self { plan, aggregate, destination, .. } = self;
+        let summary = summarise::summary(plan, aggregate, self.dos);
+        self.write_documents(&mut pack, &summary)?;
+        let digest = pack.finish(summarise::manifest_parts(plan), provenance, self.zip)?;
+        if let Some(previous) = &digest.previous {
+            tracing::warn!("what lay in {} is now {}", destination.display(), previous.display());
+        }
+        let slack = aggregate.slack.report();
+        let seconds = self.started.seconds();
+        Ok(RunReport {
+            counts: aggregate.counts,
+            top_reasons: aggregate.top_reasons(),
+            score_mode: summary.scores.as_str().to_owned(),
+            rows_audited: aggregate.audited,
+            pass_rate: slack.pass_rate_ok.filter(|_| aggregate.audited > 0),
+            median_slack: slack.median_slack_ok,
+            pack: destination.to_path_buf(),
+            content_digest: digest.content_digest.to_string(),
+            seconds,
+            rows_per_second: plan.rows as f64 / seconds.max(1e-9),
+            already_complete: false,
+        })
+    }
+
+    fn write_documents(
+        &self,
+        pack: &mut PackWriter,
+        summary: &report::PackSummary,
+    ) -> Result<(), RunError> {
+        if let Some(scores) = &self.plan.scores {
+            let name = summarise::scores_name(&scores.name);
+            pack.add_file(&name, &self.dir.input(&scores.sha256.to_string()))?;
+        }
+        if self.plan.config.score_mode == super::ScoreMode::ExternalScores {
+            super::merge::write_missing(pack, &self.aggregate.coverage)?;
+        }
+        pack.add_json("metrics.json", &report::metrics(summary))?;
+        pack.add_json("summary_metadata.json", &report::summary_metadata(summary))?;
+        pack.add_bytes("hardness_curve.md", report::hardness_md(summary).as_bytes())?;
+        if self.reports == Reports::Written {
+            pack.add_bytes("index.md", report::index_md(summary).as_bytes())?;
+            pack.add_bytes("index.html", report::index_html(summary).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError> {
+    let digest = plan.digest();
+    plan.shards
+        .iter()
+        .map(|shard| match inspect_shard(dir, &digest, shard) {
+            ShardState::Done(record) => Ok(record),
+            ShardState::Missing => {
+                Err(RunError::DamagedShard { index: shard.index, why: "it is missing".into() })
+            }
+            ShardState::Unusable(why) => Err(RunError::DamagedShard { index: shard.index, why }),
+        })
+        .collect()
+}
+
+fn merge_molecules(
+    folder: &Path,
+    tables: &mut AuditedTables,
+    aggregate: &mut Aggregate,
+) -> Result<(), RunError> {
+    for rows in TableReader::<MoleculeRow>::open(&folder.join(MOLECULES))? {
+        let rows = rows?;
+        rows.iter().for_each(|row| aggregate.add_row(row));
+        tables.add_molecules(&rows)?;
+    }
+    Ok(())
+}
+
+fn merge_decoys(
+    folder: &Path,
+    tables: &mut AuditedTables,
+    aggregate: &mut Aggregate,
+) -> Result<(), RunError> {
+    // The decoys of one row may lie in two batches.
+    let mut open: Vec<DecoyRow> = Vec::new();
+    for rows in TableReader::<DecoyRow>::open(&folder.join(DECOYS))? {
+        let rows = rows?;
+        tables.add_decoys(&rows)?;
+        for decoy in rows {
+            if open.last().is_some_and(|last| last.row != decoy.row) {
+                aggregate.add_decoys(&open);
+                open.clear();
+            }
+            open.push(decoy);
+        }
+    }
+    aggregate.add_decoys(&open);
+    Ok(())
+}
+
+fn merge_spectra(
+    folder: &Path,
+    tables: &mut SpectralTables,
+    densities: Option<&mut Densities>,
+) -> Result<(), RunError> {
+    let Some(densities) = densities else { return Ok(()) };
+    let mut rows: Vec<SpectrumRow> = Vec::new();
+    for batch in TableReader::<SpectrumRow>::open(&folder.join(SPECTRA))? {
+        rows.extend(batch?);
+    }
+    densities.add_shard(&rows)?;
+    tables.add_local(&densities.local(&rows))?;
+    tables.add_spectra(&rows)
+}
+
+fn provenance_of(reduction: &Reduction<'_>) -> Provenance {
+    let seconds = reduction.started.seconds();
+    let mut notes = serde_json::Map::new();
+    notes.insert("computing_s".into(), reduction.computing.as_secs_f64().into());
+    Provenance {
+        started_at: Some(
+            reduction.request.timestamp.clone().unwrap_or_else(|| reduction.started.timestamp()),
+        ),
+        finished_at: Some(
+            reduction.request.timestamp.clone().unwrap_or_else(|| Started::now().timestamp()),
+        ),
+        runtime_s_total: Some(seconds),
+        throughput_rows_per_s: Some(reduction.plan.rows as f64 / seconds.max(1e-9)),
+        hosts: provenance::host().into_iter().collect(),
+        devices: vec![reduction.backend.name().to_owned()],
+        threads: Some(rayon::current_num_threads() as u64),
+        shards: Some(reduction.plan.shards.len() as u64),
+        scheduler: Some("local".into()),
+        notes,
+    }
+}
+
+/// The report of a pack that an earlier call finished, if it is there.
+pub(super) fn finished(
+    dir: &RunDir,
+    plan: &Plan,
+    request: &RunRequest,
+) -> Result<Option<RunReport>, RunError> {
+    let path = pack_path(dir, request);
+    let Some(found) = summarise::read_finished(&path, plan)? else { return Ok(None) };
+    let zipped = path.join("evidence_pack.zip").exists();
+    if zipped != (request.zip == ZipOutput::Written) && all_shards_there(dir, plan) {
+        return Ok(None);
+    }
+    Ok(Some(found))
+}
+
+fn all_shards_there(dir: &RunDir, plan: &Plan) -> bool {
+    plan.shards.iter().all(|shard| dir.shard(shard.index).exists())
+}
