@@ -17,4 +17,6 @@ pub mod random;
 pub mod rounding;
 pub mod run;
 pub mod spectra;
+pub mod suite;
+pub mod utility;
 pub mod version;

@@ -1,3 +1,9 @@
 //! Argument parsing and exit codes; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::main(std::env::args_os())
+}

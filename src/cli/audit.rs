@@ -1,0 +1,66 @@
+//! `audit`: new scores against a pack that is there.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hetero2::run::{RescoreRequest, RunError, ZipOutput, rescore};
+
+use super::failure::Failure;
+use super::progress::Progress;
+use super::run::print_report;
+use super::{GlobalArguments, stop};
+
+/// Audit new scores against the decoys and spectra of a pack
+///
+/// Computes no chemistry and no spectra: the pack is verified, its decoys are scored, and a whole
+/// new pack is written. It has the content digest of `run` with the same library, the same options
+/// and those scores. The old pack is only read.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hetero2 audit --pack screen/pack --scores model-2.csv --out screen-model-2
+  hetero2 audit --pack evidence_pack.zip --scores scores.json --scores-sha256 HEX --out again
+
+Exit codes: 0 done; 2 wrong usage or input; 3 the pack fails verification; 4 stopped; 1 failed.")]
+pub struct AuditArguments {
+    /// Directory or zip of a pack that this version made, with whatever scores
+    #[arg(long, value_name = "PACK")]
+    pack: PathBuf,
+    /// Scores of the model under audit (hetero_scores.v1 as JSON, CSV or Parquet)
+    #[arg(long, value_name = "FILE")]
+    scores: PathBuf,
+    /// SHA-256 that the scores file must have
+    #[arg(long, value_name = "HEX")]
+    scores_sha256: Option<String>,
+    /// Directory of the new pack; it must not exist, or be empty
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Worker threads; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Do not write evidence_pack.zip
+    #[arg(long)]
+    no_zip: bool,
+}
+
+/// Runs `audit`.
+pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let request = RescoreRequest {
+        pack: arguments.pack.clone(),
+        scores: arguments.scores.clone(),
+        scores_sha256: arguments.scores_sha256.clone(),
+        out: arguments.out.clone(),
+        zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
+        threads: arguments.threads.map(usize::from),
+    };
+    stop::listen();
+    let progress = Progress::new(global);
+    let result = rescore(&request, &progress);
+    progress.finish();
+    let report = result.map_err(|error| match error {
+        RunError::Cancelled => Failure::stopped("stopped; no pack was written"),
+        RunError::Io { ref path, .. } if *path == arguments.scores => Failure::usage(error),
+        error => error.into(),
+    })?;
+    print_report(&report, global)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,98 @@
+//! `decoys`: all decoys of a library, to score before there is a run.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hetero2::pack::report::grouped;
+use hetero2::run::{DecoyExport, DecoyFormat, LibraryInput, RunError, ScoreMode, export_decoys};
+
+use super::failure::Failure;
+use super::progress::Progress;
+use super::run::{ReadingArguments, SettingsArguments};
+use super::{GlobalArguments, print_json, print_text, stop};
+
+/// Write all decoys of a library before any score exists
+///
+/// Takes the options of `run`, and writes the decoys that `run` makes with the same ones. A .csv
+/// also has a row for each molecule (role original, its canonical SMILES in decoy_smiles): fill in
+/// the column score, higher is better, and give the file to `run --scores`. A .parquet has the
+/// decoys alone, in the layout of a pack's decoys.parquet.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hetero2 decoys library.smi.gz --out decoys.csv
+  hetero2 decoys library.csv --out decoys.parquet --decoys 50 --hard-decoys 0.65..0.95
+  hetero2 decoys library.csv --out decoys.csv && ./my-model decoys.csv > scores.csv \\
+      && hetero2 run library.csv --scores scores.csv --out screen
+
+Exit codes: 0 written; 2 wrong usage or input; 4 stopped; 1 the table cannot be written.")]
+pub struct DecoysArguments {
+    /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; the
+    /// shipped demo library without it
+    library: Option<PathBuf>,
+    /// The table to write, .csv or .parquet
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    settings: SettingsArguments,
+    #[command(flatten)]
+    reading: ReadingArguments,
+    /// Worker threads; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// Runs `decoys`.
+pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let extension = arguments.out.extension().map(|e| e.to_ascii_lowercase());
+    let format = match extension.as_ref().and_then(|e| e.to_str()) {
+        Some("csv") => DecoyFormat::Csv,
+        Some("parquet") => DecoyFormat::Parquet,
+        _ => {
+            let out = arguments.out.display();
+            return Err(Failure::usage(anyhow::anyhow!(
+                "--out {out} ends neither in .csv nor in .parquet: the ending says the format"
+            )));
+        }
+    };
+    let export = DecoyExport {
+        library: arguments.library.clone().map_or(LibraryInput::Demo, LibraryInput::File),
+        read_options: arguments.reading.options(),
+        config: arguments.settings.config(ScoreMode::Mock),
+        out: arguments.out.clone(),
+        format,
+        threads: arguments.threads.map(usize::from),
+    };
+    stop::listen();
+    let progress = Progress::new(global);
+    let result = export_decoys(&export, &progress);
+    progress.finish();
+    let (report, digest) = result.map_err(|error| match error {
+        RunError::Cancelled => Failure::stopped("stopped; no table was written"),
+        error => error.into(),
+    })?;
+    if global.json {
+        print_json(&serde_json::json!({
+            "rows": report.rows,
+            "rows_with_decoys": report.rows_with_decoys,
+            "decoys": report.decoys,
+            "out": arguments.out,
+            "bytes": digest.bytes,
+            "sha256": digest.sha256,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{} decoys of {} molecules, from {} rows",
+        grouped(report.decoys),
+        grouped(report.rows_with_decoys),
+        grouped(report.rows)
+    );
+    let _ = writeln!(text, "decoys  {}", arguments.out.display());
+    let _ = writeln!(text, "SHA-256 {}", digest.sha256);
+    print_text(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,112 @@
+//! Errors of the program: what is printed, and with which exit code it ends.
+
+use std::process::ExitCode;
+
+use hetero2::library::LibraryError;
+use hetero2::run::RunError;
+use hetero2::utility::UtilityError;
+
+use super::GlobalArguments;
+
+/// Wrong usage or input.
+const USAGE: u8 = 2;
+/// A pack or a shard fails verification.
+pub const VERIFICATION: u8 = 3;
+/// Work is missing or was stopped.
+const MISSING: u8 = 4;
+
+/// An error together with the exit code that it means.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Wrong usage or input.
+    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: USAGE, error: error.into() }
+    }
+
+    /// Anything that is neither usage, verification nor missing work.
+    pub fn other(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 1, error: error.into() }
+    }
+
+    /// Work that was stopped on request.
+    pub fn stopped(message: &'static str) -> Self {
+        Self { code: MISSING, error: anyhow::Error::msg(message) }
+    }
+
+    /// A pack that cannot be read.
+    pub fn from_pack(error: hetero2::pack::PackError) -> Self {
+        Self::usage(error)
+    }
+
+    /// Prints the error with the chain of its causes on one line.
+    pub fn report(&self, global: &GlobalArguments) -> ExitCode {
+        let mut message = self.error.to_string();
+        for cause in self.error.chain().skip(1) {
+            let cause = cause.to_string();
+            if !message.contains(&cause) {
+                message.push_str(": ");
+                message.push_str(&cause);
+            }
+        }
+        if global.json {
+            let document = serde_json::json!({ "error": message, "exit_code": self.code });
+            let _ = super::print_json(&document);
+        }
+        let style = anstyle_error();
+        anstream::eprintln!("{style}error{style:#}: {message}");
+        ExitCode::from(self.code)
+    }
+}
+
+fn anstyle_error() -> clap::builder::styling::Style {
+    clap::builder::styling::AnsiColor::Red.on_default().bold()
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let code = match &error {
+            RunError::Library(LibraryError::ShardDamaged { .. }) => VERIFICATION,
+            // The run directory fails, not the library: a full disk, for one.
+            RunError::Library(
+                LibraryError::ShardIo { .. }
+                | LibraryError::Thread { .. }
+                | LibraryError::Pack { .. },
+            ) => 1,
+            RunError::Config(_)
+            | RunError::Library(_)
+            | RunError::Scores { .. }
+            | RunError::WrongDigest { .. }
+            | RunError::NotAPlan { .. }
+            | RunError::NotARun { .. }
+            | RunError::OtherRun { .. }
+            | RunError::Unfinished { .. }
+            | RunError::InUse { .. }
+            | RunError::NoPack { .. }
+            | RunError::NotRescorable { .. }
+            | RunError::Occupied { .. }
+            | RunError::TooManyScoreFiles { .. } => USAGE,
+            RunError::DamagedPack { .. }
+            | RunError::DamagedShard { .. }
+            | RunError::DamagedRecords { .. } => VERIFICATION,
+            RunError::Cancelled => MISSING,
+            _ => 1,
+        };
+        Self { code, error: error.into() }
+    }
+}
+
+impl From<UtilityError> for Failure {
+    fn from(error: UtilityError) -> Self {
+        let code = match &error {
+            UtilityError::Changed { .. } => VERIFICATION,
+            UtilityError::Write { .. } => 1,
+            _ => USAGE,
+        };
+        Self { code, error: error.into() }
+    }
+}

@@ -1,0 +1,195 @@
+//! The command line: reads arguments into typed requests, calls the library,
+//! prints. Every subcommand has a file of its own.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+mod accept;
+mod audit;
+mod batch;
+mod cost_lift;
+mod decoys;
+mod describe;
+mod diff;
+mod failure;
+mod generate;
+mod output;
+mod progress;
+mod proxy_truth;
+mod rerun;
+mod run;
+mod stop;
+mod suite;
+mod verify;
+
+use failure::Failure;
+
+/// The fast, reproducible first truth filter for generated molecules.
+///
+/// Reads a library of molecules, computes graph-operator spectra, makes
+/// matched decoys, audits scores against them with exact negative controls,
+/// and writes one checksummed evidence pack.
+#[derive(Debug, Parser)]
+#[command(name = "hetero2", version = version(), max_term_width = 100, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(flatten)]
+    global: GlobalArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every subcommand.
+#[derive(Debug, Clone, clap::Args)]
+struct GlobalArguments {
+    /// Print one JSON document on standard output instead of text
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+    /// Log more to standard error: -v what happens, -vv details
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    verbose: u8,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  hetero2 run                                    the shipped demo library, mock scores
+  hetero2 run library.smi --out screen           a library of yours
+  hetero2 run library.csv --out screen --scores scores.json
+  hetero2 verify screen/pack                     every checksum and count
+  hetero2 describe 'CC(=O)Oc1ccccc1C(=O)O'       one molecule, everything about it
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or input; 3 a pack, a shard or a published fact fails
+verification; 4 work is missing or was stopped.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArguments),
+    Verify(verify::VerifyArguments),
+    Diff(diff::DiffArguments),
+    Describe(describe::DescribeArguments),
+    Rerun(rerun::RerunArguments),
+    Suite(suite::SuiteArguments),
+    Decoys(decoys::DecoysArguments),
+    Audit(audit::AuditArguments),
+    CostLift(cost_lift::CostLiftArguments),
+    Accept(accept::AcceptArguments),
+    ProxyTruth(proxy_truth::ProxyTruthArguments),
+    Batch(batch::BatchArguments),
+    Completions(generate::CompletionsArguments),
+    Man(generate::ManArguments),
+}
+
+fn version() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("HETERO2_COMMIT"), ")")
+}
+
+/// Runs the program on its arguments and returns its exit code.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let matches = Arguments::command().try_get_matches_from(arguments.map(kebab_flag));
+    let arguments = match matches.and_then(|m| Arguments::from_arg_matches(&m)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version also arrive here, with exit code 0.
+            let code = error.exit_code();
+            let _ = error.print();
+            return ExitCode::from(if code == 0 { 0 } else { 2 });
+        }
+    };
+    start_logging(&arguments.global);
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(failure) => failure.report(&arguments.global),
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Run(arguments) => run::run(arguments, global),
+        Command::Verify(arguments) => verify::verify(arguments, global),
+        Command::Diff(arguments) => diff::diff(arguments, global),
+        Command::Describe(arguments) => describe::describe(arguments, global),
+        Command::Rerun(arguments) => rerun::rerun(arguments, global),
+        Command::Suite(arguments) => suite::suite(arguments, global),
+        Command::Decoys(arguments) => decoys::decoys(arguments, global),
+        Command::Audit(arguments) => audit::audit(arguments, global),
+        Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),
+        Command::Accept(arguments) => accept::accept(arguments, global),
+        Command::ProxyTruth(arguments) => proxy_truth::proxy_truth(arguments, global),
+        Command::Batch(arguments) => batch::batch(arguments, global),
+        Command::Completions(arguments) => generate::completions(arguments),
+        Command::Man(arguments) => generate::man(arguments),
+    }
+}
+
+/// `--k_decoys` and `--k-decoys` are one flag: users of the Python
+/// implementation have the former in their scripts.
+fn kebab_flag(argument: OsString) -> OsString {
+    let Some(text) = argument.to_str().filter(|text| text.starts_with("--")) else {
+        return argument;
+    };
+    let (flag, value) = text.split_once('=').map_or((text, None), |(f, v)| (f, Some(v)));
+    let flag = flag.replace('_', "-");
+    OsString::from(value.map_or_else(|| flag.clone(), |value| format!("{flag}={value}")))
+}
+
+fn start_logging(global: &GlobalArguments) {
+    use tracing_subscriber::EnvFilter;
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    let filter = EnvFilter::try_from_env("HETERO2_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::stderr_is_terminal())
+        .without_time()
+        .try_init();
+}
+
+/// Writes to standard output; a reader that went away is no failure.
+fn print_text(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::other(anyhow::Error::new(error).context("cannot write the output")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a value as one JSON document.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print_text(&json_text(value)?)
+}
+
+/// A value as one JSON document.
+fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_accept_both_spellings_and_values_are_left_alone() {
+        assert_eq!(kebab_flag("--k_decoys=a_b".into()), OsString::from("--k-decoys=a_b"));
+        assert_eq!(kebab_flag("a_b".into()), OsString::from("a_b"));
+        assert_eq!(kebab_flag("--out_dir".into()), OsString::from("--out-dir"));
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,126 @@
+//! Progress of a run: a bar with rows/s and ETA on a terminal, a plain line
+//! every few seconds otherwise.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hetero2::pack::report::grouped;
+use hetero2::run::{Event, Observer};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::GlobalArguments;
+use super::output::stderr_is_terminal;
+use super::stop;
+
+/// Time between two plain lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Shows what a run does on standard error.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    lines: bool,
+    total: AtomicU64,
+    done: AtomicU64,
+    started_at: AtomicU64,
+    clock: Instant,
+    last_line: Mutex<Instant>,
+}
+
+impl Progress {
+    /// A bar on a terminal, lines elsewhere, nothing when quiet.
+    pub fn new(global: &GlobalArguments) -> Self {
+        let bar = (!global.quiet && stderr_is_terminal()).then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self {
+            lines: !global.quiet && bar.is_none(),
+            bar,
+            total: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            started_at: AtomicU64::new(0),
+            clock: Instant::now(),
+            last_line: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Takes the bar away so that the summary stands alone.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn stage(&self, name: &'static str, total: u64, done: u64) {
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(done, Ordering::Relaxed);
+        self.started_at.store(self.clock.elapsed().as_millis() as u64, Ordering::Relaxed);
+        if let Some(bar) = &self.bar {
+            bar.set_style(bar_style());
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.reset_eta();
+            bar.set_message(name);
+        } else if self.lines {
+            anstream::eprintln!("{name}: {} rows", grouped(total));
+        }
+    }
+
+    fn advance(&self, rows: u64) {
+        let done = self.done.fetch_add(rows, Ordering::Relaxed) + rows;
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if self.lines {
+            self.line(done);
+        }
+    }
+
+    fn line(&self, done: u64) {
+        let Ok(mut last) = self.last_line.try_lock() else { return };
+        if last.elapsed() < LINE_INTERVAL {
+            return;
+        }
+        *last = Instant::now();
+        let total = self.total.load(Ordering::Relaxed);
+        let started = Duration::from_millis(self.started_at.load(Ordering::Relaxed));
+        let seconds = (self.clock.elapsed().saturating_sub(started)).as_secs_f64();
+        let rate = done as f64 / seconds.max(1e-3);
+        let left = (total.saturating_sub(done)) as f64 / rate.max(1e-9);
+        anstream::eprintln!(
+            "  {} of {} rows, {:.0} rows/s, {:.0} s left",
+            grouped(done),
+            grouped(total),
+            rate,
+            left
+        );
+    }
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template(
+        "{msg:>10} [{bar:32}] {human_pos}/{human_len} rows  {per_sec:.0} rows/s  ETA {eta}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("=> ")
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Planned { rows } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("reading: {} rows", grouped(rows)));
+                }
+            }
+            Event::Computing { rows, done } => self.stage("computing", rows, done),
+            Event::Computed { rows } | Event::Reduced { rows } => self.advance(rows),
+            Event::Reducing { rows } => self.stage("writing", rows, 0),
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        stop::requested()
+    }
+}
