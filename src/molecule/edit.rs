@@ -11,6 +11,7 @@ use chematic::core as cc;
 use chematic::smiles as cs;
 
 use super::graph::BondOrder;
+use super::guard::guarded;
 use super::labelling::{ColouredGraph, label, odd};
 use super::parse::{Molecule, MoleculeError, sanitize_error};
 
@@ -67,7 +68,7 @@ impl EditableGraph {
     /// [`MoleculeError`] where the chemistry model cannot describe it.
     pub fn of(molecule: &Molecule) -> Result<Self, MoleculeError> {
         let model = &molecule.model;
-        let view = cs::rdkit_mol_view(model).map_err(sanitize_error)?;
+        let view = guarded(|| cs::rdkit_mol_view(model))?.map_err(sanitize_error)?;
         if view.num_atoms() != model.atom_count() {
             return Err(MoleculeError::Unsupported("hydrogens left in a canonical SMILES".into()));
         }
@@ -120,8 +121,10 @@ impl EditableGraph {
     /// Sanitises the graph as it is numbered. Its canonical SMILES is one that
     /// reading and writing again leaves as it is (see [`fixed_form`]).
     pub(super) fn settle(&self) -> Result<Molecule, MoleculeError> {
-        let text = cs::rdkit_canonical_smiles(&self.model()).map_err(sanitize_error)?;
-        Molecule::from_canonical(fixed_form(text)?)
+        guarded(|| {
+            let text = cs::rdkit_canonical_smiles(&self.model()).map_err(sanitize_error)?;
+            Molecule::from_canonical(fixed_form(text)?)
+        })?
     }
 
     fn coloured(&self) -> ColouredGraph {

@@ -24,6 +24,10 @@ use crate::spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use crate::spectra::ldos::LocalDensity;
 use crate::spectra::{ShellDensities, SpectraBackend, SpectraError, SymmetricGraph};
 
+/// Most components of eigenvectors that a thread holds at a time, but for one
+/// matrix that has more: 8 MiB.
+const PART_COMPONENTS: usize = 1 << 20;
+
 /// One input row's whole result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowOutcome {
@@ -131,11 +135,15 @@ impl<'a> Engine<'a> {
             let batch: Vec<SymmetricGraph<'_>> =
                 going.iter().map(|(_, view)| symmetric(*view)).collect();
             if self.settings.publishes(operator) && operator.has_potential() {
-                let systems = self.backend.eigensystems(&batch)?;
-                for ((i, _), system) in going.iter().zip(systems) {
-                    let densities = system.densities();
-                    let local = local_lines(&densities, &rows[*i].atomic_numbers);
-                    spectra[*i].set(operator, densities.values().to_vec(), local);
+                let mut rest = going.iter();
+                for part in parts(&batch) {
+                    let systems = self.backend.eigensystems(part)?;
+                    // In this order: the shorter side of a zip must be asked first.
+                    for (system, (i, _)) in systems.into_iter().zip(rest.by_ref()) {
+                        let densities = system.densities();
+                        let local = local_lines(&densities, &rows[*i].atomic_numbers);
+                        spectra[*i].set(operator, densities.values().to_vec(), local);
+                    }
                 }
             } else {
                 let values = self.backend.eigenvalues(&batch)?;
@@ -249,6 +257,25 @@ impl RowSpectra {
     }
 }
 
+/// Cuts a batch where the eigenvectors of a part would pass
+/// [`PART_COMPONENTS`].
+fn parts<'a, 'b>(batch: &'a [SymmetricGraph<'b>]) -> Vec<&'a [SymmetricGraph<'b>]> {
+    let mut parts = Vec::new();
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let mut components = 0;
+        let fits = |graph: &&SymmetricGraph<'_>| {
+            components += graph.n * graph.n;
+            components <= PART_COMPONENTS
+        };
+        let taken = rest.iter().take_while(fits).count().max(1);
+        let (part, later) = rest.split_at(taken);
+        parts.push(part);
+        rest = later;
+    }
+    parts
+}
+
 /// The local lines of a row, as published.
 fn local_lines(densities: &ShellDensities, atomic_numbers: &[u8]) -> Option<LocalLines> {
     let local = LocalDensity::of(densities)?;
@@ -312,5 +339,35 @@ fn add_deltas(rows: &mut [DecoyRow], original: Option<&Descriptors>, decoys: &[D
             hba: signed(decoy.hba, original.hba),
             qed: round8(decoy.qed - original.qed),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spectra::CpuBackend;
+
+    #[test]
+    fn a_row_does_not_depend_on_the_parts_that_its_chunk_is_cut_into() {
+        let config = RunConfig { decoys: 0, ..RunConfig::default() };
+        let backend = CpuBackend::new();
+        let scores = ScoreSource::Mock;
+        let engine = Engine::new(&config, &backend, &scores);
+        let records: Vec<Record> = (0..40)
+            .map(|row| Record {
+                row,
+                id: row.to_string(),
+                smiles: format!("{}O", "C".repeat(160 + row as usize % 7)).into_bytes(),
+                scores_input: None,
+                problem: None,
+                line: row + 1,
+            })
+            .collect();
+        let together = engine.compute(&records).unwrap();
+        let apart: Vec<RowOutcome> =
+            records.chunks(1).flat_map(|record| engine.compute(record).unwrap()).collect();
+        assert_eq!(together, apart);
+        let components: usize = records.iter().map(|r| r.smiles.len().pow(2)).sum();
+        assert!(components > PART_COMPONENTS, "one part only: nothing was tested");
     }
 }
