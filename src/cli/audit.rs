@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use hetero2::run::{RescoreRequest, RunError, ZipOutput, rescore};
 
+use super::GlobalArguments;
 use super::failure::Failure;
-use super::progress::Progress;
+use super::progress::watched;
 use super::run::print_report;
-use super::{GlobalArguments, stop};
 
 /// Audit new scores against the decoys and spectra of a pack
 ///
@@ -52,10 +52,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
         threads: arguments.threads.map(usize::from),
     };
-    stop::listen();
-    let progress = Progress::new(global);
-    let result = rescore(&request, &progress);
-    progress.finish();
+    let result = watched(global, |progress| rescore(&request, progress));
     let report = result.map_err(|error| match error {
         RunError::Cancelled => Failure::stopped("stopped; no pack was written"),
         RunError::Io { ref path, .. } if *path == arguments.scores => Failure::usage(error),

@@ -8,9 +8,9 @@ use hetero2::pack::report::grouped;
 use hetero2::run::{DecoyExport, DecoyFormat, LibraryInput, RunError, ScoreMode, export_decoys};
 
 use super::failure::Failure;
-use super::progress::Progress;
+use super::progress::watched;
 use super::run::{ReadingArguments, SettingsArguments};
-use super::{GlobalArguments, print_json, print_text, stop};
+use super::{GlobalArguments, print_json, print_text};
 
 /// Write all decoys of a library before any score exists
 ///
@@ -63,10 +63,7 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
         format,
         threads: arguments.threads.map(usize::from),
     };
-    stop::listen();
-    let progress = Progress::new(global);
-    let result = export_decoys(&export, &progress);
-    progress.finish();
+    let result = watched(global, |progress| export_decoys(&export, progress));
     let (report, digest) = result.map_err(|error| match error {
         RunError::Cancelled => Failure::stopped("stopped; no table was written"),
         error => error.into(),

@@ -16,6 +16,15 @@ use super::stop;
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Does `work` under a progress display that Ctrl-C can stop.
+pub fn watched<T>(global: &GlobalArguments, work: impl FnOnce(&Progress) -> T) -> T {
+    stop::listen();
+    let progress = Progress::new(global);
+    let result = work(&progress);
+    progress.finish();
+    result
+}
+
 /// Shows what a run does on standard error.
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -29,7 +38,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar on a terminal, lines elsewhere, nothing when quiet.
-    pub fn new(global: &GlobalArguments) -> Self {
+    fn new(global: &GlobalArguments) -> Self {
         let bar = (!global.quiet && stderr_is_terminal()).then(|| {
             let bar = ProgressBar::new_spinner();
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -47,7 +56,7 @@ impl Progress {
     }
 
     /// Takes the bar away so that the summary stands alone.
-    pub fn finish(&self) {
+    fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -9,8 +9,8 @@ use hetero2::pack::manifest::Tool;
 use hetero2::run::{RerunError, RerunReport, RerunRequest, RerunVerdict};
 
 use super::failure::{Failure, VERIFICATION};
-use super::progress::Progress;
-use super::{GlobalArguments, print_json, print_text, stop};
+use super::progress::watched;
+use super::{GlobalArguments, print_json, print_text};
 
 /// Rebuild a pack from its manifest and prove that it is the same
 ///
@@ -51,10 +51,7 @@ pub fn rerun(arguments: &RerunArguments, global: &GlobalArguments) -> Result<Exi
         out: arguments.out.clone(),
         threads: arguments.threads.map(usize::from),
     };
-    stop::listen();
-    let progress = Progress::new(global);
-    let result = hetero2::run::rerun(&request, &progress);
-    progress.finish();
+    let result = watched(global, |progress| hetero2::run::rerun(&request, progress));
     let report = result.map_err(failure)?;
     if global.json {
         print_json(&report)?;

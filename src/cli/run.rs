@@ -15,8 +15,8 @@ use hetero2::run::{
 };
 
 use super::failure::Failure;
-use super::progress::Progress;
-use super::{GlobalArguments, print_json, print_text, stop};
+use super::progress::watched;
+use super::{GlobalArguments, print_json, print_text};
 
 /// Default run directory.
 const DEFAULT_OUT: &str = "hetero2-run";
@@ -302,10 +302,7 @@ pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCod
 
 /// Runs a request under a progress display that Ctrl-C can stop.
 pub fn execute(request: &RunRequest, global: &GlobalArguments) -> Result<RunReport, Failure> {
-    stop::listen();
-    let progress = Progress::new(global);
-    let result = hetero2::run::run(request, &progress);
-    progress.finish();
+    let result = watched(global, |progress| hetero2::run::run(request, progress));
     Ok(result?)
 }
 

@@ -9,8 +9,8 @@ use hetero2::pack::report::grouped;
 use hetero2::suite::{Suite, SuiteError, SuiteReport, SuiteRequest, run_suite};
 
 use super::failure::{Failure, VERIFICATION};
-use super::progress::Progress;
-use super::{GlobalArguments, print_json, print_text, stop};
+use super::progress::watched;
+use super::{GlobalArguments, print_json, print_text};
 
 /// Run a suite with published outcomes and check them
 ///
@@ -70,10 +70,7 @@ pub fn suite(arguments: &SuiteArguments, global: &GlobalArguments) -> Result<Exi
         rows: arguments.rows,
         threads: arguments.threads.map(usize::from),
     };
-    stop::listen();
-    let progress = Progress::new(global);
-    let result = run_suite(&request, &progress);
-    progress.finish();
+    let result = watched(global, |progress| run_suite(&request, progress));
     let report = result.map_err(failure)?;
     if global.json {
         print_json(&report)?;

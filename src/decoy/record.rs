@@ -54,11 +54,8 @@ impl Similarity {
     /// The similarity of two fingerprints.
     #[must_use]
     pub fn between(left: &Fingerprint, right: &Fingerprint) -> Self {
-        let mut bits: Vec<u32> = left.on_bits().chain(right.on_bits()).collect();
-        let set = bits.len();
-        bits.sort_unstable();
-        bits.dedup();
-        Self { shared: (set - bits.len()) as u32, total: bits.len() as u32 }
+        let overlap = left.overlap(right);
+        Self { shared: overlap.intersection, total: overlap.union }
     }
 
     /// The ratio, 0 to 1; 1 for two empty fingerprints, as RDKit has it.

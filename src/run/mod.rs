@@ -133,12 +133,7 @@ fn prepare(
 /// Removes what a run of this program left; nothing else.
 fn clear(dir: &RunDir) -> Result<(), RunError> {
     for folder in [dir.library(), dir.inputs(), dir.shards(), dir.pack()] {
-        match fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(RunError::io("remove", &folder, e));
-            }
-            _ => {}
-        }
+        remove_if_there(&folder)?;
     }
     match fs::remove_file(dir.plan()) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
