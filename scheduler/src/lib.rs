@@ -1,0 +1,90 @@
+//! Submits arrays of tasks to batch schedulers, follows them and cancels them.
+//!
+//! Knows commands, arrays of tasks and resources; nothing of molecules, run
+//! directories or what a task computes. What a scheduler says of a task is a
+//! hint: whether its work is done, only its results tell.
+
+mod error;
+mod job;
+mod resources;
+mod tasks;
+mod work;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::SchedulerError;
+pub use job::{Job, JobRole, Poll, TaskState};
+pub use resources::Resources;
+pub use tasks::TaskSet;
+pub use work::{Document, Prepared, Work};
+
+/// A batch scheduler, or what stands in for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Processes on this machine.
+    Local,
+    /// SLURM job arrays.
+    Slurm,
+    /// One `mpirun` on this machine or in this allocation.
+    Mpi,
+    /// PBS Pro and OpenPBS job arrays.
+    Pbs,
+    /// Indexed Jobs, through `kubectl`.
+    Kubernetes,
+    /// HyperQueue task arrays.
+    HyperQueue,
+    /// Jobs of a Ray cluster.
+    Ray,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Slurm => "slurm",
+            Self::Mpi => "mpi",
+            Self::Pbs => "pbs",
+            Self::Kubernetes => "kubernetes",
+            Self::HyperQueue => "hyperqueue",
+            Self::Ray => "ray",
+        })
+    }
+}
+
+/// One way to run arrays of tasks.
+pub trait Scheduler {
+    /// Which scheduler this is.
+    fn kind(&self) -> Kind;
+
+    /// What a submission would write and run. Touches nothing.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Invalid`] when the work asks for what this scheduler
+    /// does not have.
+    fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError>;
+
+    /// Writes the documents of [`Scheduler::prepare`] and submits them:
+    /// the tasks, and [`Work::finish`] to run when every task has ended,
+    /// however it ended.
+    ///
+    /// # Errors
+    /// [`SchedulerError`]; whatever was submitted before the failure is
+    /// cancelled again.
+    fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError>;
+
+    /// What became of jobs that [`Scheduler::submit`] returned.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Unreachable`] when the scheduler does not answer; a
+    /// job that it has forgotten is no error but [`TaskState::Unknown`].
+    fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError>;
+
+    /// Cancels jobs; one that has ended already is no error.
+    ///
+    /// # Errors
+    /// [`SchedulerError`] when the scheduler refuses or does not answer.
+    fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError>;
+}
