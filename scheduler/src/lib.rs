@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use error::SchedulerError;
 pub use job::{Job, JobRole, Poll, TaskState};
 pub use resources::Resources;
-pub use tasks::TaskSet;
+pub use tasks::{TaskSet, TaskSetError};
 pub use work::{Document, Prepared, Work};
 
 /// A batch scheduler, or what stands in for one.

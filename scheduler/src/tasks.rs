@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,32 @@ impl fmt::Display for TaskSet {
     }
 }
 
+/// A set of tasks that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no set of numbers: write 7, 3-5 or 0-3,7,9-12, of at most 1,000,000 numbers")]
+pub struct TaskSetError(String);
+
+/// Reads what [`TaskSet`]'s `Display` writes.
+impl FromStr for TaskSet {
+    type Err = TaskSetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const MOST: usize = 1_000_000;
+        let error = || TaskSetError(text.to_owned());
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| error());
+        let mut tasks = BTreeSet::new();
+        for range in text.split(',') {
+            let (start, end) = range.split_once('-').unwrap_or((range, range));
+            let (start, end) = (number(start)?, number(end)?);
+            if start > end || (end - start) as usize + tasks.len() >= MOST {
+                return Err(error());
+            }
+            tasks.extend(start..=end);
+        }
+        Ok(Self(tasks))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +100,15 @@ mod tests {
         assert_eq!(text(&[]), "");
         assert_eq!(text(&[7]), "7");
         assert_eq!(text(&[3, 0, 1, 2, 7, 9, 10]), "0-3,7,9-10");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["7", "0-3,7,9-10", "0-99999"] {
+            assert_eq!(text.parse::<TaskSet>().unwrap().to_string(), text);
+        }
+        for text in ["", "a", "3-", "5-3", "1,,2", "-1", "0-4294967295", "4294967296"] {
+            assert!(text.parse::<TaskSet>().is_err(), "{text}");
+        }
     }
 }

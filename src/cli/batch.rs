@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, ValueEnum};
 use hetero2::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2::run::{
-    Connectivity, LibraryInput, Reports, Resume, RunConfig, RunRequest, ScoreMode, ZipOutput,
+    Connectivity, LibraryInput, PackOutput, Reports, Resume, RunConfig, RunRequest, ScoreMode,
+    ZipOutput,
 };
 
 use super::GlobalArguments;
@@ -175,15 +176,17 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
             .scores_input
             .clone()
             .filter(|path| score_mode == ScoreMode::ExternalScores && !path.as_os_str().is_empty()),
-        pack: Some(arguments.out_dir.clone()),
+        output: PackOutput {
+            pack: Some(arguments.out_dir.clone()),
+            zip: if arguments.zip_pack { ZipOutput::Written } else { ZipOutput::Omitted },
+            reports: if arguments.no_index { Reports::Omitted } else { Reports::Written },
+            timestamp: Some(arguments.timestamp.clone()).filter(|text| !text.is_empty()),
+        },
         resume: match (arguments.resume, arguments.overwrite) {
             (true, _) => Resume::Continue,
             (_, true) => Resume::Overwrite,
             _ => Resume::Fresh,
         },
-        zip: if arguments.zip_pack { ZipOutput::Written } else { ZipOutput::Omitted },
-        reports: if arguments.no_index { Reports::Omitted } else { Reports::Written },
-        timestamp: Some(arguments.timestamp.clone()).filter(|text| !text.is_empty()),
         threads: Some(usize::from(arguments.workers)),
         ..RunRequest::new(LibraryInput::File(arguments.input.clone()), work, config)
     })

@@ -43,8 +43,14 @@ impl Failure {
         Self::usage(error)
     }
 
-    /// Prints the error with the chain of its causes on one line.
-    pub fn report(&self, global: &GlobalArguments) -> ExitCode {
+    /// The same failure with what to do about it.
+    pub fn with_cure(self, cure: &str) -> Self {
+        let message = format!("{}; {cure}", self.message());
+        Self { code: self.code, error: anyhow::Error::msg(message) }
+    }
+
+    /// The error with the chain of its causes on one line.
+    pub fn message(&self) -> String {
         let mut message = self.error.to_string();
         for cause in self.error.chain().skip(1) {
             let cause = cause.to_string();
@@ -53,6 +59,12 @@ impl Failure {
                 message.push_str(&cause);
             }
         }
+        message
+    }
+
+    /// Prints the error on one line.
+    pub fn report(&self, global: &GlobalArguments) -> ExitCode {
+        let message = self.message();
         if global.json {
             let document = serde_json::json!({ "error": message, "exit_code": self.code });
             let _ = super::print_json(&document);
@@ -89,11 +101,12 @@ impl From<RunError> for Failure {
             | RunError::NoPack { .. }
             | RunError::NotRescorable { .. }
             | RunError::Occupied { .. }
+            | RunError::NoShard { .. }
+            | RunError::NoPlan { .. }
+            | RunError::OtherVersion { .. }
             | RunError::TooManyScoreFiles { .. } => USAGE,
-            RunError::DamagedPack { .. }
-            | RunError::DamagedShard { .. }
-            | RunError::DamagedRecords { .. } => VERIFICATION,
-            RunError::Cancelled => MISSING,
+            RunError::DamagedPack { .. } | RunError::DamagedRecords { .. } => VERIFICATION,
+            RunError::Cancelled | RunError::Incomplete { .. } => MISSING,
             _ => 1,
         };
         Self { code, error: error.into() }

@@ -17,10 +17,14 @@ mod diff;
 mod failure;
 mod generate;
 mod output;
+mod plan;
 mod progress;
 mod proxy_truth;
+mod reduce;
 mod rerun;
 mod run;
+mod shard;
+mod shard_log;
 mod stop;
 mod suite;
 mod verify;
@@ -68,6 +72,9 @@ verification; 4 work is missing or was stopped.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArguments),
+    Plan(plan::PlanArguments),
+    Shard(shard::ShardArguments),
+    Reduce(reduce::ReduceArguments),
     Verify(verify::VerifyArguments),
     Diff(diff::DiffArguments),
     Describe(describe::DescribeArguments),
@@ -110,6 +117,9 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Run(arguments) => run::run(arguments, global),
+        Command::Plan(arguments) => plan::plan(arguments, global),
+        Command::Shard(arguments) => shard::shard(arguments, global),
+        Command::Reduce(arguments) => reduce::reduce(arguments, global),
         Command::Verify(arguments) => verify::verify(arguments, global),
         Command::Diff(arguments) => diff::diff(arguments, global),
         Command::Describe(arguments) => describe::describe(arguments, global),
@@ -138,7 +148,9 @@ fn kebab_flag(argument: OsString) -> OsString {
 }
 
 fn start_logging(global: &GlobalArguments) {
-    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    use tracing_subscriber::{EnvFilter, Layer as _, fmt};
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
@@ -146,12 +158,12 @@ fn start_logging(global: &GlobalArguments) {
         (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_env("HETERO2_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let terminal = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(output::stderr_is_terminal())
         .without_time()
-        .try_init();
+        .with_filter(filter);
+    let _ = tracing_subscriber::registry().with(terminal).with(shard_log::layer()).try_init();
 }
 
 /// Writes to standard output; a reader that went away is no failure.

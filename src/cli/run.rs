@@ -10,8 +10,8 @@ use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::pack::report::grouped;
 use hetero2::run::{
-    Artifacts, Connectivity, LibraryInput, Resume, RunConfig, RunReport, RunRequest, ScoreMode,
-    SeedStrategy, ZipOutput,
+    Artifacts, Connectivity, LibraryInput, MAX_SHARDS, PackOutput, Resume, RunConfig, RunReport,
+    RunRequest, ScoreMode, SeedStrategy, ZipOutput,
 };
 
 use super::failure::Failure;
@@ -25,12 +25,27 @@ const DEFAULT_OUT: &str = "hetero2-run";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArguments {
+    #[command(flatten)]
+    request: RequestArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+    /// Worker threads; all cores without it
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Go on from what an interrupted run left in DIR
+    #[arg(long)]
+    resume: bool,
+}
+
+/// What is run: the library, the scores, the settings.
+#[derive(Debug, clap::Args)]
+pub struct RequestArguments {
     /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; the
     /// shipped demo library without it
     library: Option<PathBuf>,
     /// Run directory; the pack is written to DIR/pack
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_OUT)]
-    out: PathBuf,
+    pub out: PathBuf,
     /// Scores of the model under audit (hetero_scores.v1 as JSON, CSV or Parquet); stand-in scores
     /// that say nothing of any model without it
     #[arg(long, value_name = "FILE")]
@@ -42,15 +57,18 @@ pub struct RunArguments {
     settings: SettingsArguments,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// Worker threads; all cores without it
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    /// Number of shards, 1 to 100000; at most one for 4,096 rows, of about 16,384 rows without it.
+    /// No result depends on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SHARDS)))]
+    shards: Option<u32>,
+}
+
+/// How the pack is written.
+#[derive(Debug, clap::Args)]
+pub struct OutputArguments {
     /// Do not write evidence_pack.zip
     #[arg(long)]
     no_zip: bool,
-    /// Go on from what an interrupted run left in DIR
-    #[arg(long)]
-    resume: bool,
 }
 
 /// What decides a run's results.
@@ -280,20 +298,39 @@ impl ReadingArguments {
     }
 }
 
+impl RequestArguments {
+    /// The request for a new run.
+    pub fn request(&self) -> RunRequest {
+        let score_mode =
+            if self.scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
+        let library = self.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
+        RunRequest {
+            read_options: self.reading.options(),
+            scores: self.scores.clone(),
+            scores_sha256: self.scores_sha256.clone(),
+            shards: self.shards,
+            ..RunRequest::new(library, self.out.clone(), self.settings.config(score_mode))
+        }
+    }
+}
+
+impl OutputArguments {
+    /// Where the pack goes: into the run directory.
+    pub fn output(&self) -> PackOutput {
+        PackOutput {
+            zip: if self.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
+            ..PackOutput::default()
+        }
+    }
+}
+
 /// Runs `run`.
 pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
-    let score_mode =
-        if arguments.scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
-    let library = arguments.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
-    let config = arguments.settings.config(score_mode);
     let request = RunRequest {
-        read_options: arguments.reading.options(),
-        scores: arguments.scores.clone(),
-        scores_sha256: arguments.scores_sha256.clone(),
+        output: arguments.output.output(),
         resume: if arguments.resume { Resume::Continue } else { Resume::Fresh },
-        zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
         threads: arguments.threads.map(usize::from),
-        ..RunRequest::new(library, arguments.out.clone(), config)
+        ..arguments.request.request()
     };
     let report = execute(&request, global)?;
     print_report(&report, global)?;

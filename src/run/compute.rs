@@ -63,6 +63,12 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Name of the device that computes the spectra.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        self.backend.name()
+    }
+
     /// The outcomes of a chunk of rows, in its order. Each depends on its
     /// record, the configuration and the scores only, not on the chunk.
     ///

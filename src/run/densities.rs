@@ -32,8 +32,8 @@ impl Densities {
         }))
     }
 
-    /// Adds whole blocks of rows; a shard begins and ends on block boundaries.
-    pub fn add_shard(&mut self, rows: &[SpectrumRow]) -> Result<(), RunError> {
+    /// Adds whole blocks of rows.
+    pub fn add_blocks(&mut self, rows: &[SpectrumRow]) -> Result<(), RunError> {
         let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
         let blocks: Vec<&[SpectrumRow]> = rows.chunk_by(|a, b| block(a) == block(b)).collect();
         let empty = DosAccumulator::new(self.grid, KERNEL_WIDTH)?;

@@ -136,13 +136,41 @@ pub enum RunError {
         /// The directory.
         path: PathBuf,
     },
-    /// A finished shard is not what its digests say.
-    #[error("shard {index} is damaged ({why}): run again with --resume to compute it anew")]
-    DamagedShard {
-        /// Number of the shard.
+    /// Not every shard is there to be merged.
+    #[error("{} of {shards} shards in {} cannot be merged: {}", missing.len() + damaged.len(),
+        path.display(), incomplete(missing, damaged))]
+    Incomplete {
+        /// The run directory.
+        path: PathBuf,
+        /// Shards of the plan.
+        shards: usize,
+        /// Shards that are not there.
+        missing: Vec<u32>,
+        /// Shards that are there but not whole, and why.
+        damaged: Vec<(u32, String)>,
+    },
+    /// A shard that the plan does not have.
+    #[error("there is no shard {index}: the plan has {shards}, numbered from 0")]
+    NoShard {
+        /// Number asked for.
         index: u32,
-        /// What does not fit.
-        why: String,
+        /// Shards of the plan.
+        shards: usize,
+    },
+    /// A directory without a plan.
+    #[error("{dir} holds no plan: make one with `hetero2 plan LIBRARY --out {dir}`", dir = path.display())]
+    NoPlan {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A plan that another version made.
+    #[error("{} was planned by version {found}, this is {}: use that version, or plan anew in another directory",
+        path.display(), crate::version::VERSION)]
+    OtherVersion {
+        /// The run directory.
+        path: PathBuf,
+        /// Version that made the plan.
+        found: String,
     },
     /// A file could not be written or read.
     #[error(transparent)]
@@ -165,7 +193,7 @@ pub enum RunError {
         why: String,
     },
     /// The run was asked to stop.
-    #[error("stopped; what is finished is kept: the same command with --resume goes on from there")]
+    #[error("stopped; what is finished is kept: the same command goes on from there (`run` with --resume)")]
     Cancelled,
 }
 
@@ -173,4 +201,19 @@ impl RunError {
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.to_path_buf(), source }
     }
+}
+
+/// Most shards that an error names.
+const NAMED: usize = 20;
+
+fn incomplete(missing: &[u32], damaged: &[(u32, String)]) -> String {
+    let missing = missing.iter().map(|index| format!("{index} is missing"));
+    let damaged = damaged.iter().map(|(index, why)| format!("{index} is damaged ({why})"));
+    let mut parts: Vec<String> = missing.chain(damaged).collect();
+    if parts.len() > NAMED {
+        let more = parts.len() - NAMED;
+        parts.truncate(NAMED);
+        parts.push(format!("and {more} more"));
+    }
+    parts.join(", ")
 }

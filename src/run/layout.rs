@@ -38,10 +38,10 @@ impl RunDir {
         self.root.join("library")
     }
 
-    /// Packed input records of one shard.
+    /// One file of packed input records, by its number.
     #[must_use]
-    pub fn library_shard(&self, index: u32) -> PathBuf {
-        self.library().join(format!("{index:05}.arrow"))
+    pub fn library_file(&self, number: u64) -> PathBuf {
+        self.library().join(format!("{number:05}.arrow"))
     }
 
     /// Folder of the side inputs, copied as they were ingested.
@@ -66,6 +66,30 @@ impl RunDir {
     #[must_use]
     pub fn shard(&self, index: u32) -> PathBuf {
         self.shards().join(format!("{index:05}"))
+    }
+
+    /// What an attempt at a shard left that was asked to stop.
+    #[must_use]
+    pub fn checkpoint(&self, index: u32) -> PathBuf {
+        self.shards().join(format!("{index:05}.checkpoint"))
+    }
+
+    /// Folder of logs.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// Structured log of the attempts at a shard.
+    #[must_use]
+    pub fn shard_log(&self, index: u32) -> PathBuf {
+        self.logs().join(format!("{index:05}.jsonl"))
+    }
+
+    /// Folder of what was submitted to a scheduler.
+    #[must_use]
+    pub fn submit(&self) -> PathBuf {
+        self.root.join("submit")
     }
 
     /// The evidence pack.

@@ -12,16 +12,13 @@ use super::config::{RunConfig, ScoreMode};
 use super::error::RunError;
 use super::layout::RunDir;
 use super::observer::{Event, Observer};
+use super::packing::Packing;
 use super::request::{LibraryInput, RunRequest};
-use crate::files::{FileDigest, Sha256Digest, digest_file, write_atomically};
-use crate::library::{BLOCK_ROWS, ReadOptions, Record, ShardWriter, Source};
+use crate::files::{Sha256Digest, digest_file, write_atomically};
+use crate::library::{BLOCK_ROWS, ReadOptions, Record, Source};
 
 /// Schema of [`Plan`].
 pub const PLAN_SCHEMA: &str = "hetero2_plan.v1";
-
-/// Most rows a shard holds: enough to keep many threads busy, few enough that
-/// an interrupted run loses little.
-const SHARD_ROWS: u64 = 4 * BLOCK_ROWS as u64;
 
 /// Most distinct per-row score files of one library.
 const MAX_ROW_SCORE_FILES: usize = 1_000;
@@ -60,8 +57,21 @@ pub struct Plan {
     pub row_scores: BTreeMap<String, RowScores>,
     /// Rows of the library.
     pub rows: u64,
+    /// The packed records, in row order, without gaps.
+    pub packed: Vec<PackedFile>,
     /// The shards, in row order, without gaps.
     pub shards: Vec<ShardPlan>,
+}
+
+/// A file of packed records in the run directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PackedFile {
+    /// First row, a multiple of [`BLOCK_ROWS`].
+    pub first_row: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// Name and digest.
+    pub file: InputFile,
 }
 
 /// A score file that rows of the library name.
@@ -83,8 +93,6 @@ pub struct ShardPlan {
     pub first_row: u64,
     /// Number of rows.
     pub rows: u64,
-    /// Digest of the packed records.
-    pub records: InputFile,
 }
 
 impl Plan {
@@ -92,6 +100,21 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> String {
         hex::encode(Sha256::digest(self.to_json().as_bytes()))
+    }
+
+    /// The shard of this number.
+    ///
+    /// # Errors
+    /// [`RunError::NoShard`] where the plan has none.
+    pub fn shard(&self, index: u32) -> Result<&ShardPlan, RunError> {
+        let missing = RunError::NoShard { index, shards: self.shards.len() };
+        self.shards.get(index as usize).ok_or(missing)
+    }
+
+    /// The files that hold rows of a shard.
+    pub fn packed_of(&self, shard: &ShardPlan) -> impl Iterator<Item = &PackedFile> {
+        let (start, end) = (shard.first_row, shard.first_row + shard.rows);
+        self.packed.iter().filter(move |f| f.first_row < end && start < f.first_row + f.rows)
     }
 
     fn to_json(&self) -> String {
@@ -151,7 +174,7 @@ pub fn make_plan(
     let scores = request.scores.as_deref();
     let scores =
         scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
-    let mut shards = ShardTable::new(dir);
+    let mut packing = Packing::new(dir);
     let mut row_score_names = BTreeSet::new();
     for batch in &mut batches {
         observer.check_cancelled()?;
@@ -159,11 +182,12 @@ pub fn make_plan(
         if request.config.score_mode == ScoreMode::ExternalScores && request.scores.is_none() {
             collect_row_scores(&batch, &mut row_score_names)?;
         }
-        shards.write(batch)?;
-        observer.event(Event::Planned { rows: shards.rows });
+        packing.write(batch)?;
+        observer.event(Event::Planned { rows: packing.rows() });
     }
     let library = input_file(batches.finish()?.digest()?)?;
-    let (rows, shards) = shards.finish()?;
+    let rows = packing.rows();
+    let (packed, shards) = packing.finish(request.shards)?;
     let row_scores = row_score_names
         .into_iter()
         .map(|name| {
@@ -182,6 +206,7 @@ pub fn make_plan(
         row_scores,
         score_key: None,
         rows,
+        packed,
         shards,
     })
 }
@@ -195,60 +220,6 @@ pub(super) fn open_library(
         LibraryInput::Demo => crate::library::demo()?,
         LibraryInput::File(path) => Source::open(path, options)?,
     })
-}
-
-/// The shards written so far and the one that is open.
-struct ShardTable<'a> {
-    dir: &'a RunDir,
-    rows: u64,
-    done: Vec<ShardPlan>,
-    open: Option<(u64, ShardWriter)>,
-}
-
-impl<'a> ShardTable<'a> {
-    fn new(dir: &'a RunDir) -> Self {
-        Self { dir, rows: 0, done: Vec::new(), open: None }
-    }
-
-    /// Appends records; shards end on multiples of [`SHARD_ROWS`], however
-    /// the records arrive.
-    fn write(&mut self, records: Vec<Record>) -> Result<(), RunError> {
-        let mut records = records.into_iter();
-        while records.len() > 0 {
-            let (first, mut writer) = match self.open.take() {
-                Some(open) => open,
-                None => {
-                    let path = self.dir.library_shard(self.done.len() as u32);
-                    (self.rows, ShardWriter::create(&path)?)
-                }
-            };
-            let room = SHARD_ROWS - (self.rows - first);
-            let taken = records.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-            writer.write(records.by_ref().take(taken))?;
-            self.rows += taken as u64;
-            self.open = Some((first, writer));
-            if self.rows - first == SHARD_ROWS {
-                self.close()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), RunError> {
-        if let Some((first_row, writer)) = self.open.take() {
-            let index = self.done.len() as u32;
-            let FileDigest { bytes, sha256 } = writer.finish()?;
-            let rows = self.rows - first_row;
-            let records = InputFile { name: format!("{index:05}.arrow"), bytes, sha256 };
-            self.done.push(ShardPlan { index, first_row, rows, records });
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(u64, Vec<ShardPlan>), RunError> {
-        self.close()?;
-        Ok((self.rows, self.done))
-    }
 }
 
 fn input_file(digest: crate::library::InputDigest) -> Result<InputFile, RunError> {

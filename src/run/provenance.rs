@@ -41,3 +41,17 @@ pub(super) fn host() -> Option<String> {
         .or_else(|| std::env::var("HOSTNAME").ok())
         .or_else(|| std::env::var("COMPUTERNAME").ok())
 }
+
+/// What started this process, by the variables that it sets.
+pub(super) fn scheduler() -> &'static str {
+    const MARKS: [(&str, &str); 6] = [
+        ("SLURM_JOB_ID", "slurm"),
+        ("PBS_JOBID", "pbs"),
+        ("HQ_JOB_ID", "hyperqueue"),
+        ("KUBERNETES_SERVICE_HOST", "kubernetes"),
+        ("RAY_JOB_ID", "ray"),
+        ("OMPI_COMM_WORLD_SIZE", "mpi"),
+    ];
+    let found = MARKS.iter().find(|(variable, _)| std::env::var_os(variable).is_some());
+    found.map_or("local", |(_, name)| name)
+}

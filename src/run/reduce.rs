@@ -1,8 +1,8 @@
 //! Reduction: checks every shard, merges them in row order in bounded memory,
 //! and writes the pack.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -14,17 +14,21 @@ use super::merge::{AuditedTables, PackOptions, SpectralTables};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::provenance::{self, Started};
-use super::request::{Reports, RunRequest};
+use super::request::{PackOutput, Reports};
 use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord, ShardState, inspect_shard};
 use super::summarise;
+use crate::library::BLOCK_ROWS;
 use crate::pack::csv::DosPoint;
 use crate::pack::manifest::Provenance;
 use crate::pack::report::{self, StatusCounts};
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use crate::pack::tables::TableReader;
 use crate::pack::{PackWriter, ZipOutput};
-use crate::spectra::SpectraBackend;
 use crate::spectra::dos::EnergyRange;
+
+/// Rows of spectra that wait for the rest of their block, about: enough blocks
+/// to keep several threads busy.
+const WAITING_ROWS: usize = 4 * BLOCK_ROWS;
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -57,32 +61,30 @@ pub struct RunReport {
 pub(super) struct Reduction<'a> {
     pub dir: &'a RunDir,
     pub plan: &'a Plan,
-    pub request: &'a RunRequest,
+    pub output: &'a PackOutput,
     pub started: Started,
-    pub computing: Duration,
-    pub backend: &'a dyn SpectraBackend,
 }
 
-/// Directory that the pack of a request comes to lie in.
-pub(super) fn pack_path(dir: &RunDir, request: &RunRequest) -> PathBuf {
-    request.pack.clone().unwrap_or_else(|| dir.pack())
+/// Directory that the pack comes to lie in.
+pub(super) fn pack_path(dir: &RunDir, output: &PackOutput) -> PathBuf {
+    output.pack.clone().unwrap_or_else(|| dir.pack())
 }
 
 /// Merges the shards of a plan into its pack.
 ///
 /// # Errors
-/// [`RunError::DamagedShard`] names the first shard that is missing or not
-/// whole; other errors are of reading and writing.
+/// [`RunError::Incomplete`] names the shards that are missing or not whole;
+/// other errors are of reading and writing.
 pub(super) fn reduce(
     reduction: &Reduction<'_>,
     observer: &dyn Observer,
 ) -> Result<RunReport, RunError> {
-    let Reduction { dir, plan, request, .. } = reduction;
+    let Reduction { dir, plan, output, started } = reduction;
     observer.event(Event::Reducing { rows: plan.rows });
     let records = check_shards(dir, plan)?;
     let mut range = EnergyRange::default();
     records.iter().for_each(|record| range.merge(record.energies));
-    let destination = pack_path(dir, request);
+    let destination = pack_path(dir, output);
     let mut pack = PackWriter::create(&destination)?;
     let mut densities = Densities::new(range)?;
     let mut aggregate = Aggregate::new(plan.config.score_mode);
@@ -106,14 +108,14 @@ pub(super) fn reduce(
     let conclusion = Conclusion {
         dir,
         plan,
-        reports: request.reports,
-        zip: request.zip,
+        reports: output.reports,
+        zip: output.zip,
         aggregate: &aggregate,
         dos: dos.as_deref(),
         destination: &destination,
-        started: reduction.started,
+        started: *started,
     };
-    conclusion.finish(pack, &provenance_of(reduction))
+    conclusion.finish(pack, &provenance_of(reduction, &records))
 }
 
 /// What is left to say when all tables of a pack are written.
@@ -184,16 +186,19 @@ impl Conclusion<'_> {
 
 fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError> {
     let digest = plan.digest();
-    plan.shards
-        .iter()
-        .map(|shard| match inspect_shard(dir, &digest, shard) {
-            ShardState::Done(record) => Ok(record),
-            ShardState::Missing => {
-                Err(RunError::DamagedShard { index: shard.index, why: "it is missing".into() })
-            }
-            ShardState::Unusable(why) => Err(RunError::DamagedShard { index: shard.index, why }),
-        })
-        .collect()
+    let (mut records, mut missing, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+    for shard in &plan.shards {
+        match inspect_shard(dir, &digest, shard) {
+            ShardState::Done(record) => records.push(record),
+            ShardState::Missing => missing.push(shard.index),
+            ShardState::Unusable(why) => damaged.push((shard.index, why)),
+        }
+    }
+    if missing.is_empty() && damaged.is_empty() {
+        return Ok(records);
+    }
+    let (path, shards) = (dir.root().to_path_buf(), plan.shards.len());
+    Err(RunError::Incomplete { path, shards, missing, damaged })
 }
 
 fn merge_molecules(
@@ -237,33 +242,46 @@ fn merge_spectra(
     densities: Option<&mut Densities>,
 ) -> Result<(), RunError> {
     let Some(densities) = densities else { return Ok(()) };
-    let mut rows: Vec<SpectrumRow> = Vec::new();
+    let mut waiting: Vec<SpectrumRow> = Vec::new();
+    let mut add = |rows: &[SpectrumRow]| {
+        densities.add_blocks(rows)?;
+        tables.add_local(&densities.local(rows))?;
+        tables.add_spectra(rows)
+    };
     for batch in TableReader::<SpectrumRow>::open(&folder.join(SPECTRA))? {
-        rows.extend(batch?);
+        waiting.extend(batch?);
+        // The last block may go on in the next batch.
+        let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
+        let open = waiting.last().map(block);
+        if waiting.len() >= WAITING_ROWS {
+            let whole = waiting.partition_point(|row| Some(block(row)) != open);
+            add(&waiting[..whole])?;
+            waiting.drain(..whole);
+        }
     }
-    densities.add_shard(&rows)?;
-    tables.add_local(&densities.local(&rows))?;
-    tables.add_spectra(&rows)
+    add(&waiting)
 }
 
-fn provenance_of(reduction: &Reduction<'_>) -> Provenance {
-    let seconds = reduction.started.seconds();
+fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenance {
+    let Reduction { plan, output, started, .. } = reduction;
+    let seconds = started.seconds();
+    let attempts = || records.iter().map(|record| &record.attempt);
+    let computing: f64 = attempts().map(|attempt| attempt.seconds).sum();
+    let distinct = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
     let mut notes = serde_json::Map::new();
-    notes.insert("computing_s".into(), reduction.computing.as_secs_f64().into());
+    notes.insert("computing_s".into(), computing.into());
+    let time = |now: String| Some(output.timestamp.clone().unwrap_or(now));
     Provenance {
-        started_at: Some(
-            reduction.request.timestamp.clone().unwrap_or_else(|| reduction.started.timestamp()),
-        ),
-        finished_at: Some(
-            reduction.request.timestamp.clone().unwrap_or_else(|| Started::now().timestamp()),
-        ),
+        started_at: time(started.timestamp()),
+        finished_at: time(Started::now().timestamp()),
         runtime_s_total: Some(seconds),
-        throughput_rows_per_s: Some(reduction.plan.rows as f64 / seconds.max(1e-9)),
-        hosts: provenance::host().into_iter().collect(),
-        devices: vec![reduction.backend.name().to_owned()],
-        threads: Some(rayon::current_num_threads() as u64),
-        shards: Some(reduction.plan.shards.len() as u64),
-        scheduler: Some("local".into()),
+        // Other processes may have computed the shards.
+        throughput_rows_per_s: Some(plan.rows as f64 / seconds.max(computing).max(1e-9)),
+        hosts: distinct(attempts().filter_map(|attempt| attempt.host.as_deref()).collect()),
+        devices: distinct(attempts().map(|attempt| attempt.device.as_str()).collect()),
+        threads: attempts().map(|attempt| attempt.threads).max(),
+        shards: Some(plan.shards.len() as u64),
+        scheduler: Some(provenance::scheduler().into()),
         notes,
     }
 }
@@ -272,12 +290,12 @@ fn provenance_of(reduction: &Reduction<'_>) -> Provenance {
 pub(super) fn finished(
     dir: &RunDir,
     plan: &Plan,
-    request: &RunRequest,
+    output: &PackOutput,
 ) -> Result<Option<RunReport>, RunError> {
-    let path = pack_path(dir, request);
+    let path = pack_path(dir, output);
     let Some(found) = summarise::read_finished(&path, plan)? else { return Ok(None) };
     let zipped = path.join("evidence_pack.zip").exists();
-    if zipped != (request.zip == ZipOutput::Written) && all_shards_there(dir, plan) {
+    if zipped != (output.zip == ZipOutput::Written) && all_shards_there(dir, plan) {
         return Ok(None);
     }
     Ok(Some(found))

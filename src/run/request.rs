@@ -48,20 +48,36 @@ pub struct RunRequest {
     pub scores_sha256: Option<String>,
     /// Run directory.
     pub out: PathBuf,
-    /// Directory of the pack, where it shall not lie in the run directory.
-    pub pack: Option<PathBuf>,
+    /// Where the pack goes.
+    pub output: PackOutput,
     /// Configuration.
     pub config: RunConfig,
     /// What to do about an earlier run.
     pub resume: Resume,
+    /// Worker threads; all cores without it.
+    pub threads: Option<usize>,
+    /// Number of shards; without it about 16,384 rows each.
+    pub shards: Option<u32>,
+}
+
+/// Where the pack of a run goes, and in what form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackOutput {
+    /// Directory of the pack, where it shall not lie in the run directory.
+    pub pack: Option<PathBuf>,
     /// Whether to zip the pack.
     pub zip: ZipOutput,
     /// Whether to write the reports.
     pub reports: Reports,
     /// Times to record in the provenance instead of the present ones.
     pub timestamp: Option<String>,
-    /// Worker threads; all cores without it.
-    pub threads: Option<usize>,
+}
+
+impl Default for PackOutput {
+    /// A zipped pack with reports, in the run directory.
+    fn default() -> Self {
+        Self { pack: None, zip: ZipOutput::Written, reports: Reports::Written, timestamp: None }
+    }
 }
 
 impl RunRequest {
@@ -74,13 +90,11 @@ impl RunRequest {
             scores: None,
             scores_sha256: None,
             out,
-            pack: None,
+            output: PackOutput::default(),
             config,
             resume: Resume::Fresh,
-            zip: ZipOutput::Written,
-            reports: Reports::Written,
-            timestamp: None,
             threads: None,
+            shards: None,
         }
     }
 }

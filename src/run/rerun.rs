@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::config::{CONFIG_SCHEMA, RunConfig};
 use super::error::RunError;
 use super::observer::Observer;
-use super::request::{LibraryInput, Reports, Resume, RunRequest};
+use super::request::{LibraryInput, PackOutput, Reports, Resume, RunRequest};
 use super::{plan, summarise};
 use crate::files::{FileDigest, FileError, Sha256Digest, digest_file};
 use crate::library::ReadOptions;
@@ -164,8 +164,11 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
         read_options,
         scores,
         resume: Resume::Continue,
-        zip: ZipOutput::Omitted,
-        reports: if has_report { Reports::Written } else { Reports::Omitted },
+        output: PackOutput {
+            zip: ZipOutput::Omitted,
+            reports: if has_report { Reports::Written } else { Reports::Omitted },
+            ..PackOutput::default()
+        },
         threads: request.threads,
         ..RunRequest::new(library, out, config)
     };

@@ -203,6 +203,7 @@ impl OldPack {
             score_key: None,
             row_scores: std::collections::BTreeMap::new(),
             rows: serde_json::from_value(note("rows")).map_err(unreadable)?,
+            packed: Vec::new(),
             shards: Vec::new(),
         };
         if summarise::manifest_parts(&plan).atom_table_sha256 != parts.atom_table_sha256 {

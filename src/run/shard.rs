@@ -3,9 +3,12 @@
 //! A shard is done when its directory is there: it is written under a
 //! temporary name, flushed and renamed. Its record names the plan and the
 //! digest of every file, so a reader can tell a good shard from any other.
+//! An attempt that is asked to stop leaves a checkpoint of the same form with
+//! fewer rows, which the next attempt goes on from.
 
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,11 +17,12 @@ use super::compute::{Engine, RowOutcome};
 use super::error::RunError;
 use super::layout::RunDir;
 use super::observer::{Event, Observer};
-use super::plan::{Plan, ShardPlan};
+use super::plan::{PackedFile, Plan, ShardPlan};
+use super::provenance;
 use crate::files::{FileDigest, digest_file, write_atomically};
 use crate::library::{BLOCK_ROWS, Record, ShardReader};
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
-use crate::pack::tables::TableWriter;
+use crate::pack::tables::{TableReader, TableWriter};
 use crate::spectra::dos::EnergyRange;
 
 /// Schema of [`ShardRecord`].
@@ -37,7 +41,7 @@ const CHUNK_ROWS: usize = 512;
 /// Most (row, decoy) pairs held in memory at a time.
 const WAVE_PAIRS: usize = 200_000;
 
-/// What a finished shard says of itself.
+/// What a finished shard, or a checkpoint of one, says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShardRecord {
     /// [`SHARD_SCHEMA`].
@@ -46,12 +50,29 @@ pub struct ShardRecord {
     pub index: u32,
     /// Digest of the plan that it belongs to.
     pub plan_digest: String,
-    /// Rows of the shard.
+    /// Rows that it holds: all of the shard, but in a checkpoint.
     pub rows: u64,
     /// Extent of the published eigenvalues of L, H and WH.
     pub energies: EnergyRange,
     /// Digest of each table.
     pub files: Vec<(String, FileDigest)>,
+    /// How it came about; no result depends on it.
+    pub attempt: Attempt,
+}
+
+/// The attempt that finished a shard or a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Machine that it ran on, where the system tells its name.
+    pub host: Option<String>,
+    /// Device that computed the spectra.
+    pub device: String,
+    /// Worker threads.
+    pub threads: u64,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Rows that were taken from a checkpoint.
+    pub rows_from_checkpoint: u64,
 }
 
 /// Whether a shard has to be computed.
@@ -73,12 +94,24 @@ pub fn inspect_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Shar
         return ShardState::Missing;
     }
     match read_record(&path, plan_digest, shard) {
-        Ok(record) => ShardState::Done(record),
+        Ok(record) if record.rows == shard.rows => ShardState::Done(record),
+        Ok(record) => {
+            ShardState::Unusable(format!("{} rows instead of {}", record.rows, shard.rows))
+        }
         Err(why) => ShardState::Unusable(why),
     }
 }
 
-fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
+/// Whether a shard is there, and its record fits, without reading its tables:
+/// quick, for showing progress.
+#[must_use]
+pub fn glance_at_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Option<ShardRecord> {
+    read_fitting(&dir.shard(shard.index), plan_digest, shard)
+        .ok()
+        .filter(|record| record.rows == shard.rows)
+}
+
+fn read_fitting(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
     let text = fs::read_to_string(path.join(RECORD)).map_err(|e| format!("{RECORD}: {e}"))?;
     let record: ShardRecord = serde_json::from_str(&text).map_err(|e| format!("{RECORD}: {e}"))?;
     if record.schema_version != SHARD_SCHEMA || record.index != shard.index {
@@ -87,13 +120,15 @@ fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<Shar
     if record.plan_digest != plan_digest {
         return Err("it belongs to another plan".into());
     }
-    if record.rows != shard.rows {
-        return Err(format!("{} rows instead of {}", record.rows, shard.rows));
-    }
     let names: Vec<&str> = record.files.iter().map(|(name, _)| name.as_str()).collect();
     if names != [MOLECULES, DECOYS, SPECTRA] {
         return Err(format!("{RECORD} lists other files"));
     }
+    Ok(record)
+}
+
+fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
+    let record = read_fitting(path, plan_digest, shard)?;
     for (name, expected) in &record.files {
         let found = digest_file(&path.join(name)).map_err(|e| e.to_string())?;
         if found != *expected {
@@ -103,11 +138,13 @@ fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<Shar
     Ok(record)
 }
 
-/// Computes one shard and writes its directory; one that is there is replaced.
+/// Computes one shard and writes its directory. Several attempts at once do no
+/// harm: the first that is done stays, and one that is not whole is replaced.
 ///
 /// # Errors
-/// [`RunError`] when the records are damaged, the directory cannot be
-/// written, or the observer asks to stop; nothing is left of the shard then.
+/// [`RunError`] when the records are damaged or the directory cannot be
+/// written; [`RunError::Cancelled`] when the observer asks to stop: the rows
+/// so far are kept as a checkpoint.
 pub fn compute_shard(
     dir: &RunDir,
     plan_digest: &str,
@@ -116,14 +153,7 @@ pub fn compute_shard(
     engine: &Engine<'_>,
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {
-    let records = dir.library_shard(shard.index);
-    let damaged = |why: String| RunError::DamagedRecords { path: records.clone(), why };
-    if !records.exists() {
-        return Err(damaged("it is missing".into()));
-    }
-    if digest_file(&records)?.sha256 != shard.records.sha256 {
-        return Err(damaged("another SHA-256".into()));
-    }
+    let started = Instant::now();
     let shards = dir.shards();
     fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
     // The temporary directory vanishes if anything below fails.
@@ -131,25 +161,105 @@ pub fn compute_shard(
         .prefix(&format!(".{:05}-", shard.index))
         .tempdir_in(&shards)
         .map_err(|e| RunError::io("create", &shards, e))?;
-    let mut tables = Tables::create(staged.path())?;
+    let mut tables = Tables::resume(staged.path(), dir, plan_digest, shard)?;
+    let resumed = tables.rows;
+    observer.event(Event::Computed { rows: resumed });
+    compute_rows(dir, shard, plan, engine, &mut tables, observer)?;
+    let whole = tables.rows == shard.rows;
+    if !whole && tables.rows == resumed {
+        return Err(RunError::Cancelled);
+    }
+    let attempt = Attempt {
+        host: provenance::host(),
+        device: engine.device().to_owned(),
+        threads: rayon::current_num_threads() as u64,
+        seconds: started.elapsed().as_secs_f64(),
+        rows_from_checkpoint: resumed,
+    };
+    let record = tables.finish(shard, plan_digest, attempt)?;
+    write_record(staged.path(), &record)?;
+    let checkpoint = dir.checkpoint(shard.index);
+    if !whole {
+        replace(staged, &checkpoint)?;
+        tracing::info!(shard = shard.index, rows = record.rows, "stopped, checkpoint written");
+        return Err(RunError::Cancelled);
+    }
+    let record = match inspect_shard(dir, plan_digest, shard) {
+        ShardState::Done(other) => other,
+        ShardState::Missing | ShardState::Unusable(_) => {
+            replace(staged, &dir.shard(shard.index))?;
+            record
+        }
+    };
+    // What another attempt left meanwhile is of no use either.
+    let _ = fs::remove_dir_all(&checkpoint);
+    Ok(record)
+}
+
+/// Computes and writes the rows that the tables do not have yet, or those
+/// before the observer asks to stop.
+fn compute_rows(
+    dir: &RunDir,
+    shard: &ShardPlan,
+    plan: &Plan,
+    engine: &Engine<'_>,
+    tables: &mut Tables,
+    observer: &dyn Observer,
+) -> Result<(), RunError> {
     let wave = wave_rows(plan.config.decoys);
-    for batch in ShardReader::open(&records)? {
-        let batch = batch?;
-        for wave in batch.chunks(wave) {
-            observer.check_cancelled()?;
-            tables.write(&compute_wave(engine, wave, observer)?)?;
+    let end = shard.first_row + shard.rows;
+    for file in plan.packed_of(shard) {
+        if file.first_row + file.rows <= shard.first_row + tables.rows {
+            continue;
+        }
+        for batch in open_packed(dir, file)? {
+            let mut batch = batch?;
+            let next = shard.first_row + tables.rows;
+            batch.retain(|record| (next..end).contains(&record.row));
+            for wave in batch.chunks(wave) {
+                let outcomes = compute_wave(engine, wave, observer)?;
+                tables.write(&outcomes)?;
+                if outcomes.len() < wave.len() {
+                    return Ok(());
+                }
+            }
         }
     }
-    let record = tables.finish(shard, plan_digest)?;
-    write_record(staged.path(), &record)?;
-    let target = dir.shard(shard.index);
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(|e| RunError::io("replace", &target, e))?;
+    if tables.rows == shard.rows {
+        return Ok(());
     }
+    let why = format!("shard {} has {} rows of {}", shard.index, tables.rows, shard.rows);
+    Err(RunError::DamagedRecords { path: dir.library(), why })
+}
+
+fn open_packed(dir: &RunDir, file: &PackedFile) -> Result<ShardReader, RunError> {
+    let path = dir.library().join(&file.file.name);
+    let damaged = |why: &str| RunError::DamagedRecords { path: path.clone(), why: why.into() };
+    if !path.exists() {
+        return Err(damaged("it is missing"));
+    }
+    if digest_file(&path)?.sha256 != file.file.sha256 {
+        return Err(damaged("another SHA-256"));
+    }
+    Ok(ShardReader::open(&path)?)
+}
+
+/// Gives a finished directory its name; what has that name makes way.
+fn replace(staged: tempfile::TempDir, target: &Path) -> Result<(), RunError> {
     let staged = staged.keep();
-    fs::rename(&staged, &target).map_err(|e| RunError::io("write", &target, e))?;
-    sync_directory(&shards);
-    Ok(record)
+    let aside = staged.with_extension("old");
+    match fs::rename(target, &aside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(RunError::io("replace", target, e));
+        }
+        _ => {}
+    }
+    fs::rename(&staged, target).map_err(|e| RunError::io("write", target, e))?;
+    let _ = fs::remove_dir_all(&aside);
+    if let Some(parent) = target.parent() {
+        sync_directory(parent);
+    }
+    Ok(())
 }
 
 /// Rows computed between two writes, so that memory does not grow with the
@@ -158,21 +268,27 @@ pub(super) fn wave_rows(decoys: u32) -> usize {
     (WAVE_PAIRS / (decoys.max(1) as usize)).clamp(16, BLOCK_ROWS)
 }
 
+/// The outcomes of the records, in order; of fewer when the observer asks to
+/// stop meanwhile.
 fn compute_wave(
     engine: &Engine<'_>,
     records: &[Record],
     observer: &dyn Observer,
-) -> Result<Vec<Vec<RowOutcome>>, RunError> {
+) -> Result<Vec<RowOutcome>, RunError> {
     let threads = rayon::current_num_threads();
     let chunk = (records.len().div_ceil(4 * threads)).clamp(1, CHUNK_ROWS);
-    records
+    let chunks: Vec<Option<Vec<RowOutcome>>> = records
         .par_chunks(chunk)
         .map(|chunk| {
+            if observer.is_cancelled() {
+                return Ok(None);
+            }
             let outcomes = engine.compute(chunk)?;
             observer.event(Event::Computed { rows: chunk.len() as u64 });
-            Ok(outcomes)
+            Ok(Some(outcomes))
         })
-        .collect()
+        .collect::<Result<_, RunError>>()?;
+    Ok(chunks.into_iter().map_while(|outcomes| outcomes).flatten().collect())
 }
 
 struct Tables {
@@ -194,8 +310,52 @@ impl Tables {
         })
     }
 
-    fn write(&mut self, chunks: &[Vec<RowOutcome>]) -> Result<(), RunError> {
-        for outcome in chunks.iter().flatten() {
+    /// Tables with the rows of the shard's checkpoint, or empty ones.
+    fn resume(
+        folder: &Path,
+        dir: &RunDir,
+        plan_digest: &str,
+        shard: &ShardPlan,
+    ) -> Result<Self, RunError> {
+        let checkpoint = dir.checkpoint(shard.index);
+        if !checkpoint.exists() {
+            return Self::create(folder);
+        }
+        let mut tables = Self::create(folder)?;
+        match tables.copy(&checkpoint, plan_digest, shard) {
+            Ok(()) => Ok(tables),
+            Err(why) => {
+                tracing::warn!(shard = shard.index, "not going on from the checkpoint: {why}");
+                drop(tables);
+                Self::create(folder)
+            }
+        }
+    }
+
+    fn copy(&mut self, from: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<(), String> {
+        let record = read_record(from, plan_digest, shard)?;
+        let failed = |e: crate::pack::PackError| e.to_string();
+        for rows in TableReader::open(&from.join(MOLECULES)).map_err(failed)? {
+            let rows = rows.map_err(failed)?;
+            self.rows += rows.len() as u64;
+            self.molecules.write(&rows).map_err(failed)?;
+        }
+        for rows in TableReader::open(&from.join(DECOYS)).map_err(failed)? {
+            self.decoys.write(&rows.map_err(failed)?).map_err(failed)?;
+        }
+        for rows in TableReader::open(&from.join(SPECTRA)).map_err(failed)? {
+            self.spectra.write(&rows.map_err(failed)?).map_err(failed)?;
+        }
+        self.energies = record.energies;
+        if self.rows == record.rows && self.rows <= shard.rows {
+            Ok(())
+        } else {
+            Err(format!("{} rows where its record has {}", self.rows, record.rows))
+        }
+    }
+
+    fn write(&mut self, outcomes: &[RowOutcome]) -> Result<(), RunError> {
+        for outcome in outcomes {
             self.molecules.write(std::slice::from_ref(&outcome.molecule))?;
             self.decoys.write(&outcome.decoys)?;
             if let Some(spectrum) = &outcome.spectrum {
@@ -209,13 +369,12 @@ impl Tables {
         Ok(())
     }
 
-    fn finish(self, shard: &ShardPlan, plan_digest: &str) -> Result<ShardRecord, RunError> {
-        if self.rows != shard.rows {
-            return Err(RunError::DamagedShard {
-                index: shard.index,
-                why: format!("{} rows where the plan has {}", self.rows, shard.rows),
-            });
-        }
+    fn finish(
+        self,
+        shard: &ShardPlan,
+        plan_digest: &str,
+        attempt: Attempt,
+    ) -> Result<ShardRecord, RunError> {
         Ok(ShardRecord {
             schema_version: SHARD_SCHEMA.into(),
             index: shard.index,
@@ -227,6 +386,7 @@ impl Tables {
                 (DECOYS.into(), self.decoys.finish()?),
                 (SPECTRA.into(), self.spectra.finish()?),
             ],
+            attempt,
         })
     }
 }

@@ -1,0 +1,100 @@
+//! `shard`: computes shards of a planned run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hetero2::run::{Event, Observer as _, RunDir, ShardWorker, finished_pack, open_plan};
+use hetero2_scheduler::TaskSet;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::progress::{Progress, watched};
+use super::shard_log::ShardLog;
+use super::{GlobalArguments, print_json, print_text};
+
+/// Compute shards of a planned run
+///
+/// A shard that is finished is left as it is. On SIGTERM or Ctrl-C the rows
+/// computed so far are kept as a checkpoint, which the next attempt goes on
+/// from.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ShardArguments {
+    /// Run directory that `hetero2 plan` made
+    run: PathBuf,
+    /// Numbers of shards, from 0: 7 or 3-5 or 0-3,7
+    #[arg(value_name = "SHARDS", required = true)]
+    shards: Vec<TaskSet>,
+    /// Worker threads; all cores without it
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+const EXAMPLES: &str = "Examples:
+  hetero2 shard screen 0
+  hetero2 shard screen 3-5,9 --threads 8
+  hetero2 shard screen $SLURM_ARRAY_TASK_ID";
+
+#[derive(Serialize)]
+struct Finished {
+    shard: u32,
+    rows: u64,
+    seconds: f64,
+    rows_from_checkpoint: u64,
+}
+
+/// Runs `shard`.
+pub fn shard(arguments: &ShardArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let dir = RunDir::new(&arguments.run);
+    let plan = open_plan(&dir)?;
+    let shards: TaskSet = arguments.shards.iter().flat_map(TaskSet::iter).collect();
+    for index in shards.iter() {
+        plan.shard(index)?;
+    }
+    // The reducer removes shards once the pack is written.
+    if finished_pack(&dir, &plan)?.is_some() {
+        return print(&[], "the run is complete: nothing to compute", global);
+    }
+    let finished = watched(global, |progress| compute(arguments, &dir, &shards, progress))?;
+    let rows: u64 = finished.iter().map(|shard| shard.rows).sum();
+    print(&finished, &format!("{} shards, {rows} rows", finished.len()), global)
+}
+
+fn compute(
+    arguments: &ShardArguments,
+    dir: &RunDir,
+    shards: &TaskSet,
+    progress: &Progress,
+) -> Result<Vec<Finished>, Failure> {
+    let worker = ShardWorker::open(dir)?;
+    let rows = |index| worker.plan().shard(index).map(|shard| shard.rows);
+    let rows = shards.iter().map(rows).sum::<Result<u64, _>>()?;
+    progress.event(Event::Computing { rows, done: 0 });
+    let threads = arguments.threads.map(usize::from);
+    let compute = |index| {
+        let _log = ShardLog::open(dir, index);
+        let record = worker.compute_on(threads, index, progress).map_err(|error| {
+            let failure = Failure::from(error);
+            tracing::info!(shard = index, "{}", failure.message());
+            failure
+        })?;
+        let attempt = &record.attempt;
+        tracing::info!(shard = index, rows = record.rows, seconds = attempt.seconds, "finished");
+        Ok(Finished {
+            shard: index,
+            rows: record.rows,
+            seconds: attempt.seconds,
+            rows_from_checkpoint: attempt.rows_from_checkpoint,
+        })
+    };
+    shards.iter().map(compute).collect()
+}
+
+fn print(finished: &[Finished], text: &str, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    if global.json {
+        print_json(&finished)?;
+    } else {
+        print_text(&format!("{text}\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
