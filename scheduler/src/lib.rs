@@ -4,6 +4,7 @@
 //! directories or what a task computes. What a scheduler says of a task is a
 //! hint: whether its work is done, only its results tell.
 
+pub mod command;
 mod error;
 mod job;
 mod resources;
