@@ -5,6 +5,8 @@
 //! passed in.
 
 use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -46,6 +48,9 @@ pub struct Programs {
     /// Set in the environment of every command; `PATH` here also decides
     /// where programs are looked for.
     pub environment: BTreeMap<String, String>,
+    /// Which variables of this process commands get: all, or those with these
+    /// names; a name that ends in `*` stands for all that begin so.
+    pub inherited: Option<&'static [&'static str]>,
     /// Parts of what the programs say, in small letters, when their server is
     /// away; beside what programs say of connections in general.
     pub away: &'static [&'static str],
@@ -71,7 +76,8 @@ impl Programs {
     #[must_use]
     pub fn new(scheduler: Kind, away: &'static [&'static str], cure: &'static str) -> Self {
         let limit = Duration::from_secs(60);
-        Self { scheduler, limit, environment: BTreeMap::new(), away, cure }
+        let environment = BTreeMap::new();
+        Self { scheduler, limit, environment, inherited: None, away, cure }
     }
 
     /// Runs a command that has to succeed; gives its standard output.
@@ -104,7 +110,12 @@ impl Programs {
             return Err(self.refused(&command, "an empty command".to_owned()));
         };
         let start = Instant::now();
-        let child = Command::new(program)
+        let mut process = Command::new(program);
+        if let Some(names) = self.inherited {
+            process.env_clear();
+            process.envs(env::vars_os().filter(|(name, _)| listed(names, name)));
+        }
+        let child = process
             .args(rest)
             .envs(&self.environment)
             .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -167,6 +178,13 @@ impl Programs {
         let command = command.to_owned();
         SchedulerError::Refused { scheduler: self.scheduler, command, why }
     }
+}
+
+fn listed(names: &[&str], name: &OsStr) -> bool {
+    names.iter().any(|listed| match listed.strip_suffix('*') {
+        Some(prefix) => name.as_encoded_bytes().starts_with(prefix.as_bytes()),
+        None => name == *listed,
+    })
 }
 
 /// The command line as a person would type it, shortened where it is long.
@@ -283,6 +301,13 @@ mod tests {
         programs.environment.insert("PATH".to_owned(), "/nowhere".to_owned());
         let missing = programs.run(&["ls".to_owned()], None).unwrap_err();
         assert!(matches!(missing, SchedulerError::NotInstalled { .. }), "{missing}");
+    }
+
+    #[test]
+    fn only_what_is_listed_is_inherited() {
+        let programs = Programs { inherited: Some(&["PATH", "CARGO_PKG_N*"]), ..programs() };
+        let said = programs.run(&shell("echo ${CARGO_PKG_NAME-}/${CARGO_PKG_VERSION-}"), None);
+        assert_eq!(said.unwrap(), "hetero2-scheduler/\n");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::SchedulerError;
 pub use job::{Job, JobRole, Poll, TaskState};
-pub use resources::Resources;
+pub use resources::{Resources, walltime};
 pub use tasks::TaskSet;
 pub use work::{Document, Prepared, Work};
 
