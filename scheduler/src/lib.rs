@@ -8,6 +8,7 @@ pub mod command;
 mod error;
 mod job;
 mod resources;
+pub mod slurm;
 mod tasks;
 mod work;
 
