@@ -7,6 +7,7 @@
 pub mod command;
 mod error;
 mod job;
+pub mod local;
 mod resources;
 pub mod slurm;
 mod tasks;
@@ -89,4 +90,15 @@ pub trait Scheduler {
     /// # Errors
     /// [`SchedulerError`] when the scheduler refuses or does not answer.
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError>;
+}
+
+/// The scheduler of a kind, with its usual settings; `None` for a kind that
+/// this package cannot submit to.
+#[must_use]
+pub fn scheduler(kind: Kind) -> Option<Box<dyn Scheduler>> {
+    match kind {
+        Kind::Local => Some(Box::<local::Local>::default()),
+        Kind::Slurm => Some(Box::<slurm::Slurm>::default()),
+        Kind::Mpi | Kind::Pbs | Kind::Kubernetes | Kind::HyperQueue | Kind::Ray => None,
+    }
 }
