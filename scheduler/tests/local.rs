@@ -124,7 +124,7 @@ fn a_task_past_its_time_is_told_to_stop() {
 #[test]
 fn cancelling_ends_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "trap 'touch \"$TOY/told$1\"; exit 9' TERM; echo $$ > \"$TOY/pid$1\"; \
+    let script = "trap ': > \"$TOY/told$1\"; exit 9' TERM; echo $$ > \"$TOY/pid$1\"; \
                   touch \"$TOY/on$1\"; while :; do sleep 0.1; done";
     let work = work(folder.path(), 5, script);
     let jobs = Local::default().submit(&work).unwrap();
@@ -149,11 +149,14 @@ fn cancelling_ends_everything() {
 #[test]
 fn a_supervisor_that_dies_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "[ $1 != 0 ] || exit 0; until [ -e \"$TOY/go\" ]; do sleep 0.1; done; exit 3";
+    let script = "[ $1 != 0 ] || exit 0; : > \"$TOY/on$1\"; \
+                  until [ -e \"$TOY/go\" ]; do sleep 0.1; done; exit 3";
     let work = Work { concurrency: Some(1), ..work(folder.path(), 4, script) };
     let jobs = Local::default().submit(&work).unwrap();
     until(&jobs, "running", |poll| {
-        poll.tasks[&0] == TaskState::Succeeded && running(&poll.tasks[&1])
+        poll.tasks[&0] == TaskState::Succeeded
+            && running(&poll.tasks[&1])
+            && toy(&work, "on1").exists()
     });
     let supervisor = fs::read_to_string(work.folder.join("supervisor")).unwrap();
     let pid = supervisor.split(' ').next().unwrap();

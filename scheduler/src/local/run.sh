@@ -11,6 +11,7 @@
 identity() {
     read -r stat < "/proc/$1/stat" || return
     pid=$1
+    # shellcheck disable=SC2086 # fields of numbers
     set -- ${stat##*) }
     # Dead, but its parent has not heard of it.
     case $1 in Z | X) return 1 ;; esac
