@@ -75,9 +75,9 @@ xargs -n 1 -P "$most" sh "$0" < "$folder/tasks.txt" &
 child=$!
 wait_child
 if [ "$finish" = yes ] && [ ! -e "$folder/cancelled" ]; then
+    record "$folder/state/finish.running" "$(identity $$)"
     finish >> "$logs/finish.out" 2>&1 &
     child=$!
-    record "$folder/state/finish.running" "$(identity "$child")"
     wait_child
     record_end finish "$code" "$finish_limit"
 fi
