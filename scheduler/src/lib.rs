@@ -4,9 +4,12 @@
 //! directories or what a task computes. What a scheduler says of a task is a
 //! hint: whether its work is done, only its results tell.
 
+pub mod command;
 mod error;
 mod job;
+pub mod local;
 mod resources;
+pub mod slurm;
 mod tasks;
 mod work;
 
@@ -16,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::SchedulerError;
 pub use job::{Job, JobRole, Poll, TaskState};
-pub use resources::Resources;
+pub use resources::{Resources, walltime};
 pub use tasks::{TaskSet, TaskSetError};
 pub use work::{Document, Prepared, Work};
 
@@ -87,4 +90,15 @@ pub trait Scheduler {
     /// # Errors
     /// [`SchedulerError`] when the scheduler refuses or does not answer.
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError>;
+}
+
+/// The scheduler of a kind, with its usual settings; `None` for a kind that
+/// this package cannot submit to.
+#[must_use]
+pub fn scheduler(kind: Kind) -> Option<Box<dyn Scheduler>> {
+    match kind {
+        Kind::Local => Some(Box::<local::Local>::default()),
+        Kind::Slurm => Some(Box::<slurm::Slurm>::default()),
+        Kind::Mpi | Kind::Pbs | Kind::Kubernetes | Kind::HyperQueue | Kind::Ray => None,
+    }
 }

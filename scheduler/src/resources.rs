@@ -38,3 +38,35 @@ impl Resources {
         }
     }
 }
+
+/// A wall-clock limit as batch schedulers read it, `HH:MM:SS` (hours may pass
+/// 24), rounded up to whole seconds.
+#[must_use]
+pub fn walltime(limit: Duration) -> String {
+    let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_written_as_schedulers_read_them() {
+        assert_eq!(walltime(Duration::from_millis(59_001)), "00:01:00");
+        assert_eq!(walltime(Duration::from_secs(100 * 3600 + 61)), "100:01:01");
+    }
+
+    #[test]
+    fn another_attempt_asks_for_more() {
+        let first = Resources {
+            time: Some(Duration::from_secs(100)),
+            memory_mib: Some(1001),
+            cpus: Some(2),
+            ..Resources::default()
+        };
+        let second = first.escalated(1.5, 2.0);
+        assert_eq!((second.memory_mib, second.cpus), (Some(1502), Some(2)));
+        assert_eq!(second.time, Some(Duration::from_secs(200)));
+    }
+}

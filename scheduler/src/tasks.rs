@@ -29,6 +29,17 @@ impl TaskSet {
         self.0.contains(&task)
     }
 
+    /// Adds a number.
+    pub fn insert(&mut self, task: u32) {
+        self.0.insert(task);
+    }
+
+    /// The largest number.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().copied()
+    }
+
     /// The numbers, in order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter().copied()
@@ -48,7 +59,7 @@ impl fmt::Display for TaskSet {
         let mut first = true;
         while let Some(start) = tasks.next() {
             let mut end = start;
-            while tasks.peek().is_some_and(|next| *next == end + 1) {
+            while tasks.peek().is_some_and(|next| *next - 1 == end) {
                 end += 1;
                 tasks.next();
             }

@@ -1,10 +1,16 @@
 //! What is submitted.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 
+use crate::command::quoted;
 use crate::resources::Resources;
 use crate::tasks::TaskSet;
+use crate::{Kind, SchedulerError};
+
+/// Longest [`Work::name`].
+const NAME_LIMIT: usize = 40;
 
 /// An array of tasks and a command that follows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +47,78 @@ pub struct Work {
     pub extra: Vec<String>,
 }
 
+impl Work {
+    /// Checks what every scheduler needs.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Invalid`].
+    pub fn check(&self, scheduler: Kind) -> Result<(), SchedulerError> {
+        let invalid = |field, why: &str| {
+            Err(SchedulerError::Invalid { scheduler, field, why: why.to_owned() })
+        };
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if self.name.is_empty() || self.name.len() > NAME_LIMIT || !plain(&self.name) {
+            return invalid("name", "it needs 1 to 40 letters, digits or `-`");
+        }
+        if !self.folder.is_absolute() || !self.logs.is_absolute() {
+            return invalid("folder", "folders need absolute paths");
+        }
+        if self.folder.to_str().is_none() || self.logs.to_str().is_none() {
+            return invalid("folder", "scripts hold only paths that are UTF-8");
+        }
+        if self.tasks.is_empty() || self.task.is_empty() {
+            return invalid("tasks", "there is no task");
+        }
+        if self.finish.as_ref().is_some_and(Vec::is_empty) {
+            return invalid("finish", "the command is empty");
+        }
+        if self.concurrency == Some(0) {
+            return invalid("concurrency", "at least one task has to run at once");
+        }
+        match self.environment.keys().find(|name| !is_variable(name)) {
+            Some(name) => invalid("environment", &format!("`{name}` is no name of a variable")),
+            None => Ok(()),
+        }
+    }
+
+    /// A command inside the container, if there is one; the container sees
+    /// GPUs if the command asks for any.
+    #[must_use]
+    pub fn contained(&self, command: &[String], resources: &Resources) -> Vec<String> {
+        let Some(image) = &self.container else {
+            return command.to_vec();
+        };
+        let mut words = vec!["apptainer".to_owned(), "exec".to_owned()];
+        if resources.gpus.is_some_and(|gpus| gpus > 0) {
+            words.push("--nv".to_owned());
+        }
+        words.push(image.clone());
+        words.extend_from_slice(command);
+        words
+    }
+
+    /// Shell lines that set [`Work::environment`] and load [`Work::modules`].
+    #[must_use]
+    pub fn preamble(&self) -> String {
+        let mut lines = String::new();
+        // Modules first: what is asked for by name wins over what they set.
+        if !self.modules.is_empty() {
+            lines.push_str(&format!("module load {}\n", quoted(&self.modules)));
+        }
+        for (name, value) in &self.environment {
+            lines.push_str(&format!("export {name}={}\n", quoted(&[value])));
+        }
+        lines
+    }
+}
+
+/// Whether a shell takes this as the name of a variable.
+fn is_variable(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// What a submission would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
@@ -58,4 +136,21 @@ pub struct Document {
     pub path: PathBuf,
     /// Text of the file.
     pub text: String,
+}
+
+impl Prepared {
+    /// Writes the documents, and makes the folder for output.
+    ///
+    /// # Errors
+    /// [`SchedulerError::Io`].
+    pub fn write(&self, work: &Work) -> Result<(), SchedulerError> {
+        for folder in [&work.folder, &work.logs] {
+            fs::create_dir_all(folder).map_err(|e| SchedulerError::io("create", folder, e))?;
+        }
+        for document in &self.documents {
+            fs::write(&document.path, &document.text)
+                .map_err(|e| SchedulerError::io("write", &document.path, e))?;
+        }
+        Ok(())
+    }
 }

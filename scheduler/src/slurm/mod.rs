@@ -1,0 +1,278 @@
+//! SLURM: tasks as job arrays, through `sbatch`, `squeue`, `sacct`, `scancel`.
+//!
+//! Knows nothing of what the commands do; scripts come from the templates in
+//! the folder `slurm/` of the repository.
+
+mod answer;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use tracing::{debug, warn};
+
+use self::answer::States;
+use self::script::{Array, ArrayLimits, arrays, documents, submit_array, submit_finish};
+use crate::command::Programs;
+use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
+
+/// What SLURM's programs say when `slurmctld` or `slurmdbd` is away.
+const AWAY: &[&str] = &[
+    "unable to contact slurm controller",
+    "unable to establish controller machine",
+    "unable to establish configuration source",
+    "socket timed out",
+    "timed out while waiting for",
+    "zero bytes were transmitted or received",
+    "backup controller in standby",
+    "protocol authentication error",
+    "unable to connect to slurmdbd",
+    "slurm_persist_conn",
+    "communication connection failure",
+    "communications connection failure",
+];
+
+const CURE: &str = "submit from a login node of the cluster, or load its SLURM module";
+
+/// What a job gets to see of the environment of who submits it: enough for
+/// its login shell and for SLURM's programs themselves. The rest would make
+/// results depend on the shell that submitted, and a submission from within a
+/// job would inherit that job's resources. SLURM's own `--export=NONE` needs
+/// `su` to work on every node, and holds jobs where it does not.
+const INHERITED: &[&str] = &[
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_*",
+    "TZ",
+    "SLURM_CONF",
+    "SLURM_JWT",
+    "SBATCH_*",
+];
+
+/// What SLURM answers to an id that it does not know (any more).
+const FORGOTTEN: &str = "invalid job id";
+
+/// SLURM, as its programs on this machine reach it.
+#[derive(Debug, Clone)]
+pub struct Slurm {
+    /// How its programs are run.
+    pub programs: Programs,
+}
+
+impl Default for Slurm {
+    fn default() -> Self {
+        let mut programs = Programs::new(Kind::Slurm, AWAY, CURE);
+        programs.inherited = Some(INHERITED);
+        Self { programs }
+    }
+}
+
+impl Slurm {
+    fn limits(&self) -> Result<ArrayLimits, SchedulerError> {
+        let config = self.programs.run(&words(&["scontrol", "show", "config"]), None)?;
+        let limits = answer::array_limits(&config).unwrap_or_default();
+        if limits.size == 0 {
+            let why = "this cluster has no job arrays (MaxArraySize=0)".to_owned();
+            return Err(SchedulerError::Invalid { scheduler: Kind::Slurm, field: "tasks", why });
+        }
+        Ok(limits)
+    }
+
+    /// Runs the command of one job and adds the job to those submitted.
+    fn add(
+        &self,
+        jobs: &mut Vec<Job>,
+        command: &[String],
+        role: JobRole,
+    ) -> Result<String, SchedulerError> {
+        let printed = self.programs.run(command, None)?;
+        let id = answer::job_id(&printed).ok_or_else(|| SchedulerError::Refused {
+            scheduler: Kind::Slurm,
+            command: "sbatch".to_owned(),
+            why: format!("it printed no job id but: {}", printed.trim()),
+        })?;
+        debug!(id, "submitted");
+        jobs.push(Job { id: id.clone(), role });
+        Ok(id)
+    }
+
+    fn submit_all(
+        &self,
+        work: &Work,
+        arrays: &[Array],
+        jobs: &mut Vec<Job>,
+    ) -> Result<(), SchedulerError> {
+        let (tasks, finish) = documents(work);
+        let mut ids: Vec<String> = Vec::new();
+        for array in arrays {
+            let command = submit_array(work, &tasks.path, array, earlier(work, &ids))?;
+            let role = JobRole::Tasks { offset: array.offset, tasks: array.tasks.clone() };
+            ids.push(self.add(jobs, &command, role)?);
+        }
+        if let Some(finish) = finish {
+            self.add(jobs, &submit_finish(work, &finish.path, &ids)?, JobRole::Finish)?;
+        }
+        Ok(())
+    }
+
+    /// States of jobs that `slurmctld` remembers: those that have not ended,
+    /// and those that ended a few minutes ago (MinJobAge).
+    fn remembered(&self, ids: &str, largest: u32) -> Result<States, SchedulerError> {
+        let jobs = format!("--jobs={ids}");
+        let command = ["squeue", "--noheader", "--states=all", &jobs, answer::SQUEUE];
+        match self.programs.run(&words(&command), None) {
+            Ok(text) => Ok(answer::squeue(&text, largest)),
+            Err(SchedulerError::Refused { why, .. }) if forgotten(&why) => Ok(States::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// States of jobs in the accounting database, where there is one.
+    fn recorded(&self, ids: &str, largest: u32) -> States {
+        let jobs = format!("--jobs={ids}");
+        let command = ["sacct", "--noheader", "--allocations", "--parsable2", &jobs, answer::SACCT];
+        match self.programs.run(&words(&command), None) {
+            Ok(text) => answer::sacct(&text, largest),
+            Err(error) => {
+                debug!(%error, "no accounting");
+                States::new()
+            }
+        }
+    }
+
+    fn cancel_some<'a>(&self, jobs: impl Iterator<Item = &'a Job>) -> Result<(), SchedulerError> {
+        let ids: Vec<&str> = jobs.map(|job| job.id.as_str()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        match self.programs.run(&words(&[&["scancel"], &ids[..]].concat()), None) {
+            Err(SchedulerError::Refused { why, .. }) if forgotten(&why) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+}
+
+impl Scheduler for Slurm {
+    fn kind(&self) -> Kind {
+        Kind::Slurm
+    }
+
+    /// Where there is no SLURM to ask, arrays are split by its default limits.
+    fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError> {
+        work.check(Kind::Slurm)?;
+        let limits = match self.limits() {
+            Err(SchedulerError::NotInstalled { .. } | SchedulerError::Unreachable { .. }) => {
+                ArrayLimits::default()
+            }
+            limits => limits?,
+        };
+        let (tasks, finish) = documents(work);
+        let mut commands = Vec::new();
+        let mut ids = Vec::new();
+        for array in arrays(&work.tasks, limits) {
+            commands.push(submit_array(work, &tasks.path, &array, earlier(work, &ids))?);
+            ids.push("JOB_ID".to_owned());
+        }
+        if let Some(finish) = &finish {
+            commands.push(submit_finish(work, &finish.path, &ids)?);
+        }
+        Ok(Prepared { documents: [tasks].into_iter().chain(finish).collect(), commands })
+    }
+
+    fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::Slurm)?;
+        let arrays = arrays(&work.tasks, self.limits()?);
+        let (tasks, finish) = documents(work);
+        let documents = [tasks].into_iter().chain(finish).collect();
+        Prepared { documents, commands: Vec::new() }.write(work)?;
+        let mut jobs = Vec::new();
+        match self.submit_all(work, &arrays, &mut jobs) {
+            Ok(()) => Ok(jobs),
+            Err(error) => {
+                if let Err(cancel) = self.cancel(&jobs) {
+                    warn!(?jobs, error = %cancel, "what was submitted cannot be cancelled");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// One command, or two where jobs have ended long ago, for any number of
+    /// tasks.
+    fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
+        let mut poll = Poll::default();
+        let all: BTreeSet<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+        if all.is_empty() {
+            return Ok(poll);
+        }
+        let largest = jobs.iter().filter_map(largest_index).max().unwrap_or(0);
+        let listed = |ids: &BTreeSet<&str>| ids.iter().copied().collect::<Vec<_>>().join(",");
+        let mut states = self.remembered(&listed(&all), largest)?;
+        let known =
+            |(job, index): &(String, Option<u32>)| states.contains_key(&(job.clone(), *index));
+        let missing: BTreeSet<&str> = jobs
+            .iter()
+            .filter(|job| !keys(job).all(|key| known(&key.1)))
+            .map(|job| job.id.as_str())
+            .collect();
+        if !missing.is_empty() {
+            for (key, state) in self.recorded(&listed(&missing), largest) {
+                states.entry(key).or_insert(state);
+            }
+        }
+        for (task, key) in jobs.iter().flat_map(keys) {
+            let state = states.remove(&key).unwrap_or(TaskState::Unknown);
+            match task {
+                Some(task) => drop(poll.tasks.insert(task, state)),
+                None => poll.finish = Some(state),
+            }
+        }
+        Ok(poll)
+    }
+
+    fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
+        // The last command first: it would run as soon as the tasks are gone.
+        self.cancel_some(jobs.iter().filter(|job| job.role == JobRole::Finish))?;
+        self.cancel_some(jobs.iter().filter(|job| job.role != JobRole::Finish))
+    }
+}
+
+/// Jobs that the next array waits for: those before it, if the number of tasks
+/// at once is bounded, since SLURM bounds it within one array only.
+fn earlier<'a>(work: &Work, ids: &'a [String]) -> &'a [String] {
+    match (work.concurrency, ids) {
+        (Some(_), [.., last]) => std::slice::from_ref(last),
+        _ => &[],
+    }
+}
+
+/// The tasks of a job, or `None` for the last command, by SLURM's keys.
+fn keys(job: &Job) -> Box<dyn Iterator<Item = (Option<u32>, (String, Option<u32>))> + '_> {
+    match &job.role {
+        JobRole::Tasks { offset, tasks } => Box::new(
+            tasks.iter().map(|task| (Some(task), (job.id.clone(), task.checked_sub(*offset)))),
+        ),
+        JobRole::Finish => Box::new(std::iter::once((None, (job.id.clone(), None)))),
+    }
+}
+
+fn largest_index(job: &Job) -> Option<u32> {
+    match &job.role {
+        JobRole::Tasks { offset, tasks } => tasks.last()?.checked_sub(*offset),
+        JobRole::Finish => None,
+    }
+}
+
+fn forgotten(why: &str) -> bool {
+    why.to_lowercase().contains(FORGOTTEN)
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

@@ -1,0 +1,232 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::answer::{array_limits, job_id, sacct, squeue};
+use super::script::{ArrayLimits, arrays};
+use super::*;
+use crate::{Resources, TaskSet};
+
+fn work() -> Work {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    Work {
+        name: "h2-demo".to_owned(),
+        folder: PathBuf::from("/data/my run/submit/1"),
+        logs: PathBuf::from("/data/my run/100%"),
+        task: vec!["/opt/hetero2".into(), "shard".into(), "/data/my run".into()],
+        tasks: (0..1200).collect(),
+        program: None,
+        finish: Some(words("/opt/hetero2 reduce RUN")),
+        resources: Resources {
+            partition: Some("gpu".into()),
+            account: Some("chem".into()),
+            qos: Some("normal".into()),
+            time: Some(Duration::from_secs(5400)),
+            memory_mib: Some(8192),
+            cpus: Some(8),
+            gpus: Some(1),
+            constraint: Some("a100|h100".into()),
+        },
+        finish_resources: Resources { cpus: Some(2), ..Resources::default() },
+        environment: [("H2_NOTE".to_owned(), "it's $HOME".to_owned())].into(),
+        modules: vec!["cuda/12".into(), "apptainer".into()],
+        container: Some("/images/hetero2.sif".into()),
+        concurrency: Some(50),
+        extra: vec!["--reservation=mine".into()],
+    }
+}
+
+/// SLURM where there is none.
+fn nowhere() -> Slurm {
+    let mut slurm = Slurm::default();
+    slurm.programs.environment.insert("PATH".into(), "/nowhere".into());
+    slurm
+}
+
+/// The text without the comments at its head.
+fn body(text: &str) -> String {
+    text.lines()
+        .filter(|l| !l.starts_with('#') || l.starts_with("#SBATCH"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn scripts_hold_everything_that_was_asked_for() {
+    let prepared = nowhere().prepare(&work()).unwrap();
+    let [tasks, finish] = &prepared.documents[..] else { panic!("{prepared:?}") };
+    assert_eq!(tasks.path, Path::new("/data/my run/submit/1/tasks.sbatch"));
+    assert!(tasks.text.starts_with("#!/bin/bash -l\n"));
+    assert_eq!(
+        body(&tasks.text),
+        r##"#SBATCH --job-name=hetero2
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:TERM@60
+
+module load cuda/12 apptainer
+export H2_NOTE="it's "'$HOME'
+command=(apptainer exec --nv /images/hetero2.sif /opt/hetero2 shard '/data/my run')
+offset=${1:-0}
+
+exec "${command[@]}" "$((SLURM_ARRAY_TASK_ID + offset))""##
+    );
+    assert_eq!(
+        body(&finish.text).lines().skip(5).collect::<Vec<_>>(),
+        [
+            "module load cuda/12 apptainer",
+            r#"export H2_NOTE="it's "'$HOME'"#,
+            "command=(apptainer exec /images/hetero2.sif /opt/hetero2 reduce RUN)",
+            "",
+            r#"exec "${command[@]}""#,
+        ]
+    );
+}
+
+#[test]
+fn options_hold_everything_that_was_asked_for() {
+    let prepared = nowhere().prepare(&work()).unwrap();
+    let common = "sbatch --parsable --export=ALL --requeue --open-mode=append --signal=B:TERM@60";
+    let asked = "--partition=gpu --account=chem --qos=normal --constraint=a100|h100 \
+                 --time=01:30:00 --mem=8192M --cpus-per-task=8 --gres=gpu:1";
+    let script = "--reservation=mine /data/my run/submit/1";
+    assert_eq!(
+        prepared.commands.iter().map(|c| c.join(" ")).collect::<Vec<_>>(),
+        [
+            format!(
+                "{common} --job-name=h2-demo {asked} --array=0-999%50 \
+                 --output=/data/my run/100%%/00%3a.out {script}/tasks.sbatch 0"
+            ),
+            format!(
+                "{common} --job-name=h2-demo {asked} --array=0-199%50 \
+                 --output=/data/my run/100%%/01%3a.out --dependency=afterany:JOB_ID \
+                 {script}/tasks.sbatch 1000"
+            ),
+            format!(
+                "{common} --job-name=h2-demo-finish --cpus-per-task=2 \
+                 --output=/data/my run/100%%/finish.out --dependency=afterany:JOB_ID:JOB_ID \
+                 {script}/finish.sbatch"
+            ),
+        ]
+    );
+    // Arrays may run side by side if nothing bounds the tasks at once.
+    let unbounded = nowhere().prepare(&Work { concurrency: None, ..work() }).unwrap();
+    assert!(unbounded.commands[1].iter().all(|word| !word.contains("afterany")));
+    assert!(unbounded.commands[1].contains(&"--array=0-199".to_owned()));
+}
+
+#[test]
+fn work_that_makes_no_sense_is_refused() {
+    let refused = |work: Work| match nowhere().prepare(&work).unwrap_err() {
+        SchedulerError::Invalid { field, .. } => field,
+        other => panic!("{other}"),
+    };
+    assert_eq!(refused(Work { name: "a b".into(), ..work() }), "name");
+    assert_eq!(refused(Work { folder: "relative".into(), ..work() }), "folder");
+    assert_eq!(refused(Work { logs: "/a\\b".into(), ..work() }), "logs");
+    assert_eq!(refused(Work { tasks: TaskSet::default(), ..work() }), "tasks");
+    assert_eq!(refused(Work { finish: Some(Vec::new()), ..work() }), "finish");
+    assert_eq!(refused(Work { concurrency: Some(0), ..work() }), "concurrency");
+    let environment = [("A; rm".to_owned(), String::new())].into();
+    assert_eq!(refused(Work { environment, ..work() }), "environment");
+}
+
+#[test]
+fn every_index_stays_below_the_limit_and_every_task_comes_once() {
+    for (size, most) in
+        [(1001, 1001), (1000, 1000), (999, 999), (12, 12), (9, 9), (1, 1), (1001, 300)]
+    {
+        let tasks: TaskSet =
+            (0..2500).filter(|task| task % 7 != 3).chain([99_999, 123_456]).collect();
+        let limits = ArrayLimits { size, tasks: most };
+        let arrays = arrays(&tasks, limits);
+        let together: Vec<u32> = arrays.iter().flat_map(|array| array.tasks.iter()).collect();
+        assert_eq!(together, tasks.iter().collect::<Vec<_>>());
+        for array in arrays {
+            assert!(array.tasks.len() <= most as usize);
+            assert!(array.tasks.iter().all(|task| task - array.offset < size.min(array.block)));
+        }
+    }
+}
+
+#[test]
+fn answers_of_squeue_are_read() {
+    // Recorded from SLURM 22.05, after `--array=0-4,6-30:2%3`, and the last command.
+    let text = "\
+1|0|COMPLETED|0|sb0|None
+1|1|FAILED|768|sb0|NonZeroExitCode
+1|2|FAILED|9|sb0|RaisedSignal:9(Killed)
+1|3|TIMEOUT|15|sb1|TimeLimit
+1|4|RUNNING|0|sb1|None
+1|6-30:2%3|PENDING|0||JobArrayTaskLimit
+2|N/A|PENDING|0||Dependency
+";
+    let states = squeue(text, 20);
+    let of = |index| states[&("1".to_owned(), index)].clone();
+    let failed = |reason: &str| TaskState::Failed { reason: reason.to_owned() };
+    let pending = |reason: &str| TaskState::Pending { reason: Some(reason.to_owned()) };
+    assert_eq!(of(Some(0)), TaskState::Succeeded);
+    assert_eq!(of(Some(1)), failed("exit code 3"));
+    assert_eq!(of(Some(2)), failed("signal 9"));
+    assert_eq!(of(Some(3)), failed("TIMEOUT"));
+    assert_eq!(of(Some(4)), TaskState::Running { node: Some("sb1".into()) });
+    for index in (6..=20).step_by(2) {
+        assert_eq!(of(Some(index)), pending("JobArrayTaskLimit"));
+    }
+    assert_eq!(states[&("2".to_owned(), None)], pending("Dependency"));
+    // Five that are listed, 6 to 20 (no task has a larger index), the last.
+    assert_eq!(states.len(), 5 + 8 + 1);
+}
+
+#[test]
+fn answers_of_sacct_are_read() {
+    let text = "\
+123_0|COMPLETED|0:0|sb0
+123_1|FAILED|3:0|sb0
+123_2|OUT_OF_MEMORY|0:125|sb0
+123_3|NODE_FAIL|1:0|sb1
+123_4|CANCELLED by 1000|0:0|None assigned
+123_5|PREEMPTED|0:0|sb1
+123_6|FAILED|0:11|sb1
+123_7|REQUEUED|0:0|sb1
+123_[8-9%2]|PENDING|0:0|None assigned
+124|COMPLETED|0:0|sb0
+not a line
+";
+    let states = sacct(text, 1000);
+    let reason = |index| match &states[&("123".to_owned(), Some(index))] {
+        TaskState::Failed { reason } => reason.clone(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(
+        (1..7).map(reason).collect::<Vec<_>>(),
+        ["exit code 3", "OUT_OF_MEMORY", "NODE_FAIL", "CANCELLED", "PREEMPTED", "signal 11",]
+    );
+    for index in 7..10 {
+        assert_eq!(reason(index), "Pending { reason: None }");
+    }
+    assert_eq!(states[&("124".to_owned(), None)], TaskState::Succeeded);
+    assert_eq!(states.len(), 11);
+}
+
+#[test]
+fn hostile_answers_do_no_harm() {
+    for text in
+        ["", "|||||", "1|0-4294967295|PENDING|0||x", "1|9-3:0%%|RUNNING|x|y|z", "é|[|]|-|:|,"]
+    {
+        assert!(squeue(text, 99).len() <= 100, "{text}");
+        assert!(sacct(text, 99).len() <= 100, "{text}");
+    }
+    assert_eq!(array_limits("MaxArraySize"), None);
+}
+
+#[test]
+fn limits_and_ids_are_read() {
+    let config =
+        "MaxArraySize            = 1001\nSchedulerParameters     = a=b,max_array_tasks=500\n";
+    assert_eq!(array_limits(config), Some(ArrayLimits { size: 1001, tasks: 500 }));
+    assert_eq!(array_limits("MaxArraySize = 40\n"), Some(ArrayLimits { size: 40, tasks: 40 }));
+    assert_eq!(job_id("17\n").as_deref(), Some("17"));
+    assert_eq!(job_id("Welcome to the cluster\n17;north\n").as_deref(), Some("17"));
+    assert_eq!(job_id("Submitted batch job\n"), None);
+    assert_eq!(job_id(""), None);
+}
