@@ -7,6 +7,7 @@
 //! another.
 
 pub mod audit;
+pub mod cluster;
 pub mod decoy;
 pub mod files;
 pub mod library;

@@ -116,7 +116,7 @@ fn a_stopped_run_says_how_to_go_on() {
     for name in ["INT", "TERM"] {
         let out = scratch.path().join(name);
         let done = stopped(&library, &out, &QUICK, 0, name).expect_code(4);
-        assert!(done.stderr.contains("the same command with --resume"), "{}", done.stderr);
+        assert!(done.stderr.contains("`run` with --resume"), "{}", done.stderr);
         assert!(!out.join("pack").exists(), "a half-written pack");
         let shards = tree(&out.join("shards"));
         assert!(shards.iter().all(|name| !name.starts_with('.')), "left behind: {shards:?}");

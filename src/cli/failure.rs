@@ -13,7 +13,7 @@ const USAGE: u8 = 2;
 /// A pack or a shard fails verification.
 pub const VERIFICATION: u8 = 3;
 /// Work is missing or was stopped.
-const MISSING: u8 = 4;
+pub const MISSING: u8 = 4;
 
 /// An error together with the exit code that it means.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ impl Failure {
     /// Anything that is neither usage, verification nor missing work.
     pub fn other(error: impl Into<anyhow::Error>) -> Self {
         Self { code: 1, error: error.into() }
+    }
+
+    /// Work that is missing.
+    pub fn missing(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: MISSING, error: error.into() }
     }
 
     /// Work that was stopped on request.

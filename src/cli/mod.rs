@@ -25,9 +25,12 @@ mod rerun;
 mod run;
 mod shard;
 mod shard_log;
+mod status;
 mod stop;
+mod submit;
 mod suite;
 mod verify;
+mod wait;
 
 use failure::Failure;
 
@@ -75,6 +78,11 @@ enum Command {
     Plan(plan::PlanArguments),
     Shard(shard::ShardArguments),
     Reduce(reduce::ReduceArguments),
+    Submit(submit::SubmitArguments),
+    Status(status::StatusArguments),
+    Wait(wait::WaitArguments),
+    Cancel(status::CancelArguments),
+    Resume(submit::ResumeArguments),
     Verify(verify::VerifyArguments),
     Diff(diff::DiffArguments),
     Describe(describe::DescribeArguments),
@@ -120,6 +128,11 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Plan(arguments) => plan::plan(arguments, global),
         Command::Shard(arguments) => shard::shard(arguments, global),
         Command::Reduce(arguments) => reduce::reduce(arguments, global),
+        Command::Submit(arguments) => submit::submit(arguments, global),
+        Command::Status(arguments) => status::status(arguments, global),
+        Command::Wait(arguments) => wait::wait(arguments, global),
+        Command::Cancel(arguments) => status::cancel(arguments, global),
+        Command::Resume(arguments) => submit::resume(arguments, global),
         Command::Verify(arguments) => verify::verify(arguments, global),
         Command::Diff(arguments) => diff::diff(arguments, global),
         Command::Describe(arguments) => describe::describe(arguments, global),

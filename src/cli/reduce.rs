@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use hetero2::run::{RunDir, RunError};
 use hetero2_scheduler::TaskSet;
 
-use super::GlobalArguments;
 use super::failure::Failure;
 use super::progress::watched;
 use super::run::{OutputArguments, print_report};
+use super::{GlobalArguments, print_text};
 
 /// Merge the shards of a run into its evidence pack
 ///
@@ -22,6 +22,10 @@ pub struct ReduceArguments {
     run: PathBuf,
     #[command(flatten)]
     output: OutputArguments,
+    /// Where shards are missing, submit them again as `hetero2 submit` did, within its number of
+    /// rounds
+    #[arg(long)]
+    resubmit: bool,
     /// Worker threads; all cores without it
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -38,27 +42,30 @@ pub fn reduce(arguments: &ReduceArguments, global: &GlobalArguments) -> Result<E
     let threads = arguments.threads.map(usize::from);
     let reduced =
         watched(global, |progress| hetero2::run::reduce(&dir, &output, threads, progress));
-    let report = reduced.map_err(|error| with_cure(error, &dir))?;
-    print_report(&report, global)?;
+    match reduced {
+        Ok(report) => print_report(&report, global)?,
+        Err(error) => match incomplete(&error) {
+            Some(shards) if arguments.resubmit => {
+                tracing::warn!("{error}");
+                let submitted = hetero2::cluster::resubmit(&dir, shards)?;
+                let (shards, round) = (submitted.shards, submitted.round);
+                print_text(&format!("submitted shards {shards} again as round {round}\n"))?;
+            }
+            Some(shards) => {
+                let run = dir.root().display();
+                return Err(Failure::from(error).with_cure(&format!(
+                    "`hetero2 shard {run} {shards}` computes them, `hetero2 resume {run}` submits them again"
+                )));
+            }
+            None => return Err(error.into()),
+        },
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Adds the command that computes what is missing.
-fn with_cure(error: RunError, dir: &RunDir) -> Failure {
-    let cure = match &error {
-        RunError::Incomplete { missing, damaged, .. } => {
-            let damaged = damaged.iter().map(|(index, _)| *index);
-            let shards: TaskSet = missing.iter().copied().chain(damaged).collect();
-            let run = dir.root().display();
-            Some(format!(
-                "`hetero2 shard {run} {shards}` computes them, `hetero2 resume {run}` submits them again"
-            ))
-        }
-        _ => None,
-    };
-    let failure = Failure::from(error);
-    match cure {
-        Some(cure) => failure.with_cure(&cure),
-        None => failure,
-    }
+/// The shards that are missing or damaged, if that is the error.
+fn incomplete(error: &RunError) -> Option<TaskSet> {
+    let RunError::Incomplete { missing, damaged, .. } = error else { return None };
+    let damaged = damaged.iter().map(|(index, _)| *index);
+    Some(missing.iter().copied().chain(damaged).collect())
 }

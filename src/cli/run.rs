@@ -334,6 +334,9 @@ pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCod
     };
     let report = execute(&request, global)?;
     print_report(&report, global)?;
+    if report.already_complete && !global.json {
+        print_text("  this run was complete already: nothing was computed\n")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -383,12 +386,11 @@ fn summary(report: &RunReport) -> String {
         ),
     );
     line("median slack", optional(report.median_slack));
-    line("time", format!("{:.1} s, {:.0} rows/s", report.seconds, report.rows_per_second));
+    if !report.already_complete {
+        line("time", format!("{:.1} s, {:.0} rows/s", report.seconds, report.rows_per_second));
+    }
     line("pack", report.pack.display().to_string());
     line("report", report.pack.join("index.html").display().to_string());
     line("content digest", report.content_digest.clone());
-    if report.already_complete {
-        line("", "this run was complete already: nothing was computed".into());
-    }
     text
 }

@@ -193,7 +193,9 @@ pub enum RunError {
         why: String,
     },
     /// The run was asked to stop.
-    #[error("stopped; what is finished is kept: the same command goes on from there (`run` with --resume)")]
+    #[error(
+        "stopped; what is finished is kept: the same command goes on from there, `run` with --resume"
+    )]
     Cancelled,
 }
 

@@ -28,6 +28,12 @@ impl Started {
     }
 }
 
+/// The present time in UTC, as `2026-01-31T23:59:59Z`.
+#[must_use]
+pub fn timestamp() -> String {
+    utc_timestamp(SystemTime::now())
+}
+
 /// A wall time in UTC, to the second, as ISO 8601 writes it.
 pub(super) fn utc_timestamp(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)

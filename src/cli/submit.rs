@@ -1,0 +1,306 @@
+//! `submit` and `resume`: the shards of a planned run to a scheduler.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use hetero2::cluster::{ClusterError, Settings, SettingsFile, SubmitSettings, Submitted};
+use hetero2::run::RunDir;
+use hetero2_scheduler::{Job, Kind, Prepared};
+use serde_json::json;
+
+use super::failure::Failure;
+use super::{GlobalArguments, print_json, print_text, wait};
+
+/// Submit the shards of a planned run to a scheduler
+///
+/// Submits the shards that are not done as one array, and a reducer that runs
+/// when all of them have ended: it writes the pack, or submits what is missing
+/// again, a bounded number of times.
+#[derive(Debug, clap::Args)]
+#[command(after_help = SUBMIT_EXAMPLES)]
+pub struct SubmitArguments {
+    /// Run directory that `hetero2 plan` made, on a file system that all nodes see
+    run: PathBuf,
+    /// Where to submit; `local` without it and without a settings file
+    #[arg(long, value_enum)]
+    scheduler: Option<SchedulerName>,
+    #[command(flatten)]
+    options: SubmitOptions,
+    /// Print what would be written and run, and do nothing
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+    /// Follow the run until it is complete
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Submit again what is missing of a run
+///
+/// To the same scheduler with the same settings, but for those given here.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RESUME_EXAMPLES)]
+pub struct ResumeArguments {
+    /// Run directory
+    run: PathBuf,
+    #[command(flatten)]
+    options: SubmitOptions,
+    /// Follow the run until it is complete
+    #[arg(long)]
+    wait: bool,
+}
+
+const SUBMIT_EXAMPLES: &str = "Examples:
+  hetero2 submit screen                                   processes on this machine
+  hetero2 submit screen --scheduler slurm --partition cpu --time 2h --mem 4G --cpus 8
+  hetero2 submit screen --scheduler slurm --dry-run
+  hetero2 submit screen --scheduler slurm --array-limit 200 --extra='--exclusive' --wait
+
+Defaults of a site come from hetero2.toml in the working directory and from
+~/.config/hetero2/hetero2.toml: a table [submit] with the long names of these options.";
+
+const RESUME_EXAMPLES: &str = "Examples:
+  hetero2 resume screen
+  hetero2 resume screen --mem 16G --time 8h --wait";
+
+/// What is asked of the scheduler.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Resources and placement")]
+pub struct SubmitOptions {
+    /// Partition or queue
+    #[arg(long, value_name = "NAME")]
+    partition: Option<String>,
+    /// Account that is charged
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Quality of service
+    #[arg(long, value_name = "NAME")]
+    qos: Option<String>,
+    /// Node features, in the scheduler's own words
+    #[arg(long, value_name = "TEXT")]
+    constraint: Option<String>,
+    /// Walltime of a shard: 90 (minutes), 2h, 01:30:00, 1-12:00:00
+    #[arg(long)]
+    time: Option<String>,
+    /// Memory of a shard: 4096 (MiB), 500M, 4G
+    #[arg(long)]
+    mem: Option<String>,
+    /// Cores of a shard
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    cpus: Option<u32>,
+    /// GPUs of a shard
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=64))]
+    gpus: Option<u32>,
+    /// Walltime of the reducer; that of a shard without it
+    #[arg(long, value_name = "TIME")]
+    reduce_time: Option<String>,
+    /// Memory of the reducer; that of a shard without it
+    #[arg(long, value_name = "MEM")]
+    reduce_mem: Option<String>,
+    /// Cores of the reducer; those of a shard without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    reduce_cpus: Option<u32>,
+    /// Most shards that run at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    array_limit: Option<u32>,
+    /// Environment module to load first; may be repeated
+    #[arg(long = "module", value_name = "NAME")]
+    modules: Vec<String>,
+    /// Container image to run in
+    #[arg(long, value_name = "IMAGE")]
+    container: Option<String>,
+    /// Environment variable of every job; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Further flags for the submit command; may be repeated
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    extra: Vec<String>,
+    /// Most rounds of submitting what is missing, 1 to 100; 3 without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    max_rounds: Option<u32>,
+    /// Factor of time and memory from round to round, 1 to 10; 1.5 without it
+    #[arg(long, value_name = "FACTOR", value_parser = escalation)]
+    escalation: Option<f64>,
+}
+
+/// `--scheduler`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchedulerName {
+    /// Processes on this machine
+    Local,
+    /// SLURM job arrays
+    Slurm,
+    /// One mpirun on this machine or in this allocation
+    Mpi,
+    /// PBS Pro or OpenPBS job arrays
+    Pbs,
+    /// Kubernetes Indexed Jobs, through kubectl
+    Kubernetes,
+    /// HyperQueue task arrays
+    #[value(name = "hyperqueue")]
+    HyperQueue,
+    /// Jobs of a Ray cluster
+    Ray,
+}
+
+impl From<SchedulerName> for Kind {
+    fn from(name: SchedulerName) -> Self {
+        match name {
+            SchedulerName::Local => Self::Local,
+            SchedulerName::Slurm => Self::Slurm,
+            SchedulerName::Mpi => Self::Mpi,
+            SchedulerName::Pbs => Self::Pbs,
+            SchedulerName::Kubernetes => Self::Kubernetes,
+            SchedulerName::HyperQueue => Self::HyperQueue,
+            SchedulerName::Ray => Self::Ray,
+        }
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".into()),
+    }
+}
+
+fn escalation(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (1.0..=10.0).contains(&factor) => Ok(factor),
+        _ => Err("write a number from 1 to 10".into()),
+    }
+}
+
+impl SubmitOptions {
+    fn settings(&self) -> SubmitSettings {
+        SubmitSettings {
+            scheduler: None,
+            partition: self.partition.clone(),
+            account: self.account.clone(),
+            qos: self.qos.clone(),
+            constraint: self.constraint.clone(),
+            time: self.time.clone(),
+            mem: self.mem.clone(),
+            cpus: self.cpus,
+            gpus: self.gpus,
+            reduce_time: self.reduce_time.clone(),
+            reduce_mem: self.reduce_mem.clone(),
+            reduce_cpus: self.reduce_cpus,
+            array_limit: self.array_limit,
+            modules: self.modules.clone(),
+            container: self.container.clone(),
+            env: self.env.iter().cloned().collect(),
+            extra: self.extra.clone(),
+            max_rounds: self.max_rounds,
+            escalation: self.escalation,
+        }
+    }
+}
+
+/// Runs `submit`.
+pub fn submit(arguments: &SubmitArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let files = SettingsFile::load_all()?;
+    let from_files = files.iter().rev().find_map(|settings| settings.scheduler);
+    let kind = arguments.scheduler.map(Kind::from).or(from_files).unwrap_or(Kind::Local);
+    let mut settings = Settings::default();
+    for layer in files.iter().chain([&arguments.options.settings()]) {
+        settings = layer.apply(settings).map_err(Failure::usage)?;
+    }
+    let dir = RunDir::new(&arguments.run);
+    if arguments.dry_run {
+        let prepared = hetero2::cluster::prepare(&dir, kind, &settings)?;
+        return print_prepared(&prepared, global);
+    }
+    let submitted = hetero2::cluster::submit(&dir, kind, &settings)?;
+    conclude(&arguments.run, &submitted, arguments.wait, global)
+}
+
+/// Runs `resume`.
+pub fn resume(arguments: &ResumeArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let dir = RunDir::new(&arguments.run);
+    let change = arguments.options.settings();
+    let submitted = hetero2::cluster::resume(&dir, |settings| Ok(change.apply(settings)?))?;
+    conclude(&arguments.run, &submitted, arguments.wait, global)
+}
+
+fn conclude(
+    run: &std::path::Path,
+    submitted: &Submitted,
+    follow: bool,
+    global: &GlobalArguments,
+) -> Result<ExitCode, Failure> {
+    if global.json && !follow {
+        print_json(&json!({
+            "scheduler": submitted.scheduler,
+            "round": submitted.round,
+            "shards": submitted.shards,
+            "jobs": submitted.jobs,
+        }))?;
+    } else if !global.json {
+        print_text(&format!(
+            "submitted {} shards to {} as {}\nfollow with: hetero2 status {}\n",
+            submitted.shards.len(),
+            submitted.scheduler,
+            job_ids(&submitted.jobs),
+            run.display()
+        ))?;
+    }
+    if follow {
+        wait::follow(&RunDir::new(run), wait::INTERVAL, global)
+    } else {
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The ids of jobs, each once.
+pub fn job_ids(jobs: &[Job]) -> String {
+    let mut ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+    ids.dedup();
+    ids.join(", ")
+}
+
+fn print_prepared(prepared: &Prepared, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    if global.json {
+        let documents = prepared.documents.iter();
+        let documents: Vec<_> =
+            documents.map(|file| json!({ "path": file.path, "text": file.text })).collect();
+        print_json(&json!({ "documents": documents, "commands": prepared.commands }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = String::new();
+    for file in &prepared.documents {
+        text.push_str(&format!(
+            "# would write {}\n{}\n",
+            file.path.display(),
+            file.text.trim_end()
+        ));
+        text.push('\n');
+    }
+    for command in &prepared.commands {
+        text.push_str(&format!("# would run\n{}\n", command.join(" ")));
+    }
+    print_text(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        match error {
+            ClusterError::Run(error) => error.into(),
+            ClusterError::RoundsUsedUp { .. } | ClusterError::Cancelled { .. } => {
+                Self::missing(error)
+            }
+            ClusterError::Settings { .. }
+            | ClusterError::Quantity(_)
+            | ClusterError::NotASubmission { .. }
+            | ClusterError::NotSubmitted { .. }
+            | ClusterError::Active { .. }
+            | ClusterError::AllDone { .. }
+            | ClusterError::Complete { .. }
+            | ClusterError::Scheduler(hetero2_scheduler::SchedulerError::Invalid { .. }) => {
+                Self::usage(error)
+            }
+            error => Self::other(error),
+        }
+    }
+}

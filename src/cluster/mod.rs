@@ -1,0 +1,30 @@
+//! Runs on clusters: submits the shards of a planned run to a scheduler,
+//! tells how far they are, cancels them, and submits again what is missing.
+//!
+//! Knows run directories and schedulers, and nothing of what a shard computes.
+//! Whether a shard is done is read from the run directory alone; what a
+//! scheduler says only explains why one is not.
+
+mod error;
+mod quantity;
+mod settings;
+mod status;
+mod submission;
+mod submit;
+
+pub use error::ClusterError;
+pub use quantity::{QuantityError, parse_memory, parse_walltime};
+pub use settings::{Settings, SettingsFile, SubmitSettings};
+pub use status::{Failed, Progress, RunStatus, Stage, status};
+pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
+pub use submit::{Submitted, cancel, prepare, resubmit, resume, submit};
+
+use hetero2_scheduler::{Kind, Scheduler, SchedulerError};
+
+fn scheduler(kind: Kind) -> Result<Box<dyn Scheduler>, SchedulerError> {
+    hetero2_scheduler::scheduler(kind).ok_or_else(|| SchedulerError::Invalid {
+        scheduler: kind,
+        field: "scheduler",
+        why: "not in this build".into(),
+    })
+}

@@ -1,0 +1,236 @@
+//! What is asked of a scheduler: from the settings files of user and project
+//! and from the command line, each over the one before.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use hetero2_scheduler::{Kind, Resources};
+use serde::{Deserialize, Serialize};
+
+use super::error::ClusterError;
+use super::quantity::{QuantityError, parse_memory, parse_walltime};
+
+/// Name of a settings file.
+const FILE_NAME: &str = "hetero2.toml";
+
+/// Largest settings file.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Resources of shards and of the reducer, environment, and retries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What one shard needs.
+    pub shard: Resources,
+    /// What the reducer needs.
+    pub reduce: Resources,
+    /// Environment variables of every command.
+    pub environment: BTreeMap<String, String>,
+    /// Environment modules to load first.
+    pub modules: Vec<String>,
+    /// Container image that every command runs in.
+    pub container: Option<String>,
+    /// Most shards that run at once.
+    pub array_limit: Option<u32>,
+    /// Further flags for the submit command.
+    pub extra: Vec<String>,
+    /// Most rounds before missing shards end the submission.
+    pub max_rounds: u32,
+    /// Factor of time and memory from one automatic round to the next.
+    pub escalation: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            shard: Resources::default(),
+            reduce: Resources::default(),
+            environment: BTreeMap::new(),
+            modules: Vec::new(),
+            container: None,
+            array_limit: None,
+            extra: Vec::new(),
+            max_rounds: 3,
+            escalation: 1.5,
+        }
+    }
+}
+
+/// A settings file: TOML with one table, `[submit]`. The options of the
+/// command line make one more.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SettingsFile {
+    /// Settings of `submit` and `resume`.
+    pub submit: SubmitSettings,
+}
+
+/// Settings as people write them; what is absent is as it was.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SubmitSettings {
+    /// Scheduler to submit to.
+    pub scheduler: Option<Kind>,
+    /// Partition or queue.
+    pub partition: Option<String>,
+    /// Account that is charged.
+    pub account: Option<String>,
+    /// Quality of service.
+    pub qos: Option<String>,
+    /// Node features.
+    pub constraint: Option<String>,
+    /// Walltime of a shard.
+    pub time: Option<String>,
+    /// Memory of a shard.
+    pub mem: Option<String>,
+    /// Cores of a shard.
+    pub cpus: Option<u32>,
+    /// GPUs of a shard.
+    pub gpus: Option<u32>,
+    /// Walltime of the reducer.
+    pub reduce_time: Option<String>,
+    /// Memory of the reducer.
+    pub reduce_mem: Option<String>,
+    /// Cores of the reducer.
+    pub reduce_cpus: Option<u32>,
+    /// Most shards at once.
+    pub array_limit: Option<u32>,
+    /// Environment modules.
+    pub modules: Vec<String>,
+    /// Container image.
+    pub container: Option<String>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Further flags.
+    pub extra: Vec<String>,
+    /// Most rounds.
+    pub max_rounds: Option<u32>,
+    /// Factor of time and memory from round to round.
+    pub escalation: Option<f64>,
+}
+
+impl SettingsFile {
+    /// The settings files that there are: the user's, then the project's,
+    /// which is `hetero2.toml` in the working directory.
+    ///
+    /// # Errors
+    /// [`ClusterError::Settings`] names file, line and what is wrong.
+    pub fn load_all() -> Result<Vec<SubmitSettings>, ClusterError> {
+        let files = user_file().into_iter().chain([PathBuf::from(FILE_NAME)]);
+        let settings = files.filter_map(|path| Self::load(&path).transpose());
+        settings.map(|file| file.map(|file| file.submit)).collect()
+    }
+
+    /// Reads one settings file; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`SettingsFile::load_all`].
+    pub fn load(path: &Path) -> Result<Option<Self>, ClusterError> {
+        let refused = |why: String| ClusterError::Settings { path: path.to_owned(), why };
+        match fs::metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(file) if file.len() > MAX_BYTES => {
+                return Err(refused(format!("larger than {MAX_BYTES} bytes")));
+            }
+            _ => {}
+        }
+        let text = fs::read_to_string(path).map_err(ClusterError::io("read", path))?;
+        let file: Self = toml::from_str(&text).map_err(|e| refused(e.to_string()))?;
+        // Wrong quantities are reported with the file that they stand in.
+        file.submit.apply(Settings::default()).map_err(|e| refused(e.to_string()))?;
+        Ok(Some(file))
+    }
+}
+
+/// Where the XDG Base Directory Specification puts settings of a user.
+fn user_file() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
+    Some(folder.join("hetero2").join(FILE_NAME))
+}
+
+impl SubmitSettings {
+    /// These settings over others.
+    ///
+    /// # Errors
+    /// [`QuantityError`] for a walltime or an amount of memory.
+    pub fn apply(&self, over: Settings) -> Result<Settings, QuantityError> {
+        let mut settings = over;
+        let time = self.time.as_deref().map(parse_walltime).transpose()?;
+        let memory = self.mem.as_deref().map(parse_memory).transpose()?;
+        let reduce_time = self.reduce_time.as_deref().map(parse_walltime).transpose()?;
+        let reduce_memory = self.reduce_mem.as_deref().map(parse_memory).transpose()?;
+        for resources in [&mut settings.shard, &mut settings.reduce] {
+            replace(&mut resources.partition, &self.partition);
+            replace(&mut resources.account, &self.account);
+            replace(&mut resources.qos, &self.qos);
+            replace(&mut resources.constraint, &self.constraint);
+            // The reducer takes after the shards unless it has its own.
+            replace(&mut resources.time, &time);
+            replace(&mut resources.memory_mib, &memory);
+            replace(&mut resources.cpus, &self.cpus);
+        }
+        replace(&mut settings.shard.gpus, &self.gpus);
+        replace(&mut settings.reduce.time, &reduce_time);
+        replace(&mut settings.reduce.memory_mib, &reduce_memory);
+        replace(&mut settings.reduce.cpus, &self.reduce_cpus);
+        replace(&mut settings.container, &self.container);
+        replace(&mut settings.array_limit, &self.array_limit);
+        if !self.modules.is_empty() {
+            settings.modules.clone_from(&self.modules);
+        }
+        if !self.extra.is_empty() {
+            settings.extra.clone_from(&self.extra);
+        }
+        settings.environment.extend(self.env.clone());
+        settings.max_rounds = self.max_rounds.unwrap_or(settings.max_rounds);
+        settings.escalation = self.escalation.unwrap_or(settings.escalation);
+        Ok(settings)
+    }
+}
+
+fn replace<T: Clone>(value: &mut Option<T>, new: &Option<T>) {
+    if new.is_some() {
+        value.clone_from(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<SubmitSettings, toml::de::Error> {
+        toml::from_str::<SettingsFile>(text).map(|file| file.submit)
+    }
+
+    #[test]
+    fn later_settings_go_over_earlier_ones_and_leave_the_rest() {
+        let site = read("[submit]\nscheduler = 'slurm'\npartition = 'long'\ntime = '2h'\ncpus = 4\nmodules = ['gcc']\n[submit.env]\nA = '1'").unwrap();
+        let own = read("[submit]\npartition = 'short'\nreduce-time = '10m'\n[submit.env]\nB = '2'")
+            .unwrap();
+        let settings = own.apply(site.apply(Settings::default()).unwrap()).unwrap();
+        assert_eq!(settings.shard.partition.as_deref(), Some("short"));
+        assert_eq!(settings.shard.time, Some(Duration::from_secs(7_200)));
+        assert_eq!(settings.reduce.time, Some(Duration::from_secs(600)));
+        assert_eq!((settings.shard.cpus, settings.reduce.cpus), (Some(4), Some(4)));
+        assert_eq!(settings.modules, ["gcc"]);
+        assert_eq!(settings.environment.len(), 2);
+        assert_eq!(site.scheduler, Some(Kind::Slurm));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text| read(text).unwrap_err().to_string();
+        assert!(message("[submit]\npartitoin = 'x'").contains("partitoin"));
+        assert!(message("[submit]\nscheduler = 'lsf'").contains("lsf"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        fs::write(&path, "[submit]\nmem = 'much'").unwrap();
+        let error = SettingsFile::load(&path).unwrap_err().to_string();
+        assert!(error.contains("hetero2.toml") && error.contains("much"), "{error}");
+        assert!(SettingsFile::load(&folder.path().join("none.toml")).unwrap().is_none());
+    }
+}

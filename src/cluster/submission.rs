@@ -1,0 +1,119 @@
+//! The record of what was submitted from a run directory.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use hetero2_scheduler::{Job, Kind, Resources, TaskSet};
+use serde::{Deserialize, Serialize};
+
+use super::error::ClusterError;
+use super::settings::Settings;
+use crate::files::write_atomically;
+use crate::run::RunDir;
+
+/// Schema of [`Submission`].
+pub const SUBMISSION_SCHEMA: &str = "hetero2_submission.v1";
+
+/// What was submitted from a run directory, round by round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    /// [`SUBMISSION_SCHEMA`].
+    pub schema_version: String,
+    /// Digest of the plan whose shards were submitted.
+    pub plan_digest: String,
+    /// The scheduler.
+    pub scheduler: Kind,
+    /// What was asked of it, for further rounds.
+    pub settings: Settings,
+    /// What was submitted, in order.
+    pub rounds: Vec<Round>,
+    /// Whether it was cancelled after the last round.
+    pub cancelled: bool,
+}
+
+/// One array of shards and the reducer that follows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// When, in UTC.
+    pub submitted_at: String,
+    /// The shards.
+    pub shards: TaskSet,
+    /// What each of them was given.
+    pub resources: Resources,
+    /// Whether the reducer of the round before submitted it.
+    pub automatic: bool,
+    /// The jobs; none where the program ended while it submitted them.
+    pub jobs: Vec<Job>,
+}
+
+impl Submission {
+    fn path(dir: &RunDir) -> PathBuf {
+        dir.submit().join("submission.json")
+    }
+
+    /// Reads the record; `None` where nothing was submitted.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotASubmission`] for a file that is none.
+    pub fn load(dir: &RunDir) -> Result<Option<Self>, ClusterError> {
+        let path = Self::path(dir);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(ClusterError::io("read", &path)(e)),
+        };
+        let refused = |why: String| ClusterError::NotASubmission { path: path.clone(), why };
+        let record: Self = serde_json::from_str(&text).map_err(|e| refused(e.to_string()))?;
+        if record.schema_version != SUBMISSION_SCHEMA {
+            return Err(refused(format!("schema_version is {}", record.schema_version)));
+        }
+        Ok(Some(record))
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// [`ClusterError::File`].
+    pub fn save(&self, dir: &RunDir) -> Result<(), ClusterError> {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        write_atomically(&Self::path(dir), |out| out.write_all(text.as_bytes()))?;
+        Ok(())
+    }
+
+    /// All jobs of the last round.
+    #[must_use]
+    pub fn jobs(&self) -> &[Job] {
+        self.rounds.last().map_or(&[], |round| &round.jobs)
+    }
+
+    /// Rounds since a person last submitted, that one included.
+    #[must_use]
+    pub fn rounds_in_a_row(&self) -> usize {
+        let manual = self.rounds.iter().rposition(|round| !round.automatic);
+        self.rounds.len() - manual.unwrap_or(0)
+    }
+}
+
+/// The right to submit from a run directory.
+pub(super) struct SubmitLock(#[expect(dead_code, reason = "held until dropped")] File);
+
+impl SubmitLock {
+    /// Takes the lock; the system takes it back when the process ends.
+    pub fn take(dir: &RunDir) -> Result<Self, ClusterError> {
+        let folder = dir.submit();
+        fs::create_dir_all(&folder).map_err(ClusterError::io("create", &folder))?;
+        let path = folder.join("lock");
+        let file = File::create(&path).map_err(ClusterError::io("create", &path))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(ClusterError::Busy { path: dir.root().into() }),
+            // Some network file systems have no locks; submitting goes on without.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!("no lock in {}: {error}", folder.display());
+                Ok(Self(file))
+            }
+            Ok(()) => Ok(Self(file)),
+        }
+    }
+}
