@@ -12,6 +12,8 @@ pub mod decoy;
 pub mod files;
 pub mod library;
 pub mod molecule;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 pub mod operator;
 pub mod pack;
 pub mod random;

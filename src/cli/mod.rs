@@ -16,6 +16,7 @@ mod describe;
 mod diff;
 mod failure;
 mod generate;
+mod mpi;
 mod output;
 mod plan;
 mod progress;
@@ -24,7 +25,6 @@ mod reduce;
 mod rerun;
 mod run;
 mod shard;
-mod shard_log;
 mod status;
 mod stop;
 mod submit;
@@ -83,6 +83,7 @@ enum Command {
     Wait(wait::WaitArguments),
     Cancel(status::CancelArguments),
     Resume(submit::ResumeArguments),
+    Mpi(mpi::MpiArguments),
     Verify(verify::VerifyArguments),
     Diff(diff::DiffArguments),
     Describe(describe::DescribeArguments),
@@ -133,6 +134,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Wait(arguments) => wait::wait(arguments, global),
         Command::Cancel(arguments) => status::cancel(arguments, global),
         Command::Resume(arguments) => submit::resume(arguments, global),
+        Command::Mpi(arguments) => mpi::mpi(arguments, global),
         Command::Verify(arguments) => verify::verify(arguments, global),
         Command::Diff(arguments) => diff::diff(arguments, global),
         Command::Describe(arguments) => describe::describe(arguments, global),
@@ -176,7 +178,10 @@ fn start_logging(global: &GlobalArguments) {
         .with_ansi(output::stderr_is_terminal())
         .without_time()
         .with_filter(filter);
-    let _ = tracing_subscriber::registry().with(terminal).with(shard_log::layer()).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(terminal)
+        .with(hetero2::run::shard_log_layer())
+        .try_init();
 }
 
 /// Writes to standard output; a reader that went away is no failure.

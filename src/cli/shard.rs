@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::progress::{Progress, watched};
-use super::shard_log::ShardLog;
 use super::{GlobalArguments, print_json, print_text};
 
 /// Compute shards of a planned run
@@ -72,14 +71,8 @@ fn compute(
     progress.event(Event::Computing { rows, done: 0 });
     let threads = arguments.threads.map(usize::from);
     let compute = |index| {
-        let _log = ShardLog::open(dir, index);
-        let record = worker.compute_on(threads, index, progress).map_err(|error| {
-            let failure = Failure::from(error);
-            tracing::info!(shard = index, "{}", failure.message());
-            failure
-        })?;
+        let record = worker.compute_on(threads, index, progress)?;
         let attempt = &record.attempt;
-        tracing::info!(shard = index, rows = record.rows, seconds = attempt.seconds, "finished");
         Ok(Finished {
             shard: index,
             rows: record.rows,

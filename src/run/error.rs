@@ -192,6 +192,12 @@ pub enum RunError {
         /// Why not.
         why: String,
     },
+    /// Shards cannot be computed here.
+    #[error("cannot begin: {why}")]
+    Unavailable {
+        /// Why.
+        why: String,
+    },
     /// The run was asked to stop.
     #[error(
         "stopped; what is finished is kept: the same command goes on from there, `run` with --resume"

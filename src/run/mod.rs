@@ -24,6 +24,7 @@ mod rerun;
 mod rescore;
 mod scoring;
 mod shard;
+mod shard_log;
 mod stages;
 mod summarise;
 
@@ -44,6 +45,7 @@ pub use rerun::{Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, reru
 pub use rescore::{RescoreRequest, rescore};
 pub use scoring::ScoreSource;
 pub use shard::{Attempt, SHARD_SCHEMA, ShardRecord, ShardState, glance_at_shard, inspect_shard};
+pub use shard_log::shard_log_layer;
 pub use stages::{ShardWorker, finished_pack, open_plan, plan, reduce, run};
 
 pub use crate::pack::ZipOutput;

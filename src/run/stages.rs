@@ -11,12 +11,13 @@ use super::layout::RunDir;
 use super::lock::RunLock;
 use super::observer::{Event, Observer};
 use super::partition::shard_count;
-use super::plan::{self, Plan, make_plan};
+use super::plan::{self, Plan, ShardPlan, make_plan};
 use super::provenance::Started;
 use super::reduce::{self, Reduction, RunReport};
 use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
 use super::scoring::ScoreSource;
 use super::shard::{ShardRecord, ShardState, compute_shard, inspect_shard};
+use super::shard_log::ShardLog;
 use crate::library::BLOCK_ROWS;
 use crate::spectra::{CpuBackend, SpectraBackend as _};
 
@@ -146,22 +147,24 @@ pub struct ShardWorker {
     plan_digest: String,
     scores: ScoreSource,
     backend: CpuBackend,
+    /// Whether each shard has a log of its own.
+    logs: bool,
 }
 
 impl ShardWorker {
-    /// A worker for the plan of a run directory.
+    /// A worker for the plan of a run directory, which logs each shard there.
     ///
     /// # Errors
     /// As of [`open_plan`], or when the scores cannot be read.
     pub fn open(dir: &RunDir) -> Result<Self, RunError> {
         let plan = open_plan(dir)?;
         let scores = ScoreSource::load(dir, &plan)?;
-        Ok(Self::with_scores(dir.clone(), plan, scores))
+        Ok(Self { logs: true, ..Self::with_scores(dir.clone(), plan, scores) })
     }
 
     fn with_scores(dir: RunDir, plan: Plan, scores: ScoreSource) -> Self {
         let plan_digest = plan.digest();
-        Self { dir, plan, plan_digest, scores, backend: CpuBackend::new() }
+        Self { dir, plan, plan_digest, scores, backend: CpuBackend::new(), logs: false }
     }
 
     /// The plan.
@@ -193,17 +196,30 @@ impl ShardWorker {
     /// [`RunError::Cancelled`] leaves a checkpoint.
     pub fn compute(&self, index: u32, observer: &dyn Observer) -> Result<ShardRecord, RunError> {
         let shard = self.plan.shard(index)?;
+        let _log = self.logs.then(|| ShardLog::open(&self.dir, index));
+        let (rows, device) = (shard.rows, self.backend.name());
+        tracing::info!(shard = index, rows, device, "computing the shard");
+        let computed = self.compute_or_keep(shard, observer);
+        match &computed {
+            Ok(record) => {
+                let seconds = record.attempt.seconds;
+                tracing::info!(shard = index, seconds, "finished the shard");
+            }
+            Err(error) => tracing::info!(shard = index, "not finished: {error}"),
+        }
+        computed
+    }
+
+    fn compute_or_keep(
+        &self,
+        shard: &ShardPlan,
+        observer: &dyn Observer,
+    ) -> Result<ShardRecord, RunError> {
         if let ShardState::Done(record) = inspect_shard(&self.dir, &self.plan_digest, shard) {
             observer.event(Event::Computed { rows: record.rows });
             return Ok(record);
         }
         let engine = Engine::new(&self.plan.config, &self.backend, &self.scores);
-        tracing::info!(
-            shard = index,
-            rows = shard.rows,
-            device = self.backend.name(),
-            "computing the shard"
-        );
         compute_shard(&self.dir, &self.plan_digest, shard, &self.plan, &engine, observer)
     }
 

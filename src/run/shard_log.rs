@@ -1,20 +1,24 @@
-//! The structured log of a shard: one JSON object a line, in the run directory.
+//! The structured log of a shard: one JSON object a line, in the run
+//! directory. Knows nothing of what is logged.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use hetero2::run::RunDir;
 use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt};
 
+use super::layout::RunDir;
+
 /// The log of the shard at work; events go nowhere while there is none.
 static OPEN: Mutex<Option<File>> = Mutex::new(None);
 
-/// Writes events to the open log.
-pub fn layer<S>() -> impl Layer<S>
+/// A layer of a `tracing` subscriber that writes events to the log of the shard
+/// that this process works on.
+#[must_use]
+pub fn shard_log_layer<S>() -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -23,7 +27,7 @@ where
 
 /// Appends to the log of a shard until dropped. A log that cannot be written
 /// is a warning, not the end of the work.
-pub struct ShardLog(());
+pub(super) struct ShardLog(());
 
 impl ShardLog {
     /// Opens the log of a shard.
