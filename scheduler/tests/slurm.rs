@@ -101,6 +101,7 @@ fn job_arrays_on_a_real_slurm() {
             timed("cancel", cancel);
             timed("refused, and what was submitted is cancelled", refused);
             timed("not installed, unknown", not_there);
+            timed("templates by hand", by_hand);
         });
     });
     timed("controller away", controller_away);
@@ -227,6 +228,41 @@ fn not_there(sandbox: &Sandbox) {
     slurm.programs.environment.insert("PATH".into(), "/nowhere".into());
     let missing = slurm.submit(&work(sandbox, "missing", 1, "true")).unwrap_err();
     assert!(matches!(missing, SchedulerError::NotInstalled { .. }), "{missing}");
+}
+
+/// The templates as they are, but for the program, submitted as their heads say.
+fn by_hand(sandbox: &Sandbox) {
+    let folder = sandbox.folder.path().join("by hand");
+    fs::create_dir_all(folder.join("logs")).unwrap();
+    let programs = sandbox.slurm().programs;
+    let submit = |template: &str, options: &[&str], arguments: &[&str]| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../slurm").join(template);
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text.matches("\ncommand=(hetero2 ").count(), 1);
+        let text = text.replace("\ncommand=(hetero2 ", "\ncommand=(echo ");
+        fs::write(folder.join(template), text).unwrap();
+        let output = format!("--output={}/logs/%5a-{template}", folder.display());
+        let script = folder.join(template).to_str().unwrap().to_owned();
+        let words = [&["sbatch", "--parsable", &output], options, &[&script, "RUN"], arguments];
+        let words: Vec<String> = words.concat().iter().map(|word| (*word).to_owned()).collect();
+        programs.run(&words, None).unwrap().trim().to_owned()
+    };
+    let array = submit("tasks.sbatch", &["--array=3-4%1"], &["1000"]);
+    let mpi = submit("mpi.sbatch", &["--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=2"], &[]);
+    let after = format!("--dependency=afterany:{array}:{mpi}");
+    let last = submit("reduce.sbatch", &[&after], &[]);
+    let jobs = [Job { id: last, role: JobRole::Finish }];
+    let poll =
+        until(&sandbox.slurm(), &jobs, "over", |poll| poll.finish.as_ref().is_some_and(over));
+    assert_eq!(poll.finish, Some(TaskState::Succeeded));
+    let mut lines = Vec::new();
+    for log in fs::read_dir(folder.join("logs")).unwrap() {
+        let text = fs::read_to_string(log.unwrap().path()).unwrap();
+        lines.extend(text.lines().map(str::to_owned));
+    }
+    lines.sort();
+    let expected = ["mpi RUN", "mpi RUN", "reduce RUN", "shard RUN 1003", "shard RUN 1004"];
+    assert_eq!(lines, expected);
 }
 
 /// While the controller is away nobody can say anything; tasks go on.
