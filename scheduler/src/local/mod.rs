@@ -139,7 +139,7 @@ impl Scheduler for Local {
 
 /// The lines of the script that differ from submission to submission.
 fn settings(work: &Work) -> String {
-    let most = work.concurrency.map_or_else(|| default_concurrency(&work.resources), |most| most);
+    let most = work.concurrency.unwrap_or_else(|| default_concurrency(&work.resources));
     let task = quoted(&work.contained(&work.task, &work.resources));
     let mut lines = format!(
         "folder={}\nlogs={}\nmost={most}\nlimit={}\nfinish_limit={}\n{}",

@@ -78,6 +78,7 @@ if [ "$finish" = yes ] && [ ! -e "$folder/cancelled" ]; then
     record "$folder/state/finish.running" "$(identity $$)"
     finish >> "$logs/finish.out" 2>&1 &
     child=$!
+    [ -z "$stopped" ] || kill -TERM "$child"
     wait_child
     record_end finish "$code" "$finish_limit"
 fi

@@ -12,8 +12,11 @@ pub const SQUEUE: &str =
 /// Fields of `sacct`.
 pub const SACCT: &str = "--format=JobID,State,ExitCode,NodeList";
 
-/// States by job id and array index; jobs that are no array have no index.
-pub type States = BTreeMap<(String, Option<u32>), TaskState>;
+/// Job id and array index; a job that is no array has no index.
+pub type Key = (String, Option<u32>);
+
+/// States of jobs and tasks of arrays.
+pub type States = BTreeMap<Key, TaskState>;
 
 /// Reads what `squeue` printed; `largest` bounds array indices.
 pub fn squeue(text: &str, largest: u32) -> States {
@@ -47,7 +50,14 @@ fn insert(states: &mut States, job: &str, indices: &str, largest: u32, state: &T
         states.insert((job.to_owned(), None), state.clone());
     }
     for index in ranges(indices, largest) {
-        states.insert((job.to_owned(), Some(index)), state.clone());
+        let key = (job.to_owned(), Some(index));
+        // `sacct` still lists a task among those that wait (`7_[8-12]`) while it
+        // lists it alone already: that line is the newer.
+        if indices.parse() == Ok(index) {
+            states.insert(key, state.clone());
+        } else {
+            states.entry(key).or_insert_with(|| state.clone());
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use tracing::{debug, warn};
 
-use self::answer::States;
+use self::answer::{Key, States};
 use self::script::{Array, ArrayLimits, arrays, documents, submit_array, submit_finish};
 use crate::command::Programs;
 use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
@@ -214,22 +214,21 @@ impl Scheduler for Slurm {
         let largest = jobs.iter().filter_map(largest_index).max().unwrap_or(0);
         let listed = |ids: &BTreeSet<&str>| ids.iter().copied().collect::<Vec<_>>().join(",");
         let mut states = self.remembered(&listed(&all), largest)?;
-        let known =
-            |(job, index): &(String, Option<u32>)| states.contains_key(&(job.clone(), *index));
-        let missing: BTreeSet<&str> = jobs
+        let keys: Vec<(Option<u32>, Key)> = jobs.iter().flat_map(keys).collect();
+        let missing: BTreeSet<&str> = keys
             .iter()
-            .filter(|job| !keys(job).all(|key| known(&key.1)))
-            .map(|job| job.id.as_str())
+            .filter(|(_, key)| !states.contains_key(key))
+            .map(|(_, key)| key.0.as_str())
             .collect();
         if !missing.is_empty() {
             for (key, state) in self.recorded(&listed(&missing), largest) {
                 states.entry(key).or_insert(state);
             }
         }
-        for (task, key) in jobs.iter().flat_map(keys) {
-            let state = states.remove(&key).unwrap_or(TaskState::Unknown);
+        for (task, key) in &keys {
+            let state = states.remove(key).unwrap_or(TaskState::Unknown);
             match task {
-                Some(task) => drop(poll.tasks.insert(task, state)),
+                Some(task) => drop(poll.tasks.insert(*task, state)),
                 None => poll.finish = Some(state),
             }
         }
@@ -252,13 +251,14 @@ fn earlier<'a>(work: &Work, ids: &'a [String]) -> &'a [String] {
     }
 }
 
-/// The tasks of a job, or `None` for the last command, by SLURM's keys.
-fn keys(job: &Job) -> Box<dyn Iterator<Item = (Option<u32>, (String, Option<u32>))> + '_> {
+/// SLURM's key of every task of a job; `None` is the last command.
+fn keys(job: &Job) -> Vec<(Option<u32>, Key)> {
+    let key = |index| (job.id.clone(), index);
     match &job.role {
-        JobRole::Tasks { offset, tasks } => Box::new(
-            tasks.iter().map(|task| (Some(task), (job.id.clone(), task.checked_sub(*offset)))),
-        ),
-        JobRole::Finish => Box::new(std::iter::once((None, (job.id.clone(), None)))),
+        JobRole::Tasks { offset, tasks } => {
+            tasks.iter().map(|task| (Some(task), key(task.checked_sub(*offset)))).collect()
+        }
+        JobRole::Finish => vec![(None, key(None))],
     }
 }
 

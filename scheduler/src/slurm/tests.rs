@@ -148,64 +148,90 @@ fn every_index_stays_below_the_limit_and_every_task_comes_once() {
     }
 }
 
+fn failed(reason: &str) -> TaskState {
+    TaskState::Failed { reason: reason.to_owned() }
+}
+
+fn pending(reason: Option<&str>) -> TaskState {
+    TaskState::Pending { reason: reason.map(str::to_owned) }
+}
+
+fn running(node: &str) -> TaskState {
+    TaskState::Running { node: Some(node.to_owned()) }
+}
+
 #[test]
 fn answers_of_squeue_are_read() {
-    // Recorded from SLURM 22.05, after `--array=0-4,6-30:2%3`, and the last command.
+    // Recorded from SLURM 22.05, but for the last three lines.
     let text = "\
 1|0|COMPLETED|0|sb0|None
 1|1|FAILED|768|sb0|NonZeroExitCode
-1|2|FAILED|9|sb0|RaisedSignal:9(Killed)
+1|2|FAILED|9|sb1|JobLaunchFailure
 1|3|TIMEOUT|15|sb1|TimeLimit
-1|4|RUNNING|0|sb1|None
-1|6-30:2%3|PENDING|0||JobArrayTaskLimit
+1|4|CANCELLED|15|sb0|None
+1|5,10-12|PENDING|0||Resources,BeginTime
+1|9|RUNNING|0|sb0|None
+1|20-30:2%3|PENDING|0||JobArrayTaskLimit
 2|N/A|PENDING|0||Dependency
+1|13|OUT_OF_MEMORY|125|sb0|OutOfMemory
+1|14|COMPLETING|0|sb0|None
+1|15|REQUEUE_HOLD|0||launch failed requeued held|with a bar
 ";
-    let states = squeue(text, 20);
-    let of = |index| states[&("1".to_owned(), index)].clone();
-    let failed = |reason: &str| TaskState::Failed { reason: reason.to_owned() };
-    let pending = |reason: &str| TaskState::Pending { reason: Some(reason.to_owned()) };
-    assert_eq!(of(Some(0)), TaskState::Succeeded);
-    assert_eq!(of(Some(1)), failed("exit code 3"));
-    assert_eq!(of(Some(2)), failed("signal 9"));
-    assert_eq!(of(Some(3)), failed("TIMEOUT"));
-    assert_eq!(of(Some(4)), TaskState::Running { node: Some("sb1".into()) });
-    for index in (6..=20).step_by(2) {
-        assert_eq!(of(Some(index)), pending("JobArrayTaskLimit"));
+    let states = squeue(text, 24);
+    let of = |index| states[&("1".to_owned(), Some(index))].clone();
+    assert_eq!(of(0), TaskState::Succeeded);
+    assert_eq!(of(1), failed("exit code 3"));
+    assert_eq!(of(2), failed("signal 9"));
+    assert_eq!(of(3), failed("TIMEOUT"));
+    assert_eq!(of(4), failed("CANCELLED"));
+    assert_eq!(of(9), running("sb0"));
+    for index in [5, 10, 11, 12] {
+        assert_eq!(of(index), pending(Some("Resources,BeginTime")));
     }
-    assert_eq!(states[&("2".to_owned(), None)], pending("Dependency"));
-    // Five that are listed, 6 to 20 (no task has a larger index), the last.
-    assert_eq!(states.len(), 5 + 8 + 1);
+    assert_eq!(of(13), failed("OUT_OF_MEMORY"));
+    assert_eq!(of(14), running("sb0"));
+    assert_eq!(of(15), pending(Some("launch failed requeued held|with a bar")));
+    // No task has an index above 24.
+    for index in [20, 22, 24] {
+        assert_eq!(of(index), pending(Some("JobArrayTaskLimit")));
+    }
+    assert_eq!(states[&("2".to_owned(), None)], pending(Some("Dependency")));
+    assert_eq!(states.len(), 6 + 4 + 3 + 3 + 1);
 }
 
 #[test]
 fn answers_of_sacct_are_read() {
+    // Recorded from SLURM 22.05, but for the last three lines. It lists task 8
+    // twice, since what waits is written later.
     let text = "\
-123_0|COMPLETED|0:0|sb0
-123_1|FAILED|3:0|sb0
-123_2|OUT_OF_MEMORY|0:125|sb0
-123_3|NODE_FAIL|1:0|sb1
-123_4|CANCELLED by 1000|0:0|None assigned
-123_5|PREEMPTED|0:0|sb1
-123_6|FAILED|0:11|sb1
-123_7|REQUEUED|0:0|sb1
-123_[8-9%2]|PENDING|0:0|None assigned
-124|COMPLETED|0:0|sb0
-not a line
+2|PENDING|0:0|None assigned
+1_0|COMPLETED|0:0|sb0
+1_1|FAILED|3:0|sb0
+1_2|FAILED|0:9|sb1
+1_4|CANCELLED by 0|0:0|sb0
+1_5|REQUEUED|0:0|sb0
+1_8|RUNNING|0:0|sb1
+1_[8-12%6]|PENDING|0:0|None assigned
+1_13|OUT_OF_MEMORY|0:125|sb0
+1_14|NODE_FAIL|1:0|sb1
+1_15|PREEMPTED|0:0|sb1
 ";
     let states = sacct(text, 1000);
-    let reason = |index| match &states[&("123".to_owned(), Some(index))] {
-        TaskState::Failed { reason } => reason.clone(),
-        other => format!("{other:?}"),
-    };
-    assert_eq!(
-        (1..7).map(reason).collect::<Vec<_>>(),
-        ["exit code 3", "OUT_OF_MEMORY", "NODE_FAIL", "CANCELLED", "PREEMPTED", "signal 11",]
-    );
-    for index in 7..10 {
-        assert_eq!(reason(index), "Pending { reason: None }");
+    let of = |index| states[&("1".to_owned(), Some(index))].clone();
+    assert_eq!(of(0), TaskState::Succeeded);
+    assert_eq!(of(1), failed("exit code 3"));
+    assert_eq!(of(2), failed("signal 9"));
+    assert_eq!(of(4), failed("CANCELLED"));
+    assert_eq!(of(5), pending(None));
+    assert_eq!(of(8), running("sb1"));
+    for index in 9..=12 {
+        assert_eq!(of(index), pending(None));
     }
-    assert_eq!(states[&("124".to_owned(), None)], TaskState::Succeeded);
-    assert_eq!(states.len(), 11);
+    assert_eq!(of(13), failed("OUT_OF_MEMORY"));
+    assert_eq!(of(14), failed("NODE_FAIL"));
+    assert_eq!(of(15), failed("PREEMPTED"));
+    assert_eq!(states[&("2".to_owned(), None)], pending(None));
+    assert_eq!(states.len(), 14);
 }
 
 #[test]
