@@ -22,6 +22,7 @@ const AWAY: &[&str] = &[
     "unable to contact slurm controller",
     "unable to establish controller machine",
     "unable to establish configuration source",
+    "could not establish a configuration source",
     "socket timed out",
     "timed out while waiting for",
     "zero bytes were transmitted or received",
