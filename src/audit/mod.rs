@@ -43,7 +43,9 @@ pub use hardness::{
 };
 pub use hash::{DecoyHash, NotAHash};
 pub use histogram::{Resolution, ValueHistogram};
-pub use honest::{PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, significance};
+pub use honest::{
+    PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, null_aucs, significance,
+};
 pub use passes::{PassLedger, PassReport};
 pub use scores::{
     Canonicalise, OriginalSource, SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError,

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod audited;
+mod chance;
 mod chemistry;
 mod compute;
 mod config;
@@ -15,6 +16,7 @@ mod merge;
 mod observer;
 mod plan;
 mod provenance;
+mod publish;
 mod ranking;
 mod reduce;
 mod request;

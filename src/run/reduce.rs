@@ -14,6 +14,7 @@ use super::merge::{AuditedTables, PackOptions, SpectralTables};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::provenance::{self, Started};
+use super::publish::Publication;
 use super::request::{Reports, RunRequest};
 use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord, ShardState, inspect_shard};
 use super::summarise;
@@ -85,17 +86,23 @@ pub(super) fn reduce(
     let destination = pack_path(dir, request);
     let mut pack = PackWriter::create(&destination)?;
     let mut densities = Densities::new(range)?;
-    let mut aggregate = Aggregate::new(plan.config.score_mode);
+    let mut aggregate = Aggregate::new(&plan.config);
     let options = PackOptions::of(&plan.config);
     let mut tables = AuditedTables::create(&mut pack, &options)?;
     let mut spectral = SpectralTables::create(&mut pack, &options)?;
     for record in &records {
         observer.check_cancelled()?;
         let folder = dir.shard(record.index);
-        merge_molecules(&folder, &mut tables, &mut aggregate)?;
+        add_molecules(&folder, &mut aggregate)?;
         merge_decoys(&folder, &mut tables, &mut aggregate)?;
         merge_spectra(&folder, &mut spectral, densities.as_mut())?;
         observer.event(Event::Reduced { rows: record.rows });
+    }
+    let q_values = aggregate.chance.q_values();
+    let mut publication = Publication { tables: &mut tables, q_values };
+    for record in &records {
+        observer.check_cancelled()?;
+        publication.add_table(&dir.shard(record.index).join(MOLECULES))?;
     }
     tables.finish(&mut pack)?;
     spectral.finish(&mut pack)?;
@@ -196,15 +203,9 @@ fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError>
         .collect()
 }
 
-fn merge_molecules(
-    folder: &Path,
-    tables: &mut AuditedTables,
-    aggregate: &mut Aggregate,
-) -> Result<(), RunError> {
+fn add_molecules(folder: &Path, aggregate: &mut Aggregate) -> Result<(), RunError> {
     for rows in TableReader::<MoleculeRow>::open(&folder.join(MOLECULES))? {
-        let rows = rows?;
-        rows.iter().for_each(|row| aggregate.add_row(row));
-        tables.add_molecules(&rows)?;
+        rows?.iter().for_each(|row| aggregate.add_row(row));
     }
     Ok(())
 }

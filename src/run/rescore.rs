@@ -17,6 +17,7 @@ use super::merge::{AuditedTables, DOS, LOCAL_DOS, PackOptions, SPECTRA};
 use super::observer::{Event, Observer};
 use super::plan::{InputFile, PLAN_SCHEMA, Plan, copy_scores, create_dir};
 use super::provenance::{self, Started};
+use super::publish::Publication;
 use super::reduce::{Conclusion, RunReport};
 use super::request::Reports;
 use super::scoring::{RowScoring, load_table};
@@ -27,7 +28,7 @@ use crate::library::BLOCK_ROWS;
 use crate::pack::csv::{DosPoint, read_dos};
 use crate::pack::manifest::{MANIFEST, Manifest, Provenance};
 use crate::pack::rows::{DecoyRow, MoleculeRow, Status};
-use crate::pack::tables::TableReader;
+use crate::pack::tables::{TableReader, TableWriter};
 use crate::pack::{PackSource, PackWriter, ZipOutput, verify};
 
 /// Most decoys of one row; a run makes no more.
@@ -108,7 +109,8 @@ fn rescore_in_pool(
     let plan = Plan { score_key, ..old.plan(scores)? };
     observer.event(Event::Reducing { rows: plan.rows });
     let mut pack = PackWriter::create(&request.out)?;
-    let aggregate = audit_all(&mut old, &plan, &table, &mut pack, observer)?;
+    let staged = work.path().join("molecules.parquet");
+    let aggregate = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {
         dir: &dir,
@@ -268,6 +270,7 @@ fn audit_all(
     plan: &Plan,
     scores: &ScoreTable,
     pack: &mut PackWriter,
+    staged: &Path,
     observer: &dyn Observer,
 ) -> Result<Aggregate, RunError> {
     let molecules = TableReader::from_batches(old.source.table("summary.parquet")?)?;
@@ -279,7 +282,8 @@ fn audit_all(
         config: &plan.config,
         scores,
         tables: AuditedTables::create(pack, &PackOptions::of(&plan.config))?,
-        aggregate: Aggregate::new(ScoreMode::ExternalScores),
+        molecules: TableWriter::create(staged)?,
+        aggregate: Aggregate::new(&plan.config),
         wave: Vec::new(),
         pairs: 0,
         observer,
@@ -304,8 +308,12 @@ fn audit_all(
     if rows != plan.rows || !decoys.is_empty()? {
         return Err(old.damaged("its tables do not have the rows that its manifest says"));
     }
-    sink.tables.finish(pack)?;
-    Ok(sink.aggregate)
+    let Sink { mut tables, molecules, aggregate, .. } = sink;
+    molecules.finish()?;
+    let q_values = aggregate.chance.q_values();
+    Publication { tables: &mut tables, q_values }.add_table(staged)?;
+    tables.finish(pack)?;
+    Ok(aggregate)
 }
 
 /// Trouble with a wave: of the run, or of the pack's content.
@@ -334,6 +342,8 @@ struct Sink<'a> {
     config: &'a RunConfig,
     scores: &'a ScoreTable,
     tables: AuditedTables,
+    /// Molecules wait here until all rows are known.
+    molecules: TableWriter<MoleculeRow>,
     aggregate: Aggregate,
     wave: Vec<Row>,
     pairs: usize,
@@ -359,7 +369,7 @@ impl Sink<'_> {
             .map_err(WaveError::Content)?;
         for (molecule, decoys) in &wave {
             self.aggregate.add_row(molecule);
-            self.tables.add_molecules(std::slice::from_ref(molecule))?;
+            self.molecules.write(std::slice::from_ref(molecule)).map_err(RunError::from)?;
             self.aggregate.add_decoys(decoys);
             self.tables.add_decoys(decoys)?;
         }

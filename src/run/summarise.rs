@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::aggregate::Aggregate;
+use super::aggregate::{Aggregate, BINS};
 use super::config::{RunConfig, ScoreMode};
 use super::error::RunError;
 use super::plan::{InputFile, Plan, RowScores};
@@ -19,9 +19,6 @@ use crate::pack::report::{self, BinSummary, Histogram, PackSummary};
 use crate::rounding::round8;
 use crate::spectra::dos::KERNEL_WIDTH;
 use crate::spectra::features::ENTROPY_BETA;
-
-/// Bins of the report's histograms.
-const BINS: usize = 40;
 
 /// What the metrics and the report are made of.
 pub(super) fn summary(plan: &Plan, aggregate: &Aggregate, dos: Option<&[DosPoint]>) -> PackSummary {
@@ -44,6 +41,7 @@ pub(super) fn summary(plan: &Plan, aggregate: &Aggregate, dos: Option<&[DosPoint
         },
         slack: slack(aggregate),
         hardness: hardness(&aggregate.hardness),
+        chance: aggregate.chance.summary(),
         scores_coverage: (config.score_mode == ScoreMode::ExternalScores)
             .then(|| coverage(&aggregate.coverage)),
         dos: dos.map(|points| report::DosSummary { eta: KERNEL_WIDTH, points: points.to_vec() }),

@@ -8,7 +8,7 @@ use hetero2::pack::csv::{
 };
 use hetero2::pack::manifest::{Input, ManifestParts, Provenance, Seeds, Tool};
 use hetero2::pack::report::*;
-use hetero2::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Verdict};
+use hetero2::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, SpectrumRow, Verdict};
 use hetero2::pack::{PackDigest, PackWriter, ZipOutput};
 use serde_json::json;
 
@@ -123,6 +123,7 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
             interpretation: AucInterpretation::InconclusiveDecoysTooEasy,
             interpretation_reason: "decoys_too_easy".into(),
         },
+        chance: chance(),
         scores_coverage: None,
         dos: Some(DosSummary { eta: 0.05, points: dos() }),
         slack_histogram,
@@ -135,6 +136,33 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         inputs: inputs(),
         extra_metrics: Default::default(),
         extra_metadata: Default::default(),
+    }
+}
+
+fn chance() -> ChanceSummary {
+    let passes = Passes {
+        rows: 37,
+        observed: 24,
+        expected_by_chance: 12.33333333,
+        chance_low: 7,
+        chance_high: 18,
+        p_value: 0.0001,
+        rate: 0.64864865,
+        rate_low: 0.47,
+        rate_high: 0.8,
+    };
+    ChanceSummary {
+        level: 0.05,
+        rows_tested: 37,
+        rows_without_power: 37,
+        rows_p_significant: 0,
+        rows_q_significant: 0,
+        passes: Some(passes),
+        passes_by_bin: vec![
+            BinChance { bin: HardnessBin::Easy, passes: Some(passes) },
+            BinChance { bin: HardnessBin::Hard, passes: None },
+        ],
+        null_auc: vec![37.0 / 20.0; 20],
     }
 }
 

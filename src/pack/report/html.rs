@@ -31,6 +31,9 @@ fn write_page(out: &mut String, summary: &PackSummary) -> fmt::Result {
         "<header><h1>Evidence pack</h1>\n<p class=\"verdict\">{}</p>\n",
         Escaped(&text::verdict(summary))
     )?;
+    if let Some(chance) = summary.chance.sentence() {
+        writeln!(out, "<p>{}</p>", Escaped(&chance))?;
+    }
     for caution in text::cautions(summary) {
         writeln!(out, "<p class=\"caution\">{}</p>", Escaped(&caution))?;
     }

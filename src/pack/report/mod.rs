@@ -2,12 +2,14 @@
 //! them. Knows counts, bins and excerpts of rows; its size does not grow with
 //! the number of rows.
 
+mod chance;
 mod html;
 mod markdown;
 mod metrics;
 mod svg;
 mod text;
 
+pub use chance::{BinChance, ChanceSummary, Passes};
 pub use html::index_html;
 pub use markdown::{hardness_md, index_md};
 pub use metrics::{METADATA_SCHEMA, METRICS_SCHEMA, metrics, summary_metadata};
@@ -41,6 +43,8 @@ pub struct PackSummary {
     pub slack: SlackStatistics,
     /// Pairs and AUC by hardness, and what they mean.
     pub hardness: HardnessSummary,
+    /// What chance explains.
+    pub chance: ChanceSummary,
     /// Coverage of external scores.
     pub scores_coverage: Option<ScoresCoverage>,
     /// Density of states of the run.
