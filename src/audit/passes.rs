@@ -67,7 +67,7 @@ impl PassLedger {
             let (low, high) = (null.quantile(ALPHA / 2.0), null.quantile(1.0 - ALPHA / 2.0));
             (low, high, null.at_least(self.observed))
         };
-        let (rate_low, rate_high) = clopper_pearson(self.observed, self.total, ALPHA);
+        let (rate_low, rate_high) = clopper_pearson(self.observed as f64, self.total as f64, ALPHA);
         Some(PassReport {
             rows: self.total,
             observed_passes: self.observed,
