@@ -11,7 +11,7 @@ use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::pack::report::grouped;
 use hetero2::run::{
     Artifacts, Connectivity, LibraryInput, Resume, RunConfig, RunReport, RunRequest, ScoreMode,
-    SeedStrategy, ZipOutput,
+    SeedStrategy, TruthInput, ZipOutput,
 };
 
 use super::failure::Failure;
@@ -38,6 +38,8 @@ pub struct RunArguments {
     /// SHA-256 that the scores file must have
     #[arg(long, value_name = "HEX", requires = "scores")]
     scores_sha256: Option<String>,
+    #[command(flatten)]
+    truth: TruthArguments,
     #[command(flatten)]
     settings: SettingsArguments,
     #[command(flatten)]
@@ -94,6 +96,28 @@ pub struct SettingsArguments {
     pub timeout_per_row: Option<f64>,
 }
 
+/// Known outcomes.
+#[derive(Debug, clap::Args)]
+pub struct TruthArguments {
+    /// Known outcomes (customer_truth.v1) to hold the audits against, as `cost-lift` does
+    #[arg(long, value_name = "FILE", requires = "budget")]
+    truth: Option<PathBuf>,
+    /// SHA-256 that the known outcomes must have
+    #[arg(long, value_name = "HEX", requires = "truth")]
+    truth_sha256: Option<String>,
+    /// Molecules that can be afforded, at least 1
+    #[arg(long, value_name = "K", requires = "truth")]
+    budget: Option<usize>,
+}
+
+impl TruthArguments {
+    /// The outcomes, where some were given.
+    pub fn input(&self) -> Option<TruthInput> {
+        let (path, budget) = self.truth.clone().zip(self.budget)?;
+        Some(TruthInput { path, sha256: self.truth_sha256.clone(), budget })
+    }
+}
+
 /// How the library is read.
 #[derive(Debug, clap::Args)]
 pub struct ReadingArguments {
@@ -114,6 +138,7 @@ const EXAMPLES: &str = "Examples:
   hetero2 run library.csv --out screen --scores scores.json --hard-decoys 0.65..0.95
   hetero2 run library.parquet --out screen --edge-weights bond-order-delta-chi --artifacts full
   zcat library.smi.gz | hetero2 run - --format smiles --out screen
+  hetero2 run library.smi.gz --out screen --scores scores.csv --truth truth.csv --budget 100
   hetero2 run library.smi.gz --out screen --resume  after an interruption";
 
 /// `--seed-strategy`.
@@ -290,6 +315,7 @@ pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCod
         read_options: arguments.reading.options(),
         scores: arguments.scores.clone(),
         scores_sha256: arguments.scores_sha256.clone(),
+        truth: arguments.truth.input(),
         resume: if arguments.resume { Resume::Continue } else { Resume::Fresh },
         zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
         threads: arguments.threads.map(usize::from),

@@ -25,6 +25,7 @@ mod rescore;
 mod scoring;
 mod shard;
 mod summarise;
+mod truth;
 
 use std::fs;
 use std::path::Path;
@@ -45,6 +46,7 @@ pub use rerun::{Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, reru
 pub use rescore::{RescoreRequest, rescore};
 pub use scoring::ScoreSource;
 pub use shard::{SHARD_SCHEMA, ShardRecord, ShardState, compute_shard, inspect_shard};
+pub use truth::{PlannedTruth, TruthInput};
 
 pub use crate::pack::ZipOutput;
 use crate::spectra::{CpuBackend, SpectraBackend};
@@ -126,6 +128,7 @@ fn prepare(
         return Ok((plan, Some(scores)));
     };
     same_run(request, dir, &existing)?;
+    let existing = with_truth(request, dir, existing)?;
     if request.resume == Resume::Fresh && !reduce::pack_path(dir, request).exists() {
         return Err(RunError::Unfinished { path: dir.root().to_path_buf() });
     }
@@ -197,6 +200,23 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
         return other("library");
     }
     Ok(())
+}
+
+/// The plan with the outcomes of this request: an unfinished run may go on with
+/// others, because shards do not depend on them.
+fn with_truth(request: &RunRequest, dir: &RunDir, plan: Plan) -> Result<Plan, RunError> {
+    let asked = request.truth.as_ref().map(PlannedTruth::digest).transpose()?;
+    if plan.truth == asked {
+        return Ok(plan);
+    }
+    if request.resume != Resume::Continue || !dir.library().exists() {
+        let what = "truth or budget";
+        return Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
+    }
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
+    let plan = Plan { truth, ..plan };
+    plan.save(dir)?;
+    Ok(plan)
 }
 
 /// Computes the shards that are not there, or not whole.

@@ -18,6 +18,7 @@ use super::publish::Publication;
 use super::request::{Reports, RunRequest};
 use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord, ShardState, inspect_shard};
 use super::summarise;
+use super::truth::Outcomes;
 use crate::pack::csv::DosPoint;
 use crate::pack::manifest::Provenance;
 use crate::pack::report::{self, StatusCounts};
@@ -26,6 +27,7 @@ use crate::pack::tables::TableReader;
 use crate::pack::{PackWriter, ZipOutput};
 use crate::spectra::SpectraBackend;
 use crate::spectra::dos::EnergyRange;
+use crate::utility::CostLiftOutcome;
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -98,13 +100,13 @@ pub(super) fn reduce(
         merge_spectra(&folder, &mut spectral, densities.as_mut())?;
         observer.event(Event::Reduced { rows: record.rows });
     }
-    let q_values = aggregate.chance.q_values();
-    let mut publication = Publication { tables: &mut tables, q_values };
+    let outcomes = Outcomes::load(dir, plan)?;
+    let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
     for record in &records {
         observer.check_cancelled()?;
         publication.add_table(&dir.shard(record.index).join(MOLECULES))?;
     }
-    tables.finish(&mut pack)?;
+    let cost_lift = publication.finish(&mut pack)?;
     spectral.finish(&mut pack)?;
     let dos = densities.as_ref().map(Densities::points);
     if let Some(points) = &dos {
@@ -116,6 +118,7 @@ pub(super) fn reduce(
         reports: request.reports,
         zip: request.zip,
         aggregate: &aggregate,
+        cost_lift: cost_lift.as_ref(),
         dos: dos.as_deref(),
         destination: &destination,
         started: reduction.started,
@@ -130,6 +133,7 @@ pub(super) struct Conclusion<'a> {
     pub reports: Reports,
     pub zip: ZipOutput,
     pub aggregate: &'a Aggregate,
+    pub cost_lift: Option<&'a CostLiftOutcome>,
     pub dos: Option<&'a [DosPoint]>,
     pub destination: &'a Path,
     pub started: Started,
@@ -143,7 +147,7 @@ impl Conclusion<'_> {
         provenance: &Provenance,
     ) -> Result<RunReport, RunError> {
         let Self { plan, aggregate, destination, .. } = self;
-        let summary = summarise::summary(plan, aggregate, self.dos);
+        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift);
         self.write_documents(&mut pack, &summary)?;
         let digest = pack.finish(summarise::manifest_parts(plan), provenance, self.zip)?;
         if let Some(previous) = &digest.previous {

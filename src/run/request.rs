@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::config::RunConfig;
+use super::truth::TruthInput;
 use crate::library::ReadOptions;
 use crate::pack::ZipOutput;
 
@@ -46,6 +47,8 @@ pub struct RunRequest {
     pub scores: Option<PathBuf>,
     /// Expected SHA-256 of the scores, lower-case hex.
     pub scores_sha256: Option<String>,
+    /// Known outcomes to hold the audits against.
+    pub truth: Option<TruthInput>,
     /// Run directory.
     pub out: PathBuf,
     /// Directory of the pack, where it shall not lie in the run directory.
@@ -73,6 +76,7 @@ impl RunRequest {
             read_options: ReadOptions::default(),
             scores: None,
             scores_sha256: None,
+            truth: None,
             out,
             pack: None,
             config,

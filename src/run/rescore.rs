@@ -22,6 +22,7 @@ use super::reduce::{Conclusion, RunReport};
 use super::request::Reports;
 use super::scoring::{RowScoring, load_table};
 use super::summarise;
+use super::truth::{COST_LIFT, Outcomes, PlannedTruth, TRUTH, TruthInput};
 use crate::audit::{DecoyHash, ScoreTable};
 use crate::files::{Sha256Digest, parent_of};
 use crate::library::BLOCK_ROWS;
@@ -33,8 +34,9 @@ use crate::pack::{PackSource, PackWriter, ZipOutput, verify};
 
 /// Most decoys of one row; a run makes no more.
 const MAX_DECOYS: usize = 10_000;
-/// Files of a pack that are made again here, besides the scores.
-const MADE_AGAIN: [&str; 11] = [
+/// Files of a pack that are made again here, besides the scores; those of known
+/// outcomes only where outcomes are given.
+const MADE_AGAIN: [&str; 13] = [
     "summary.csv",
     "summary.parquet",
     "decoys.parquet",
@@ -46,6 +48,8 @@ const MADE_AGAIN: [&str; 11] = [
     "summary_metadata.json",
     "index.md",
     "index.html",
+    TRUTH,
+    COST_LIFT,
 ];
 /// Files of a pack that do not depend on scores.
 const COPIED: [&str; 3] = [LOCAL_DOS, DOS, SPECTRA];
@@ -61,6 +65,8 @@ pub struct RescoreRequest {
     pub scores: PathBuf,
     /// Expected SHA-256 of the scores, hexadecimal.
     pub scores_sha256: Option<String>,
+    /// Known outcomes to hold the audits against.
+    pub truth: Option<TruthInput>,
     /// Directory of the new pack; it must not exist, or be empty.
     pub out: PathBuf,
     /// Whether to zip the new pack.
@@ -106,11 +112,19 @@ fn rescore_in_pool(
     let scores = copy_scores(&request.scores, request.scores_sha256.as_deref(), &dir)?;
     let table = load_table(&dir, &scores)?;
     let score_key = table.score_key().map(str::to_owned);
-    let plan = Plan { score_key, ..old.plan(scores)? };
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, &dir)).transpose()?;
+    if truth.is_none() && old.source.entries().contains_key(TRUTH) {
+        tracing::warn!("the known outcomes of the pack are left out: give them with --truth");
+    }
+    let plan = Plan { score_key, truth, ..old.plan(scores)? };
     observer.event(Event::Reducing { rows: plan.rows });
     let mut pack = PackWriter::create(&request.out)?;
     let staged = work.path().join("molecules.parquet");
-    let aggregate = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
+    let (aggregate, tables) = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
+    let outcomes = Outcomes::load(&dir, &plan)?;
+    let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
+    publication.add_table(&staged)?;
+    let cost_lift = publication.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {
         dir: &dir,
@@ -118,6 +132,7 @@ fn rescore_in_pool(
         reports: old.reports(),
         zip: request.zip,
         aggregate: &aggregate,
+        cost_lift: cost_lift.as_ref(),
         dos: dos.as_deref(),
         destination: &request.out,
         started,
@@ -203,6 +218,7 @@ impl OldPack {
             },
             scores: Some(scores),
             score_key: None,
+            truth: None,
             row_scores: std::collections::BTreeMap::new(),
             rows: serde_json::from_value(note("rows")).map_err(unreadable)?,
             shards: Vec::new(),
@@ -265,6 +281,8 @@ impl OldPack {
 /// A row with its decoys.
 type Row = (MoleculeRow, Vec<DecoyRow>);
 
+/// Audits every row; writes its decoys into the pack, and the molecules into the
+/// table at `staged`.
 fn audit_all(
     old: &mut OldPack,
     plan: &Plan,
@@ -272,7 +290,7 @@ fn audit_all(
     pack: &mut PackWriter,
     staged: &Path,
     observer: &dyn Observer,
-) -> Result<Aggregate, RunError> {
+) -> Result<(Aggregate, AuditedTables), RunError> {
     let molecules = TableReader::from_batches(old.source.table("summary.parquet")?)?;
     let mut decoys = DecoysByRow {
         table: TableReader::from_batches(old.source.table("decoys.parquet")?)?,
@@ -308,12 +326,8 @@ fn audit_all(
     if rows != plan.rows || !decoys.is_empty()? {
         return Err(old.damaged("its tables do not have the rows that its manifest says"));
     }
-    let Sink { mut tables, molecules, aggregate, .. } = sink;
-    molecules.finish()?;
-    let q_values = aggregate.chance.q_values();
-    Publication { tables: &mut tables, q_values }.add_table(staged)?;
-    tables.finish(pack)?;
-    Ok(aggregate)
+    sink.molecules.finish()?;
+    Ok((sink.aggregate, sink.tables))
 }
 
 /// Trouble with a wave: of the run, or of the pack's content.

@@ -125,6 +125,7 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         },
         chance: chance(),
         scores_coverage: None,
+        outcomes: None,
         dos: Some(DosSummary { eta: 0.05, points: dos() }),
         slack_histogram,
         auc_histogram,

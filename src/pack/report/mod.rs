@@ -6,6 +6,7 @@ mod chance;
 mod html;
 mod markdown;
 mod metrics;
+mod outcomes;
 mod svg;
 mod text;
 
@@ -13,6 +14,7 @@ pub use chance::{BinChance, ChanceSummary, Passes};
 pub use html::index_html;
 pub use markdown::{hardness_md, index_md};
 pub use metrics::{METADATA_SCHEMA, METRICS_SCHEMA, metrics, summary_metadata};
+pub use outcomes::{Interval, MethodLine, OutcomeSummary, RankingLine};
 pub use text::grouped;
 
 use serde::Serialize;
@@ -47,6 +49,8 @@ pub struct PackSummary {
     pub chance: ChanceSummary,
     /// Coverage of external scores.
     pub scores_coverage: Option<ScoresCoverage>,
+    /// How the run stands to known outcomes.
+    pub outcomes: Option<OutcomeSummary>,
     /// Density of states of the run.
     pub dos: Option<DosSummary>,
     /// Slack of OK rows.
