@@ -87,6 +87,7 @@ impl Aggregate {
     /// Takes in all decoys of one row.
     pub fn add_decoys(&mut self, decoys: &[DecoyRow]) {
         self.chance.add_decoys(decoys);
+        self.ranking.add_decoys(decoys);
         for decoy in decoys {
             let scores = decoy.score.zip(decoy.original_score);
             self.hardness.add(

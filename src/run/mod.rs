@@ -10,6 +10,7 @@ mod config;
 mod decoy_export;
 mod densities;
 mod error;
+mod gallery;
 mod layout;
 mod lock;
 mod merge;

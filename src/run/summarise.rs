@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use super::aggregate::{Aggregate, BINS};
 use super::config::{RunConfig, ScoreMode};
 use super::error::RunError;
+use super::gallery::gallery;
 use super::plan::{InputFile, Plan, RowScores};
+use super::ranking::Kept;
 use super::reduce::RunReport;
 use crate::audit::{
     Estimate, HardnessBin, HardnessStats, Interpretation, MethodResult, RankingQuality,
@@ -18,7 +20,7 @@ use crate::files::Sha256Digest;
 use crate::operator::AtomTable;
 use crate::pack::csv::{DosPoint, MissingDecoy};
 use crate::pack::manifest::{Input, Manifest, ManifestParts, Seeds, Tool};
-use crate::pack::report::{self, BinSummary, Histogram, PackSummary};
+use crate::pack::report::{self, BinSummary, Histogram, PackSummary, RowExcerpt};
 use crate::rounding::round8;
 use crate::spectra::dos::KERNEL_WIDTH;
 use crate::spectra::features::ENTROPY_BETA;
@@ -61,8 +63,9 @@ pub(super) fn summary(
         slack_histogram: histogram(-1.0, 0.05, aggregate.slack.values()),
         auc_histogram: histogram(0.0, 1.0, aggregate.auc.iter()),
         tanimoto_histogram: histogram(0.0, 1.0, aggregate.hardness.tanimoto_counts()),
-        top: aggregate.ranking.top.clone(),
-        bottom: aggregate.ranking.bottom.clone(),
+        top: excerpts(&aggregate.ranking.top),
+        bottom: excerpts(&aggregate.ranking.bottom),
+        gallery: gallery(&aggregate.ranking),
         first: aggregate.ranking.first.clone(),
         // The commit is the manifest's: equal evidence must read the same
         // whichever commit computed it.
@@ -71,6 +74,10 @@ pub(super) fn summary(
         extra_metrics: Map::new(),
         extra_metadata: Map::new(),
     }
+}
+
+fn excerpts(kept: &[Kept]) -> Vec<RowExcerpt> {
+    kept.iter().map(|kept| kept.excerpt.clone()).collect()
 }
 
 /// The manifest, but for the files.

@@ -132,12 +132,30 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         tanimoto_histogram,
         top: excerpts(),
         bottom: excerpts(),
+        gallery: gallery(rows),
         first: excerpts(),
         tool: tool(),
         inputs: inputs(),
         extra_metrics: Default::default(),
         extra_metadata: Default::default(),
     }
+}
+
+fn gallery(rows: &[MoleculeRow]) -> Gallery {
+    let drawing = Some("<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/></svg>".into());
+    let drawn = |row: &MoleculeRow| DrawnRow {
+        row: RowExcerpt::from(row),
+        score: Some(1.0),
+        drawing: drawing.clone(),
+        decoys: vec![DrawnDecoy {
+            tanimoto: Some(0.8),
+            hardness_bin: HardnessBin::Hard,
+            score: Some(1.5),
+            smiles: "COC".into(),
+            drawing: None,
+        }],
+    };
+    Gallery { top: rows.iter().take(9).map(drawn).collect(), bottom: Vec::new() }
 }
 
 fn chance() -> ChanceSummary {

@@ -3,7 +3,9 @@
 //! the number of rows.
 
 mod chance;
+mod gallery;
 mod html;
+mod html_sections;
 mod markdown;
 mod metrics;
 mod outcomes;
@@ -11,11 +13,12 @@ mod svg;
 mod text;
 
 pub use chance::{BinChance, ChanceSummary, Passes};
+pub use gallery::{DRAWING_BYTES, DRAWN_DECOYS, DRAWN_ROWS, DrawnDecoy, DrawnRow, Gallery};
 pub use html::index_html;
 pub use markdown::{hardness_md, index_md};
 pub use metrics::{METADATA_SCHEMA, METRICS_SCHEMA, metrics, summary_metadata};
 pub use outcomes::{Interval, MethodLine, OutcomeSummary, RankingLine};
-pub use text::grouped;
+pub use text::{grouped, shorten};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -63,6 +66,8 @@ pub struct PackSummary {
     pub top: Vec<RowExcerpt>,
     /// Rows of the smallest slack, smallest first; [`TABLE_ROWS`] are shown.
     pub bottom: Vec<RowExcerpt>,
+    /// Drawings of the first of both.
+    pub gallery: Gallery,
     /// The first rows of the input; [`TABLE_ROWS`] are shown.
     pub first: Vec<RowExcerpt>,
     /// The program.
@@ -361,6 +366,8 @@ pub struct RowExcerpt {
     pub auc: Option<f64>,
     /// Gate that the AUC had to reach.
     pub gate: Option<f64>,
+    /// Probability of such an AUC under random labels.
+    pub p_value: Option<f64>,
     /// Decoys with a score.
     pub n_decoys_scored: Option<u32>,
 }
@@ -378,6 +385,7 @@ impl From<&MoleculeRow> for RowExcerpt {
             slack: audit.and_then(|a| a.slack),
             auc: audit.and_then(|a| a.auc),
             gate: audit.and_then(|a| a.gate),
+            p_value: audit.and_then(|a| a.p_value),
             n_decoys_scored: row.n_decoys_scored,
         }
     }
