@@ -86,16 +86,12 @@ impl Distribution {
 }
 
 /// Clopper and Pearson's exact interval for a rate: `successes` of `trials`,
-/// each end missed with probability at most `alpha / 2`.
-pub(super) fn clopper_pearson(successes: u64, trials: u64, alpha: f64) -> (f64, f64) {
-    let (x, n) = (successes as f64, trials as f64);
-    let low =
-        if successes == 0 { 0.0 } else { solve(|p| beta_cdf(p, x, n - x + 1.0), alpha / 2.0) };
-    let high = if successes == trials {
-        1.0
-    } else {
-        solve(|p| beta_cdf(p, x + 1.0, n - x), 1.0 - alpha / 2.0)
-    };
+/// each end missed with probability at most `alpha / 2`. Between whole numbers
+/// of successes the ends are those of the beta distribution.
+pub(super) fn clopper_pearson(successes: f64, trials: f64, alpha: f64) -> (f64, f64) {
+    let (x, n) = (successes, trials);
+    let low = if x <= 0.0 { 0.0 } else { solve(|p| beta_cdf(p, x, n - x + 1.0), alpha / 2.0) };
+    let high = if x >= n { 1.0 } else { solve(|p| beta_cdf(p, x + 1.0, n - x), 1.0 - alpha / 2.0) };
     (low, high)
 }
 
@@ -155,10 +151,10 @@ mod tests {
         let near = |(low, high): (f64, f64), (l, h): (f64, f64)| {
             assert!((low - l).abs() < 1e-6 && (high - h).abs() < 1e-6, "{low} {high}");
         };
-        near(clopper_pearson(3, 10, 0.05), (0.066_739_511, 0.652_452_855));
-        near(clopper_pearson(0, 10, 0.05), (0.0, 0.308_497_1));
-        near(clopper_pearson(10, 10, 0.05), (0.691_502_9, 1.0));
-        let (low, high) = clopper_pearson(500_000, 1_000_000, 0.05);
+        near(clopper_pearson(3.0, 10.0, 0.05), (0.066_739_511, 0.652_452_855));
+        near(clopper_pearson(0.0, 10.0, 0.05), (0.0, 0.308_497_1));
+        near(clopper_pearson(10.0, 10.0, 0.05), (0.691_502_9, 1.0));
+        let (low, high) = clopper_pearson(5e5, 1e6, 0.05);
         assert!(low > 0.4990 && low < 0.4991 && high > 0.5009 && high < 0.5010, "{low} {high}");
     }
 

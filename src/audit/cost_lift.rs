@@ -1,12 +1,14 @@
 //! `cost_lift.v1`: how many hits a budget finds by chance, by score, and by
 //! score plus audit. Reported, never gated.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::evaluate::Verdict;
+use super::library_ranking::{LibraryRanking, RankingReport};
 use super::summary::{RowStatus, SummaryRow};
+use super::top_k::TopK;
 use super::truth::{TRUTH_SCHEMA, Truth, TruthLabel};
 use crate::random::PythonRandom;
 
@@ -213,7 +215,7 @@ pub struct CostLiftReport {
 
 /// Gathers summary rows into a [`CostLiftReport`].
 ///
-/// Memory: a byte an eligible row, and the K best by AUC and by slack.
+/// Memory: 33 bytes an eligible row, and the K best by AUC and by slack.
 #[derive(Debug)]
 pub struct CostLift<'a> {
     truth: &'a Truth,
@@ -229,6 +231,7 @@ pub struct CostLift<'a> {
     hits: Vec<bool>,
     by_auc: TopK,
     by_slack: TopK,
+    ranking: LibraryRanking,
 }
 
 impl<'a> CostLift<'a> {
@@ -254,6 +257,7 @@ impl<'a> CostLift<'a> {
             hits: Vec::new(),
             by_auc: TopK::new(settings.budget),
             by_slack: TopK::new(settings.budget),
+            ranking: LibraryRanking::default(),
         })
     }
 
@@ -318,12 +322,21 @@ impl<'a> CostLift<'a> {
         let gate = row.gate.ok_or_else(|| missing(row, "gate"))?;
         let slack = row.slack.ok_or_else(|| missing(row, "slack"))?;
         let place = self.hits.len();
-        self.by_auc.add(row.auc_tie_aware.unwrap_or(gate + slack), &row.id, place, hit);
-        if row.verdict == Some(Verdict::Pass) {
+        let auc = row.auc_tie_aware.unwrap_or(gate + slack);
+        let passed = row.verdict == Some(Verdict::Pass);
+        self.by_auc.add(auc, &row.id, place, hit);
+        self.ranking.add(row.original_score, auc, passed, hit);
+        if passed {
             self.by_slack.add(slack, &row.id, place, hit);
         }
         self.hits.push(hit);
         Ok(())
+    }
+
+    /// What is beyond `cost_lift.v1`: rankings of all eligible rows.
+    #[must_use]
+    pub fn ranking(&self) -> RankingReport {
+        self.ranking.report(self.settings.budget as u64)
     }
 
     /// The report.
@@ -342,7 +355,7 @@ impl<'a> CostLift<'a> {
         if eligible > u64::from(u32::MAX) {
             return Err(CostLiftError::TooMany { eligible });
         }
-        if self.by_slack.heap.is_empty() {
+        if self.by_slack.is_empty() {
             return Err(CostLiftError::NothingPassed { eligible });
         }
         let CostLiftSettings { budget, seed, resamples, skip_policy } = self.settings;
@@ -407,62 +420,6 @@ impl<'a> CostLift<'a> {
 
 fn missing(row: &SummaryRow, column: &'static str) -> CostLiftError {
     CostLiftError::MissingValue { id: row.id.clone(), column }
-}
-
-/// A row in a ranking; "less" is better: higher value, then id, then place.
-#[derive(Debug)]
-struct Ranked {
-    value: f64,
-    id: Box<str>,
-    place: usize,
-    hit: bool,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let by_value = other.value.total_cmp(&self.value);
-        by_value.then_with(|| self.id.cmp(&other.id)).then(self.place.cmp(&other.place))
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}
-
-/// The best rows so far, the worst of them on top.
-#[derive(Debug)]
-struct TopK {
-    limit: usize,
-    heap: BinaryHeap<Ranked>,
-}
-
-impl TopK {
-    fn new(limit: usize) -> Self {
-        Self { limit, heap: BinaryHeap::new() }
-    }
-
-    fn add(&mut self, value: f64, id: &str, place: usize, hit: bool) {
-        // Both zeros are one value.
-        self.heap.push(Ranked { value: value + 0.0, id: id.into(), place, hit });
-        if self.heap.len() > self.limit {
-            self.heap.pop();
-        }
-    }
-
-    /// Whether each is a hit, best first.
-    fn hits(self) -> Vec<bool> {
-        self.heap.into_sorted_vec().into_iter().map(|row| row.hit).collect()
-    }
 }
 
 fn method_seed(seed: i64, method: &str) -> i64 {

@@ -22,6 +22,16 @@ pub enum PowerNote {
     TooFewDecoys,
 }
 
+impl PowerNote {
+    /// As published.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooFewDecoys => "too_few_decoys_for_p<=0.05",
+        }
+    }
+}
+
 /// How one molecule's audit compares with chance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Significance {
@@ -92,6 +102,18 @@ pub fn significance(
     })
 }
 
+/// The AUC of `items` under each labeling that [`significance`] looks at; NaN
+/// where one class weighs nothing.
+///
+/// # Errors
+/// [`AuditError`] where the items cannot be audited.
+pub fn null_aucs(items: &[Item], settings: &AuditSettings) -> Result<Vec<f64>, AuditError> {
+    let (n_pos, _) = check_items(items)?;
+    let (Permutations::All(aucs) | Permutations::Sampled(aucs)) =
+        Permutations::new(&Ranked::new(items), n_pos, settings);
+    Ok(aucs)
+}
+
 /// C(n, k) as a double; infinite where it exceeds one.
 fn binomial_coefficient(n: usize, k: usize) -> f64 {
     let mut product = 1.0f64;
@@ -120,6 +142,12 @@ impl PValues {
     /// Adds all that `other` has counted.
     pub fn merge(&mut self, other: &Self) {
         self.values.merge(&other.values);
+    }
+
+    /// p-values counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.values.total()
     }
 
     /// Distinct p-values with their counts, ascending.
@@ -158,6 +186,11 @@ pub struct QValues {
 }
 
 impl QValues {
+    /// Distinct p-values with their q-values, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.table.iter().copied()
+    }
+
     /// The q-value of a p-value that was counted; of another, that of the next
     /// larger one. `None` above all of them.
     #[must_use]

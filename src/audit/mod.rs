@@ -15,13 +15,16 @@ mod hardness;
 mod hash;
 mod histogram;
 mod honest;
+mod library_ranking;
 mod null;
 mod passes;
 mod permutation;
 mod python_sort;
+mod ranking;
 mod scores;
 mod slack;
 mod summary;
+mod top_k;
 mod truth;
 
 pub use acceptance::{
@@ -43,8 +46,14 @@ pub use hardness::{
 };
 pub use hash::{DecoyHash, NotAHash};
 pub use histogram::{Resolution, ValueHistogram};
-pub use honest::{PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, significance};
+pub use honest::{
+    PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, null_aucs, significance,
+};
+pub use library_ranking::{CostCurve, RankingReport};
 pub use passes::{PassLedger, PassReport};
+pub use ranking::{
+    BEDROC_ALPHA, ENRICHMENT_FRACTIONS, Enrichment, Estimate, RankedHits, RankingQuality,
+};
 pub use scores::{
     Canonicalise, OriginalSource, SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError,
 };

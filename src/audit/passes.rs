@@ -27,11 +27,16 @@ pub struct PassLedger {
 impl PassLedger {
     /// Counts one audited row.
     pub fn add(&mut self, audit: &Audit, chance: &Significance) {
+        self.count(audit.neg_controls.verdict, chance.null_passes, chance.labelings);
+    }
+
+    /// Counts one row with this verdict, which `null_passes` of `labelings`
+    /// labelings would pass.
+    pub fn count(&mut self, verdict: Verdict, null_passes: u64, labelings: u64) {
         self.total += 1;
-        self.observed += u64::from(audit.neg_controls.verdict == Verdict::Pass);
-        let divisor = gcd(chance.null_passes, chance.labelings).max(1);
-        let probability = (chance.null_passes / divisor, chance.labelings / divisor);
-        *self.rows.entry(probability).or_default() += 1;
+        self.observed += u64::from(verdict == Verdict::Pass);
+        let divisor = gcd(null_passes, labelings).max(1);
+        *self.rows.entry((null_passes / divisor, labelings / divisor)).or_default() += 1;
     }
 
     /// Adds all that `other` has counted.
@@ -62,14 +67,15 @@ impl PassLedger {
             let (low, high) = (null.quantile(ALPHA / 2.0), null.quantile(1.0 - ALPHA / 2.0));
             (low, high, null.at_least(self.observed))
         };
-        let (rate_low, rate_high) = clopper_pearson(self.observed, self.total, ALPHA);
+        let (rate_low, rate_high) = clopper_pearson(self.observed as f64, self.total as f64, ALPHA);
         Some(PassReport {
             rows: self.total,
             observed_passes: self.observed,
             expected_passes_by_chance: expected,
             chance_low: null_low,
             chance_high: null_high,
-            p_value: p_value.clamp(0.0, 1.0),
+            // An empty sum is −0.
+            p_value: p_value.clamp(0.0, 1.0) + 0.0,
             pass_rate: self.observed as f64 / self.total as f64,
             pass_rate_low: rate_low,
             pass_rate_high: rate_high,
@@ -91,7 +97,8 @@ pub struct PassReport {
     pub chance_low: u64,
     /// 97.5 % quantile.
     pub chance_high: u64,
-    /// Probability of at least as many passes under random labels.
+    /// Probability of at least as many passes under random labels; 0 where it is
+    /// below 1e-18.
     pub p_value: f64,
     /// Share of rows that passed.
     pub pass_rate: f64,

@@ -8,7 +8,7 @@ use super::scores::guard::{Format, Guard};
 
 const NEEDED: [&str; 7] =
     ["id", "status", "verdict", "gate", "slack", "n_decoys_generated", "n_decoys_scored"];
-const OPTIONAL: [&str; 3] = ["reason", "skip_reason", "auc_tie_aware"];
+const OPTIONAL: [&str; 4] = ["reason", "skip_reason", "auc_tie_aware", "original_score"];
 
 /// How an input row ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub struct SummaryRow {
     pub slack: Option<f64>,
     /// The audit's AUC; older summaries have none.
     pub auc_tie_aware: Option<f64>,
+    /// The model's score of the molecule; older summaries have none.
+    pub original_score: Option<f64>,
     /// Decoys found.
     pub n_decoys_generated: Option<u64>,
     /// Decoys with a score.
@@ -133,6 +135,7 @@ impl Cells<'_> {
             gate: self.number("gate")?,
             slack: self.number("slack")?,
             auc_tie_aware: self.number("auc_tie_aware")?,
+            original_score: self.number("original_score")?,
             n_decoys_generated: self.count("n_decoys_generated")?,
             n_decoys_scored: self.count("n_decoys_scored")?,
         })

@@ -8,7 +8,7 @@ use hetero2::run::{RescoreRequest, RunError, ZipOutput, rescore};
 use super::GlobalArguments;
 use super::failure::Failure;
 use super::progress::watched;
-use super::run::print_report;
+use super::run::{TruthArguments, print_report};
 
 /// Audit new scores against the decoys and spectra of a pack
 ///
@@ -31,6 +31,8 @@ pub struct AuditArguments {
     /// SHA-256 that the scores file must have
     #[arg(long, value_name = "HEX")]
     scores_sha256: Option<String>,
+    #[command(flatten)]
+    truth: TruthArguments,
     /// Directory of the new pack; it must not exist, or be empty
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -48,6 +50,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         pack: arguments.pack.clone(),
         scores: arguments.scores.clone(),
         scores_sha256: arguments.scores_sha256.clone(),
+        truth: arguments.truth.input(),
         out: arguments.out.clone(),
         zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
         threads: arguments.threads.map(usize::from),

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hetero2::audit::{CostLiftSettings, MethodResult};
+use hetero2::audit::{CostLiftSettings, Estimate, MethodResult, RankingReport};
 use hetero2::files::write_atomically;
 use hetero2::utility::{CostLiftOutcome, CostLiftRequest, SummaryInput, cost_lift as report};
 
@@ -127,6 +127,40 @@ fn as_text(outcome: &CostLiftOutcome) -> String {
     for reason in &eligible.reason_top {
         let _ = writeln!(text, "  not eligible {:>8}  {}", reason.count, reason.reason);
     }
+    text.push_str(&ranking_text(&outcome.ranking));
     let _ = writeln!(text, "truth SHA-256 {}", outcome.truth_csv.digest.sha256);
     text
+}
+
+/// The library-level rankings, a line each.
+fn ranking_text(ranking: &RankingReport) -> String {
+    let mut text =
+        String::from("ranking               ROC AUC                BEDROC                 ");
+    let rankings = [
+        ("by score", &ranking.by_score),
+        ("PASS first, by score", &ranking.by_score_plus_audit),
+        ("by AUC", &ranking.by_auc),
+    ];
+    let first = rankings.iter().find_map(|(_, quality)| quality.as_ref());
+    for enrichment in first.into_iter().flat_map(|quality| &quality.enrichment) {
+        let _ = write!(text, "{:<8}", format!("EF {:.0} %", 100.0 * enrichment.fraction));
+    }
+    let mut lines = vec![text];
+    for (name, quality) in rankings {
+        let Some(quality) = quality else {
+            lines.push(format!("{name:<20}  undefined"));
+            continue;
+        };
+        let estimate = |e: &Estimate| {
+            let end = |end: Option<f64>| end.map_or_else(|| "?".into(), |end| format!("{end:.3}"));
+            format!("{:.3} ({} to {})", e.value, end(e.ci_low), end(e.ci_high))
+        };
+        let (auc, bedroc) = (estimate(&quality.roc_auc), estimate(&quality.bedroc));
+        let mut line = format!("{name:<20}  {auc:<23}{bedroc:<23}");
+        for enrichment in &quality.enrichment {
+            let _ = write!(line, "{:<8.2}", enrichment.factor.value);
+        }
+        lines.push(line);
+    }
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -97,6 +97,8 @@ impl From<RunError> for Failure {
             RunError::Config(_)
             | RunError::Library(_)
             | RunError::Scores { .. }
+            | RunError::Truth { .. }
+            | RunError::CostLift { .. }
             | RunError::WrongDigest { .. }
             | RunError::NotAPlan { .. }
             | RunError::NotARun { .. }

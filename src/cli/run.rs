@@ -11,7 +11,7 @@ use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::pack::report::grouped;
 use hetero2::run::{
     Artifacts, Connectivity, LibraryInput, MAX_SHARDS, PackOutput, Resume, RunConfig, RunReport,
-    RunRequest, ScoreMode, SeedStrategy, ZipOutput,
+    RunRequest, ScoreMode, SeedStrategy, TruthInput, ZipOutput,
 };
 
 use super::failure::Failure;
@@ -53,6 +53,8 @@ pub struct RequestArguments {
     /// SHA-256 that the scores file must have
     #[arg(long, value_name = "HEX", requires = "scores")]
     scores_sha256: Option<String>,
+    #[command(flatten)]
+    truth: TruthArguments,
     #[command(flatten)]
     settings: SettingsArguments,
     #[command(flatten)]
@@ -112,6 +114,28 @@ pub struct SettingsArguments {
     pub timeout_per_row: Option<f64>,
 }
 
+/// Known outcomes.
+#[derive(Debug, clap::Args)]
+pub struct TruthArguments {
+    /// Known outcomes (customer_truth.v1) to hold the audits against, as `cost-lift` does
+    #[arg(long, value_name = "FILE", requires = "budget")]
+    truth: Option<PathBuf>,
+    /// SHA-256 that the known outcomes must have
+    #[arg(long, value_name = "HEX", requires = "truth")]
+    truth_sha256: Option<String>,
+    /// Molecules that can be afforded, at least 1
+    #[arg(long, value_name = "K", requires = "truth")]
+    budget: Option<usize>,
+}
+
+impl TruthArguments {
+    /// The outcomes, where some were given.
+    pub fn input(&self) -> Option<TruthInput> {
+        let (path, budget) = self.truth.clone().zip(self.budget)?;
+        Some(TruthInput { path, sha256: self.truth_sha256.clone(), budget })
+    }
+}
+
 /// How the library is read.
 #[derive(Debug, clap::Args)]
 pub struct ReadingArguments {
@@ -132,6 +156,7 @@ const EXAMPLES: &str = "Examples:
   hetero2 run library.csv --out screen --scores scores.json --hard-decoys 0.65..0.95
   hetero2 run library.parquet --out screen --edge-weights bond-order-delta-chi --artifacts full
   zcat library.smi.gz | hetero2 run - --format smiles --out screen
+  hetero2 run library.smi.gz --out screen --scores scores.csv --truth truth.csv --budget 100
   hetero2 run library.smi.gz --out screen --resume  after an interruption";
 
 /// `--seed-strategy`.
@@ -308,6 +333,7 @@ impl RequestArguments {
             read_options: self.reading.options(),
             scores: self.scores.clone(),
             scores_sha256: self.scores_sha256.clone(),
+            truth: self.truth.input(),
             shards: self.shards,
             ..RunRequest::new(library, self.out.clone(), self.settings.config(score_mode))
         }

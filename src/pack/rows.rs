@@ -67,6 +67,15 @@ pub struct AuditColumns {
     pub p_value: Option<f64>,
     /// Smallest p-value that this number of scored decoys can give.
     pub p_min: Option<f64>,
+    /// False-discovery rate over all rows of the run (Benjamini and Hochberg);
+    /// known once every row is.
+    pub q_value: Option<f64>,
+    /// What limits the test, e.g. `too_few_decoys_for_p<=0.05`.
+    pub power_note: Option<String>,
+    /// Labelings of these scores that would pass the gate …
+    pub null_passes: Option<u32>,
+    /// … of so many.
+    pub null_labelings: Option<u32>,
 }
 
 /// Features of one operator's spectrum; published values (8 decimals).
@@ -407,6 +416,10 @@ impl AuditColumns {
             original_weight: None,
             p_value: None,
             p_min: None,
+            q_value: None,
+            power_note: None,
+            null_passes: None,
+            null_labelings: None,
         }
     }
 }

@@ -11,12 +11,15 @@ use crate::audit::{
 use crate::pack::report::StatusCounts;
 use crate::pack::rows::{self, DecoyRow, MoleculeRow, Status};
 
-use super::config::ScoreMode;
+use super::chance::Chance;
+use super::config::{RunConfig, ScoreMode};
 use super::ranking::Ranking;
 
 /// Most distinct reasons that are counted apart: internal errors may carry
 /// texts of their own.
 const MAX_REASONS: usize = 1_000;
+/// Bins of the report's histograms.
+pub(super) const BINS: usize = 40;
 /// Where the rest is counted.
 const OTHER_REASONS: &str = "other_reasons";
 
@@ -30,14 +33,15 @@ pub(super) struct Aggregate {
     pub hardness: HardnessStats,
     pub coverage: ScoresCoverage,
     pub ranking: Ranking,
+    pub chance: Chance,
     /// OK rows with a verdict of PASS or FAIL.
     pub audited: u64,
 }
 
 impl Aggregate {
-    pub fn new(mode: ScoreMode) -> Self {
+    pub fn new(config: &RunConfig) -> Self {
         Self {
-            mode,
+            mode: config.score_mode,
             counts: StatusCounts::default(),
             reasons: BTreeMap::new(),
             slack: SlackStats::default(),
@@ -45,6 +49,7 @@ impl Aggregate {
             hardness: HardnessStats::default(),
             coverage: ScoresCoverage::default(),
             ranking: Ranking::default(),
+            chance: Chance::new(config, BINS),
             audited: 0,
         }
     }
@@ -64,6 +69,7 @@ impl Aggregate {
             }
         }
         self.ranking.add(row);
+        self.chance.add_row(row);
         if self.mode == ScoreMode::ExternalScores {
             match (row.status, row.reason.as_deref(), row.n_decoys) {
                 (Status::Ok, _, Some(1..)) => {} // counted with its decoys
@@ -80,6 +86,8 @@ impl Aggregate {
 
     /// Takes in all decoys of one row.
     pub fn add_decoys(&mut self, decoys: &[DecoyRow]) {
+        self.chance.add_decoys(decoys);
+        self.ranking.add_decoys(decoys);
         for decoy in decoys {
             let scores = decoy.score.zip(decoy.original_score);
             self.hardness.add(

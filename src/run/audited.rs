@@ -145,6 +145,11 @@ fn columns(audit: &Audit, significance: &Significance, original: Score) -> Audit
         original_weight: Some(original.weight),
         p_value: significance.p_value.map(round8),
         p_min: Some(round8(significance.p_min)),
+        // Needs all rows of the run.
+        q_value: None,
+        power_note: significance.power_note.map(|note| note.as_str().to_owned()),
+        null_passes: Some(saturating(significance.null_passes)),
+        null_labelings: Some(saturating(significance.labelings)),
     }
 }
 
@@ -172,5 +177,9 @@ fn decoy_row(index: usize, decoy: &Decoy, row: u64, molecule_id: &str) -> DecoyR
 }
 
 fn count(n: usize) -> u32 {
+    saturating(n as u64)
+}
+
+fn saturating(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::config::ConfigError;
-use crate::audit::ScoresError;
+use crate::audit::{CostLiftError, ScoresError, TruthError};
 use crate::library::LibraryError;
 use crate::pack::PackError;
 
@@ -36,6 +36,24 @@ pub enum RunError {
         found: String,
         /// Digest asked for.
         expected: String,
+    },
+    /// The known outcomes cannot be used.
+    #[error("{path}", path = path.display())]
+    Truth {
+        /// File given.
+        path: PathBuf,
+        /// Why.
+        source: TruthError,
+    },
+    /// The audits cannot be held against known outcomes.
+    #[error(
+        "no report with {truth}: give other outcomes, or none (a run keeps its finished shards: add --resume)"
+    )]
+    CostLift {
+        /// Name of the outcomes.
+        truth: String,
+        /// Why not.
+        source: CostLiftError,
     },
     /// A file operation failed.
     #[error("cannot {action} {path}")]

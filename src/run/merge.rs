@@ -5,7 +5,7 @@ use std::io;
 use super::config::{Artifacts, RunConfig, ScoreMode};
 use super::error::RunError;
 use crate::audit::ScoresCoverage;
-use crate::files::AtomicFile;
+use crate::files::{AtomicFile, FileDigest};
 use crate::operator::EdgeWeights;
 use crate::pack::csv::{
     DosCsv, DosPoint, EdgeWeightColumns, HardnessCsv, LocalDosCsv, LocalDosRow,
@@ -105,16 +105,17 @@ impl AuditedTables {
         Ok(())
     }
 
-    /// Completes every table and registers it in the pack.
-    pub fn finish(self, pack: &mut PackWriter) -> Result<(), PackError> {
-        pack.finish_file(self.summary.into_inner())?;
+    /// Completes every table and registers it in the pack; returns the digest of
+    /// `summary.csv`.
+    pub fn finish(self, pack: &mut PackWriter) -> Result<FileDigest, PackError> {
+        let summary = pack.finish_file(self.summary.into_inner())?;
         pack.finish_file(self.features.into_inner())?;
         pack.finish_table(self.molecules)?;
         pack.finish_table(self.decoys)?;
         if let Some(pairs) = self.pairs {
             pack.finish_file(pairs.into_inner())?;
         }
-        Ok(())
+        Ok(summary)
     }
 }
 

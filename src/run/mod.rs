@@ -3,12 +3,14 @@
 
 mod aggregate;
 mod audited;
+mod chance;
 mod chemistry;
 mod compute;
 mod config;
 mod decoy_export;
 mod densities;
 mod error;
+mod gallery;
 mod layout;
 mod lock;
 mod merge;
@@ -17,6 +19,7 @@ mod packing;
 mod partition;
 mod plan;
 mod provenance;
+mod publish;
 mod ranking;
 mod reduce;
 mod request;
@@ -27,6 +30,7 @@ mod shard;
 mod shard_log;
 mod stages;
 mod summarise;
+mod truth;
 
 pub use compute::{Engine, RowOutcome};
 pub use config::{
@@ -47,5 +51,6 @@ pub use scoring::ScoreSource;
 pub use shard::{Attempt, SHARD_SCHEMA, ShardRecord, ShardState, glance_at_shard, inspect_shard};
 pub use shard_log::shard_log_layer;
 pub use stages::{ShardWorker, finished_pack, open_plan, plan, reduce, run};
+pub use truth::{PlannedTruth, TruthInput};
 
 pub use crate::pack::ZipOutput;

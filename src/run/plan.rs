@@ -14,7 +14,8 @@ use super::layout::RunDir;
 use super::observer::{Event, Observer};
 use super::packing::Packing;
 use super::request::{LibraryInput, RunRequest};
-use crate::files::{Sha256Digest, digest_file, write_atomically};
+use super::truth::PlannedTruth;
+use crate::files::{FileDigest, Sha256Digest, digest_file, write_atomically};
 use crate::library::{BLOCK_ROWS, ReadOptions, Record, Source};
 
 /// Schema of [`Plan`].
@@ -32,6 +33,13 @@ pub struct InputFile {
     pub bytes: u64,
     /// SHA-256 of the bytes.
     pub sha256: Sha256Digest,
+}
+
+impl InputFile {
+    /// Size and SHA-256.
+    pub(super) fn digest(&self) -> FileDigest {
+        FileDigest { bytes: self.bytes, sha256: self.sha256 }
+    }
 }
 
 /// What a run computes, on which input, in which pieces.
@@ -53,6 +61,9 @@ pub struct Plan {
     pub scores: Option<InputFile>,
     /// Name of the scoring model, where the scores give one.
     pub score_key: Option<String>,
+    /// Known outcomes to hold the audits against; shards do not depend on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truth: Option<PlannedTruth>,
     /// Score files named by rows: file name in the library to copied file.
     pub row_scores: BTreeMap<String, RowScores>,
     /// Rows of the library.
@@ -96,10 +107,12 @@ pub struct ShardPlan {
 }
 
 impl Plan {
-    /// SHA-256 of the plan, lower-case hex: it identifies the run.
+    /// SHA-256 of the plan, lower-case hex: it identifies what the shards of a
+    /// run depend on, so known outcomes are left out.
     #[must_use]
     pub fn digest(&self) -> String {
-        hex::encode(Sha256::digest(self.to_json().as_bytes()))
+        let of_shards = Self { truth: None, ..self.clone() };
+        hex::encode(Sha256::digest(of_shards.to_json().as_bytes()))
     }
 
     /// The shard of this number.
@@ -174,6 +187,7 @@ pub fn make_plan(
     let scores = request.scores.as_deref();
     let scores =
         scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
     let mut packing = Packing::new(dir);
     let mut row_score_names = BTreeSet::new();
     for batch in &mut batches {
@@ -205,6 +219,7 @@ pub fn make_plan(
         scores,
         row_scores,
         score_key: None,
+        truth,
         rows,
         packed,
         shards,
@@ -278,6 +293,15 @@ pub(super) fn copy_scores(
     dir: &RunDir,
 ) -> Result<InputFile, RunError> {
     open_scores(path)?;
+    copy_pinned(path, sha256, dir)
+}
+
+/// Copies a side input, which must have the expected SHA-256, if there is one.
+pub(super) fn copy_pinned(
+    path: &Path,
+    sha256: Option<&str>,
+    dir: &RunDir,
+) -> Result<InputFile, RunError> {
     let copied = copy_input(path, dir)?;
     let found = copied.sha256.to_string();
     match sha256 {

@@ -14,9 +14,11 @@ use super::merge::{AuditedTables, PackOptions, SpectralTables};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::provenance::{self, Started};
+use super::publish::Publication;
 use super::request::{PackOutput, Reports};
 use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord, ShardState, inspect_shard};
 use super::summarise;
+use super::truth::Outcomes;
 use crate::library::BLOCK_ROWS;
 use crate::pack::csv::DosPoint;
 use crate::pack::manifest::Provenance;
@@ -25,6 +27,7 @@ use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use crate::pack::tables::TableReader;
 use crate::pack::{PackWriter, ZipOutput};
 use crate::spectra::dos::EnergyRange;
+use crate::utility::CostLiftOutcome;
 
 /// Rows of spectra that wait for the rest of their block, about: enough blocks
 /// to keep several threads busy.
@@ -87,19 +90,25 @@ pub(super) fn reduce(
     let destination = pack_path(dir, output);
     let mut pack = PackWriter::create(&destination)?;
     let mut densities = Densities::new(range)?;
-    let mut aggregate = Aggregate::new(plan.config.score_mode);
+    let mut aggregate = Aggregate::new(&plan.config);
     let options = PackOptions::of(&plan.config);
     let mut tables = AuditedTables::create(&mut pack, &options)?;
     let mut spectral = SpectralTables::create(&mut pack, &options)?;
     for record in &records {
         observer.check_cancelled()?;
         let folder = dir.shard(record.index);
-        merge_molecules(&folder, &mut tables, &mut aggregate)?;
+        add_molecules(&folder, &mut aggregate)?;
         merge_decoys(&folder, &mut tables, &mut aggregate)?;
         merge_spectra(&folder, &mut spectral, densities.as_mut())?;
         observer.event(Event::Reduced { rows: record.rows });
     }
-    tables.finish(&mut pack)?;
+    let outcomes = Outcomes::load(dir, plan)?;
+    let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
+    for record in &records {
+        observer.check_cancelled()?;
+        publication.add_table(&dir.shard(record.index).join(MOLECULES))?;
+    }
+    let cost_lift = publication.finish(&mut pack)?;
     spectral.finish(&mut pack)?;
     let dos = densities.as_ref().map(Densities::points);
     if let Some(points) = &dos {
@@ -111,6 +120,7 @@ pub(super) fn reduce(
         reports: output.reports,
         zip: output.zip,
         aggregate: &aggregate,
+        cost_lift: cost_lift.as_ref(),
         dos: dos.as_deref(),
         destination: &destination,
         started: *started,
@@ -125,6 +135,7 @@ pub(super) struct Conclusion<'a> {
     pub reports: Reports,
     pub zip: ZipOutput,
     pub aggregate: &'a Aggregate,
+    pub cost_lift: Option<&'a CostLiftOutcome>,
     pub dos: Option<&'a [DosPoint]>,
     pub destination: &'a Path,
     pub started: Started,
@@ -138,7 +149,7 @@ impl Conclusion<'_> {
         provenance: &Provenance,
     ) -> Result<RunReport, RunError> {
         let Self { plan, aggregate, destination, .. } = self;
-        let summary = summarise::summary(plan, aggregate, self.dos);
+        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift);
         self.write_documents(&mut pack, &summary)?;
         let digest = pack.finish(summarise::manifest_parts(plan), provenance, self.zip)?;
         if let Some(previous) = &digest.previous {
@@ -201,15 +212,9 @@ fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError>
     Err(RunError::Incomplete { path, shards, missing, damaged })
 }
 
-fn merge_molecules(
-    folder: &Path,
-    tables: &mut AuditedTables,
-    aggregate: &mut Aggregate,
-) -> Result<(), RunError> {
+fn add_molecules(folder: &Path, aggregate: &mut Aggregate) -> Result<(), RunError> {
     for rows in TableReader::<MoleculeRow>::open(&folder.join(MOLECULES))? {
-        let rows = rows?;
-        rows.iter().for_each(|row| aggregate.add_row(row));
-        tables.add_molecules(&rows)?;
+        rows?.iter().for_each(|row| aggregate.add_row(row));
     }
     Ok(())
 }

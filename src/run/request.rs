@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::config::RunConfig;
+use super::truth::TruthInput;
 use crate::library::ReadOptions;
 use crate::pack::ZipOutput;
 
@@ -46,6 +47,8 @@ pub struct RunRequest {
     pub scores: Option<PathBuf>,
     /// Expected SHA-256 of the scores, lower-case hex.
     pub scores_sha256: Option<String>,
+    /// Known outcomes to hold the audits against.
+    pub truth: Option<TruthInput>,
     /// Run directory.
     pub out: PathBuf,
     /// Where the pack goes.
@@ -89,6 +92,7 @@ impl RunRequest {
             read_options: ReadOptions::default(),
             scores: None,
             scores_sha256: None,
+            truth: None,
             out,
             output: PackOutput::default(),
             config,

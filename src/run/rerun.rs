@@ -10,6 +10,7 @@ use super::config::{CONFIG_SCHEMA, RunConfig};
 use super::error::RunError;
 use super::observer::Observer;
 use super::request::{LibraryInput, PackOutput, Reports, Resume, RunRequest};
+use super::truth::{TRUTH, TruthInput};
 use super::{plan, summarise};
 use crate::files::{FileDigest, FileError, Sha256Digest, digest_file};
 use crate::library::ReadOptions;
@@ -157,12 +158,14 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
     let staging = staging.path();
     let library = library(request, &manifest, staging)?;
     let scores = scores(request, &manifest, staging)?;
+    let truth = truth(request, &manifest, staging)?;
     let verification = verify(&request.pack)?;
     let has_report = manifest.files.iter().any(|file| file.name == "index.html");
     let out = request.out.clone().unwrap_or_else(|| staging.join("run"));
     let run_request = RunRequest {
         read_options,
         scores,
+        truth,
         resume: Resume::Continue,
         output: PackOutput {
             zip: ZipOutput::Omitted,
@@ -254,6 +257,22 @@ fn scores(
             Ok(Some(path))
         }
     }
+}
+
+/// The known outcomes are always in the pack.
+fn truth(
+    request: &RerunRequest,
+    manifest: &Manifest,
+    staging: &Path,
+) -> Result<Option<TruthInput>, RerunError> {
+    let Some(recorded) = recorded(manifest, "truth") else { return Ok(None) };
+    let budget = manifest.parts.notes.get(summarise::BUDGET).cloned().unwrap_or(Value::Null);
+    let budget = serde_json::from_value(budget)
+        .map_err(|e| RerunError::Manifest { part: "notes.truth_budget", why: e.to_string() })?;
+    let path = place(recorded, &staging.join("truth"))?;
+    let found = extract(&request.pack, TRUTH, &path)?;
+    compare(&request.pack.join(TRUTH), found, recorded)?;
+    Ok(Some(TruthInput { path, sha256: None, budget }))
 }
 
 fn recorded<'a>(manifest: &'a Manifest, role: &str) -> Option<&'a Input> {

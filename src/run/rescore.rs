@@ -17,23 +17,26 @@ use super::merge::{AuditedTables, DOS, LOCAL_DOS, PackOptions, SPECTRA};
 use super::observer::{Event, Observer};
 use super::plan::{InputFile, PLAN_SCHEMA, Plan, copy_scores, create_dir};
 use super::provenance::{self, Started};
+use super::publish::Publication;
 use super::reduce::{Conclusion, RunReport};
 use super::request::Reports;
 use super::scoring::{RowScoring, load_table};
 use super::summarise;
+use super::truth::{COST_LIFT, Outcomes, PlannedTruth, TRUTH, TruthInput};
 use crate::audit::{DecoyHash, ScoreTable};
 use crate::files::{Sha256Digest, parent_of};
 use crate::library::BLOCK_ROWS;
 use crate::pack::csv::{DosPoint, read_dos};
 use crate::pack::manifest::{MANIFEST, Manifest, Provenance};
 use crate::pack::rows::{DecoyRow, MoleculeRow, Status};
-use crate::pack::tables::TableReader;
+use crate::pack::tables::{TableReader, TableWriter};
 use crate::pack::{PackSource, PackWriter, ZipOutput, verify};
 
 /// Most decoys of one row; a run makes no more.
 const MAX_DECOYS: usize = 10_000;
-/// Files of a pack that are made again here, besides the scores.
-const MADE_AGAIN: [&str; 11] = [
+/// Files of a pack that are made again here, besides the scores; those of known
+/// outcomes only where outcomes are given.
+const MADE_AGAIN: [&str; 13] = [
     "summary.csv",
     "summary.parquet",
     "decoys.parquet",
@@ -45,6 +48,8 @@ const MADE_AGAIN: [&str; 11] = [
     "summary_metadata.json",
     "index.md",
     "index.html",
+    TRUTH,
+    COST_LIFT,
 ];
 /// Files of a pack that do not depend on scores.
 const COPIED: [&str; 3] = [LOCAL_DOS, DOS, SPECTRA];
@@ -60,6 +65,8 @@ pub struct RescoreRequest {
     pub scores: PathBuf,
     /// Expected SHA-256 of the scores, hexadecimal.
     pub scores_sha256: Option<String>,
+    /// Known outcomes to hold the audits against.
+    pub truth: Option<TruthInput>,
     /// Directory of the new pack; it must not exist, or be empty.
     pub out: PathBuf,
     /// Whether to zip the new pack.
@@ -105,10 +112,19 @@ fn rescore_in_pool(
     let scores = copy_scores(&request.scores, request.scores_sha256.as_deref(), &dir)?;
     let table = load_table(&dir, &scores)?;
     let score_key = table.score_key().map(str::to_owned);
-    let plan = Plan { score_key, ..old.plan(scores)? };
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, &dir)).transpose()?;
+    if truth.is_none() && old.source.entries().contains_key(TRUTH) {
+        tracing::warn!("the known outcomes of the pack are left out: give them with --truth");
+    }
+    let plan = Plan { score_key, truth, ..old.plan(scores)? };
     observer.event(Event::Reducing { rows: plan.rows });
     let mut pack = PackWriter::create(&request.out)?;
-    let aggregate = audit_all(&mut old, &plan, &table, &mut pack, observer)?;
+    let staged = work.path().join("molecules.parquet");
+    let (aggregate, tables) = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
+    let outcomes = Outcomes::load(&dir, &plan)?;
+    let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
+    publication.add_table(&staged)?;
+    let cost_lift = publication.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {
         dir: &dir,
@@ -116,6 +132,7 @@ fn rescore_in_pool(
         reports: old.reports(),
         zip: request.zip,
         aggregate: &aggregate,
+        cost_lift: cost_lift.as_ref(),
         dos: dos.as_deref(),
         destination: &request.out,
         started,
@@ -201,6 +218,7 @@ impl OldPack {
             },
             scores: Some(scores),
             score_key: None,
+            truth: None,
             row_scores: std::collections::BTreeMap::new(),
             rows: serde_json::from_value(note("rows")).map_err(unreadable)?,
             packed: Vec::new(),
@@ -264,13 +282,16 @@ impl OldPack {
 /// A row with its decoys.
 type Row = (MoleculeRow, Vec<DecoyRow>);
 
+/// Audits every row; writes its decoys into the pack, and the molecules into the
+/// table at `staged`.
 fn audit_all(
     old: &mut OldPack,
     plan: &Plan,
     scores: &ScoreTable,
     pack: &mut PackWriter,
+    staged: &Path,
     observer: &dyn Observer,
-) -> Result<Aggregate, RunError> {
+) -> Result<(Aggregate, AuditedTables), RunError> {
     let molecules = TableReader::from_batches(old.source.table("summary.parquet")?)?;
     let mut decoys = DecoysByRow {
         table: TableReader::from_batches(old.source.table("decoys.parquet")?)?,
@@ -280,7 +301,8 @@ fn audit_all(
         config: &plan.config,
         scores,
         tables: AuditedTables::create(pack, &PackOptions::of(&plan.config))?,
-        aggregate: Aggregate::new(ScoreMode::ExternalScores),
+        molecules: TableWriter::create(staged)?,
+        aggregate: Aggregate::new(&plan.config),
         wave: Vec::new(),
         pairs: 0,
         observer,
@@ -305,8 +327,8 @@ fn audit_all(
     if rows != plan.rows || !decoys.is_empty()? {
         return Err(old.damaged("its tables do not have the rows that its manifest says"));
     }
-    sink.tables.finish(pack)?;
-    Ok(sink.aggregate)
+    sink.molecules.finish()?;
+    Ok((sink.aggregate, sink.tables))
 }
 
 /// Trouble with a wave: of the run, or of the pack's content.
@@ -335,6 +357,8 @@ struct Sink<'a> {
     config: &'a RunConfig,
     scores: &'a ScoreTable,
     tables: AuditedTables,
+    /// Molecules wait here until all rows are known.
+    molecules: TableWriter<MoleculeRow>,
     aggregate: Aggregate,
     wave: Vec<Row>,
     pairs: usize,
@@ -360,7 +384,7 @@ impl Sink<'_> {
             .map_err(WaveError::Content)?;
         for (molecule, decoys) in &wave {
             self.aggregate.add_row(molecule);
-            self.tables.add_molecules(std::slice::from_ref(molecule))?;
+            self.molecules.write(std::slice::from_ref(molecule)).map_err(RunError::from)?;
             self.aggregate.add_decoys(decoys);
             self.tables.add_decoys(decoys)?;
         }

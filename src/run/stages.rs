@@ -18,6 +18,7 @@ use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
 use super::scoring::ScoreSource;
 use super::shard::{ShardRecord, ShardState, compute_shard, inspect_shard};
 use super::shard_log::ShardLog;
+use super::truth::PlannedTruth;
 use crate::library::BLOCK_ROWS;
 use crate::spectra::{CpuBackend, SpectraBackend as _};
 
@@ -268,6 +269,7 @@ fn prepare(
         return Ok((plan, Some(scores)));
     };
     same_run(request, dir, &existing)?;
+    let existing = with_truth(request, dir, existing)?;
     if request.resume == Resume::Fresh && !reduce::pack_path(dir, &request.output).exists() {
         return Err(RunError::Unfinished { path: dir.root().to_path_buf() });
     }
@@ -344,4 +346,21 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
         return other("number of shards");
     }
     Ok(())
+}
+
+/// The plan with the outcomes of this request: an unfinished run may go on with
+/// others, because shards do not depend on them.
+fn with_truth(request: &RunRequest, dir: &RunDir, plan: Plan) -> Result<Plan, RunError> {
+    let asked = request.truth.as_ref().map(PlannedTruth::digest).transpose()?;
+    if plan.truth == asked {
+        return Ok(plan);
+    }
+    if request.resume != Resume::Continue || !dir.library().exists() {
+        let what = "truth or budget";
+        return Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
+    }
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
+    let plan = Plan { truth, ..plan };
+    plan.save(dir)?;
+    Ok(plan)
 }

@@ -5,26 +5,37 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::aggregate::Aggregate;
+use super::aggregate::{Aggregate, BINS};
 use super::config::{RunConfig, ScoreMode};
 use super::error::RunError;
+use super::gallery::gallery;
 use super::plan::{InputFile, Plan, RowScores};
+use super::ranking::Kept;
 use super::reduce::RunReport;
-use crate::audit::{HardnessBin, HardnessStats, Interpretation, ScoresCoverage};
-use crate::files::{FileDigest, Sha256Digest};
+use crate::audit::{
+    Estimate, HardnessBin, HardnessStats, Interpretation, MethodResult, RankingQuality,
+    ScoresCoverage,
+};
+use crate::files::Sha256Digest;
 use crate::operator::AtomTable;
 use crate::pack::csv::{DosPoint, MissingDecoy};
 use crate::pack::manifest::{Input, Manifest, ManifestParts, Seeds, Tool};
-use crate::pack::report::{self, BinSummary, Histogram, PackSummary};
+use crate::pack::report::{self, BinSummary, Histogram, PackSummary, RowExcerpt};
 use crate::rounding::round8;
 use crate::spectra::dos::KERNEL_WIDTH;
 use crate::spectra::features::ENTROPY_BETA;
+use crate::utility::CostLiftOutcome;
 
-/// Bins of the report's histograms.
-const BINS: usize = 40;
+/// Note of the manifest: the budget that known outcomes are compared with.
+pub(super) const BUDGET: &str = "truth_budget";
 
 /// What the metrics and the report are made of.
-pub(super) fn summary(plan: &Plan, aggregate: &Aggregate, dos: Option<&[DosPoint]>) -> PackSummary {
+pub(super) fn summary(
+    plan: &Plan,
+    aggregate: &Aggregate,
+    dos: Option<&[DosPoint]>,
+    cost_lift: Option<&CostLiftOutcome>,
+) -> PackSummary {
     let config = &plan.config;
     PackSummary {
         counts: aggregate.counts,
@@ -44,14 +55,17 @@ pub(super) fn summary(plan: &Plan, aggregate: &Aggregate, dos: Option<&[DosPoint
         },
         slack: slack(aggregate),
         hardness: hardness(&aggregate.hardness),
+        chance: aggregate.chance.summary(),
         scores_coverage: (config.score_mode == ScoreMode::ExternalScores)
             .then(|| coverage(&aggregate.coverage)),
+        outcomes: cost_lift.map(outcomes),
         dos: dos.map(|points| report::DosSummary { eta: KERNEL_WIDTH, points: points.to_vec() }),
         slack_histogram: histogram(-1.0, 0.05, aggregate.slack.values()),
         auc_histogram: histogram(0.0, 1.0, aggregate.auc.iter()),
         tanimoto_histogram: histogram(0.0, 1.0, aggregate.hardness.tanimoto_counts()),
-        top: aggregate.ranking.top.clone(),
-        bottom: aggregate.ranking.bottom.clone(),
+        top: excerpts(&aggregate.ranking.top),
+        bottom: excerpts(&aggregate.ranking.bottom),
+        gallery: gallery(&aggregate.ranking),
         first: aggregate.ranking.first.clone(),
         // The commit is the manifest's: equal evidence must read the same
         // whichever commit computed it.
@@ -60,6 +74,10 @@ pub(super) fn summary(plan: &Plan, aggregate: &Aggregate, dos: Option<&[DosPoint
         extra_metrics: Map::new(),
         extra_metadata: Map::new(),
     }
+}
+
+fn excerpts(kept: &[Kept]) -> Vec<RowExcerpt> {
+    kept.iter().map(|kept| kept.excerpt.clone()).collect()
 }
 
 /// The manifest, but for the files.
@@ -73,6 +91,9 @@ pub(super) fn manifest_parts(plan: &Plan) -> ManifestParts {
     notes.insert("rows".into(), plan.rows.into());
     if let Some(key) = &plan.score_key {
         notes.insert("score_key".into(), key.as_str().into());
+    }
+    if let Some(truth) = &plan.truth {
+        notes.insert(BUDGET.into(), truth.budget.into());
     }
     notes.insert("read_options".into(), json!(plan.read_options));
     ManifestParts {
@@ -109,12 +130,11 @@ fn tool(plan: &Plan) -> Tool {
 }
 
 fn inputs(plan: &Plan) -> Vec<Input> {
-    let input = |role: &str, file: &InputFile| {
-        let digest = FileDigest { bytes: file.bytes, sha256: file.sha256 };
-        Input::new(role, Path::new(&file.name), digest)
-    };
+    let input =
+        |role: &str, file: &InputFile| Input::new(role, Path::new(&file.name), file.digest());
     let mut inputs = vec![input("library", &plan.library)];
     inputs.extend(plan.scores.iter().map(|file| input("scores", file)));
+    inputs.extend(plan.truth.iter().map(|truth| input("truth", &truth.file)));
     inputs.extend(plan.row_scores.values().filter_map(|scores| match scores {
         RowScores::Copied(file) => Some(input("row_scores", file)),
         RowScores::Unusable(_) => None,
@@ -160,6 +180,63 @@ fn hardness(stats: &HardnessStats) -> report::HardnessSummary {
             Interpretation::SuccessSignalOnHard => report::AucInterpretation::SuccessSignalOnHard,
         },
         interpretation_reason: word(found.auc_interpretation_reason),
+    }
+}
+
+fn outcomes(found: &CostLiftOutcome) -> report::OutcomeSummary {
+    let method = |name, found: &MethodResult| report::MethodLine {
+        name,
+        selected: found.k_effective as u64,
+        hits: found.hits as u64,
+        rate: report::Interval {
+            value: found.hit_rate,
+            low: Some(found.ci_low),
+            high: Some(found.ci_high),
+        },
+    };
+    let interval = |estimate: &Estimate| report::Interval {
+        value: estimate.value,
+        low: estimate.ci_low,
+        high: estimate.ci_high,
+    };
+    let ranking = |name, quality: &Option<RankingQuality>| {
+        let quality = quality.as_ref()?;
+        let enrichment = quality.enrichment.iter();
+        Some(report::RankingLine {
+            name,
+            roc_auc: interval(&quality.roc_auc),
+            bedroc: interval(&quality.bedroc),
+            enrichment: enrichment.map(|e| (e.fraction, interval(&e.factor))).collect(),
+        })
+    };
+    let (report, rankings) = (&found.report, &found.ranking);
+    let curve = &rankings.cost_curve;
+    let curves = [
+        ("by chance", Some(&curve.by_chance)),
+        ("by score", curve.by_score.as_ref()),
+        ("PASS first, by score", curve.by_score_plus_audit.as_ref()),
+        ("by AUC", Some(&curve.by_auc)),
+    ];
+    let methods = &report.methods;
+    report::OutcomeSummary {
+        budget: report.k_requested as u64,
+        rows: rankings.rows,
+        hits: rankings.hits,
+        methods: vec![
+            method("by chance", &methods.baseline_random),
+            method("by AUC", &methods.baseline_score_only_topk),
+            method("by slack, among PASS", &methods.filtered_score_plus_audit_topk),
+        ],
+        rankings: [
+            ranking("by score", &rankings.by_score),
+            ranking("PASS first, by score", &rankings.by_score_plus_audit),
+            ranking("by AUC", &rankings.by_auc),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        budgets: curve.budget.clone(),
+        curves: curves.into_iter().filter_map(|(name, hits)| Some((name, hits?.clone()))).collect(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::UtilityError;
 use super::summary::{NamedDigest, SummaryInput};
-use crate::audit::{CostLift, CostLiftReport, CostLiftSettings, Truth};
+use crate::audit::{CostLift, CostLiftReport, CostLiftSettings, RankingReport, Truth};
 use crate::files::digest_file;
 
 /// What to compare.
@@ -30,6 +30,8 @@ pub struct CostLiftOutcome {
     /// The fields of `cost_lift.v1`.
     #[serde(flatten)]
     pub report: CostLiftReport,
+    /// Beyond `cost_lift.v1`.
+    pub ranking: RankingReport,
     /// The summary.
     pub summary_csv: NamedDigest,
     /// The truth.
@@ -54,9 +56,11 @@ pub fn cost_lift(request: &CostLiftRequest) -> Result<CostLiftOutcome, UtilityEr
     };
     let mut gathered = CostLift::new(&truth, request.settings).map_err(failed)?;
     let read = request.summary.read(&mut |row| gathered.add(&row).map_err(failed))?;
+    let ranking = gathered.ranking();
     let report = gathered.finish().map_err(failed)?;
     Ok(CostLiftOutcome {
         report,
+        ranking,
         summary_csv: read.file,
         truth_csv,
         pack_content_digest: read.manifest.map(|manifest| manifest.content_digest.to_string()),

@@ -8,7 +8,7 @@ use hetero2::pack::csv::{
 };
 use hetero2::pack::manifest::{Input, ManifestParts, Provenance, Seeds, Tool};
 use hetero2::pack::report::*;
-use hetero2::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Verdict};
+use hetero2::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, SpectrumRow, Verdict};
 use hetero2::pack::{PackDigest, PackWriter, ZipOutput};
 use serde_json::json;
 
@@ -123,18 +123,65 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
             interpretation: AucInterpretation::InconclusiveDecoysTooEasy,
             interpretation_reason: "decoys_too_easy".into(),
         },
+        chance: chance(),
         scores_coverage: None,
+        outcomes: None,
         dos: Some(DosSummary { eta: 0.05, points: dos() }),
         slack_histogram,
         auc_histogram,
         tanimoto_histogram,
         top: excerpts(),
         bottom: excerpts(),
+        gallery: gallery(rows),
         first: excerpts(),
         tool: tool(),
         inputs: inputs(),
         extra_metrics: Default::default(),
         extra_metadata: Default::default(),
+    }
+}
+
+fn gallery(rows: &[MoleculeRow]) -> Gallery {
+    let drawing = Some("<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/></svg>".into());
+    let drawn = |row: &MoleculeRow| DrawnRow {
+        row: RowExcerpt::from(row),
+        score: Some(1.0),
+        drawing: drawing.clone(),
+        decoys: vec![DrawnDecoy {
+            tanimoto: Some(0.8),
+            hardness_bin: HardnessBin::Hard,
+            score: Some(1.5),
+            smiles: "COC".into(),
+            drawing: None,
+        }],
+    };
+    Gallery { top: rows.iter().take(9).map(drawn).collect(), bottom: Vec::new() }
+}
+
+fn chance() -> ChanceSummary {
+    let passes = Passes {
+        rows: 37,
+        observed: 24,
+        expected_by_chance: 12.33333333,
+        chance_low: 7,
+        chance_high: 18,
+        p_value: 0.0001,
+        rate: 0.64864865,
+        rate_low: 0.47,
+        rate_high: 0.8,
+    };
+    ChanceSummary {
+        level: 0.05,
+        rows_tested: 37,
+        rows_without_power: 37,
+        rows_p_significant: 0,
+        rows_q_significant: 0,
+        passes: Some(passes),
+        passes_by_bin: vec![
+            BinChance { bin: HardnessBin::Easy, passes: Some(passes) },
+            BinChance { bin: HardnessBin::Hard, passes: None },
+        ],
+        null_auc: vec![37.0 / 20.0; 20],
     }
 }
 

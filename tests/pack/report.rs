@@ -63,3 +63,65 @@ fn an_empty_run_has_a_report_too() {
     assert!(index_md(&data).contains("None of the 0 rows could be audited"));
     assert_eq!(metrics(&data)["rows_total"], 0);
 }
+
+#[test]
+fn the_largest_page_stays_small() {
+    let mut data = summary(&rows());
+    // Nothing of a page grows with the rows but the digits of its counts.
+    let drawing = |size: usize| Some(format!("<svg>{}</svg>", "x".repeat(size)));
+    let mut drawn = data.gallery.top[0].clone();
+    drawn.row.id = "&".repeat(5_000);
+    drawn.drawing = drawing(DRAWING_BYTES - 11);
+    drawn.decoys[0].drawing = drawn.drawing.clone();
+    drawn.decoys = vec![drawn.decoys[0].clone(); 50];
+    data.gallery = Gallery { top: vec![drawn.clone(); 50], bottom: vec![drawn.clone(); 50] };
+    data.top.iter_mut().for_each(|row| row.smiles = "&".repeat(120));
+    let page = index_html(&data);
+    assert!((1_000_000..5_000_000).contains(&page.len()), "{}", page.len());
+    assert_eq!(page.matches("class=\"original\"").count(), 2 * DRAWN_ROWS);
+    // A larger drawing is left out.
+    drawn.drawing = drawing(DRAWING_BYTES);
+    data.gallery = Gallery { top: vec![drawn], bottom: Vec::new() };
+    assert!(index_html(&data).contains("not drawn"));
+}
+
+#[test]
+fn a_page_leads_with_chance_and_plots_what_there_is() {
+    let mut data = summary(&rows());
+    let page = index_html(&data);
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
+    let order = [
+        "class=\"verdict\"",
+        "24 of 37 molecules pass; random scores would let 12 pass",
+        "<h2>Rows</h2>",
+        "<h2>Scores against decoys</h2>",
+        "<h2>Best molecules, and the decoys most like them</h2>",
+        "<h2>Made from</h2>",
+        "<h2>How to verify</h2>",
+    ];
+    assert!(order.map(place).is_sorted());
+    assert!(page.contains("class=\"beats\""), "a decoy that outscores its molecule is marked");
+    assert!(!page.contains("Against known outcomes") && !page.contains("Coverage of the scores"));
+    assert_eq!(page.matches("<svg class=\"plot\"").count(), 6);
+
+    let half = Interval { value: 0.5, low: Some(0.25), high: None };
+    data.outcomes = Some(OutcomeSummary {
+        budget: 10,
+        rows: 37,
+        hits: 4,
+        methods: vec![MethodLine { name: "by chance", selected: 10, hits: 1, rate: half }],
+        rankings: vec![RankingLine {
+            name: "by score",
+            roc_auc: half,
+            bedroc: half,
+            enrichment: vec![(0.01, half)],
+        }],
+        budgets: vec![0, 10, 37],
+        curves: vec![("by chance", vec![0.0, 1.1, 4.0]), ("by score", vec![0.0, 2.0, 4.0])],
+    });
+    data.scores_coverage = Some(ScoresCoverage { decoys_total: 4, ..Default::default() });
+    let page = index_html(&data);
+    assert!(page.contains("4 of 37 molecules with a known outcome"));
+    assert!(page.contains("<h2>Coverage of the scores</h2>"));
+    assert_eq!(page.matches("<svg class=\"plot\"").count(), 7);
+}

@@ -134,13 +134,15 @@ fn summary_csv_has_the_contracts_columns_and_cells() {
          seed_used,spectral_gap,spectral_entropy,spectral_entropy_norm,physics_mode_used,\
          physics_params_source,physics_entropy_beta,physics_missing_params_count,L_gap,L_trace,\
          L_entropy_beta,H_gap,H_trace,H_entropy_beta,W_gap,W_entropy,WH_gap,WH_entropy,\
-         outcome_verdict,outcome_reason,n_decoys_exist,p_value,p_min"
+         outcome_verdict,outcome_reason,n_decoys_exist,p_value,p_min,q_value,power_note,\
+         original_score"
     );
     assert_eq!(
         lines.next().unwrap(),
         "mol_1,OK,,,PASS,1.0,0.0,0.05,1.0,2,2,2,rewire_strict_v1,2,,9223372036854775806,\
          0.08700665,2.49347903,,both,atoms_db_v1_json,1.0,0,0.5,36.0,2.27207618,0.25,36.0,\
-         2.27207618,0.125,2.27207618,,,,,7,0.33333333,0.33333333"
+         2.27207618,0.125,2.27207618,,,,,7,0.33333333,0.33333333,0.33333333,\
+         too_few_decoys_for_p<=0.05,1.0"
     );
     assert!(
         lines

@@ -43,8 +43,16 @@ const PHYSICS: [&str; 4] = [
 const L_AND_H: [&str; 6] =
     ["L_gap", "L_trace", "L_entropy_beta", "H_gap", "H_trace", "H_entropy_beta"];
 const W_AND_WH: [&str; 4] = ["W_gap", "W_entropy", "WH_gap", "WH_entropy"];
-const AFTER_OPERATORS: [&str; 5] =
-    ["outcome_verdict", "outcome_reason", "n_decoys_exist", "p_value", "p_min"];
+const AFTER_OPERATORS: [&str; 8] = [
+    "outcome_verdict",
+    "outcome_reason",
+    "n_decoys_exist",
+    "p_value",
+    "p_min",
+    "q_value",
+    "power_note",
+    "original_score",
+];
 
 /// Writes `summary.csv`: every input row, in input order.
 pub struct SummaryCsv<W> {
@@ -80,8 +88,12 @@ impl<W: Write> SummaryCsv<W> {
         t.text(row.outcome_verdict.as_deref());
         t.text(row.outcome_reason.as_deref());
         t.integer(row.n_decoys_exist);
-        t.number(row.audit.as_ref().and_then(|a| a.p_value));
-        t.number(row.audit.as_ref().and_then(|a| a.p_min));
+        let audit = row.audit.as_ref();
+        t.number(audit.and_then(|a| a.p_value));
+        t.number(audit.and_then(|a| a.p_min));
+        t.number(audit.and_then(|a| a.q_value));
+        t.text(audit.and_then(|a| a.power_note.as_deref()));
+        t.number(audit.and_then(|a| a.original_score));
         t.end_row()
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::gallery::write_gallery;
+use super::html_sections::{write_chance, write_coverage, write_outcomes};
 use super::text::{self, grouped, value};
 use super::{PackSummary, RowExcerpt, TABLE_ROWS, svg};
 
@@ -34,15 +36,25 @@ fn write_page(out: &mut String, summary: &PackSummary) -> fmt::Result {
     for caution in text::cautions(summary) {
         writeln!(out, "<p class=\"caution\">{}</p>", Escaped(&caution))?;
     }
-    write_tiles(out, summary)?;
     writeln!(out, "</header>\n<main>")?;
-    write_reasons(out, summary)?;
+    write_chance(out, summary)?;
+    write_counts(out, summary)?;
     write_plots(out, summary)?;
+    write_outcomes(out, summary)?;
+    write_gallery(out, summary)?;
     write_rows(out, "Largest slack", &summary.top)?;
     write_rows(out, "Smallest slack", &summary.bottom)?;
+    write_coverage(out, summary)?;
     write_provenance(out, summary)?;
     write_verify(out)?;
     writeln!(out, "</main>\n</body>\n</html>")
+}
+
+fn write_counts(out: &mut String, summary: &PackSummary) -> fmt::Result {
+    writeln!(out, "<section><h2>Rows</h2>")?;
+    write_tiles(out, summary)?;
+    write_reasons(out, summary)?;
+    writeln!(out, "</section>")
 }
 
 fn write_tiles(out: &mut String, summary: &PackSummary) -> fmt::Result {
@@ -72,7 +84,7 @@ fn write_reasons(out: &mut String, summary: &PackSummary) -> fmt::Result {
     }
     write!(
         out,
-        "<section><h2>Why rows were not audited</h2><div class=\"scroll\"><table>\
+        "<h3>Why rows were not audited</h3><div class=\"scroll\"><table>\
          <thead><tr><th>reason</th><th class=\"n\">rows</th></tr></thead><tbody>"
     )?;
     for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
@@ -86,7 +98,7 @@ fn write_reasons(out: &mut String, summary: &PackSummary) -> fmt::Result {
             reasons.len()
         )?;
     }
-    writeln!(out, "</section>")
+    Ok(())
 }
 
 fn write_plots(out: &mut String, summary: &PackSummary) -> fmt::Result {
@@ -101,14 +113,11 @@ fn write_plots(out: &mut String, summary: &PackSummary) -> fmt::Result {
     )?;
     let plots = [
         ("Slack (AUC − gate); a molecule passes from 0 on", {
-            svg::histogram(&summary.slack_histogram, "slack", "molecules")
-        }),
-        ("AUC of each molecule against its decoys", {
-            svg::histogram(&summary.auc_histogram, "AUC", "molecules")
+            svg::histogram(&summary.slack_histogram, &[], "slack", "molecules")
         }),
         ("AUC by hardness of the decoys", svg::hardness(hardness)),
         ("Similarity of decoys to their molecule", {
-            svg::histogram(&summary.tanimoto_histogram, "Tanimoto similarity", "pairs")
+            svg::histogram(&summary.tanimoto_histogram, &[], "Tanimoto similarity", "pairs")
         }),
     ];
     for (caption, plot) in plots {
@@ -131,10 +140,12 @@ fn write_rows(out: &mut String, title: &str, rows: &[RowExcerpt]) -> fmt::Result
     }
     write!(
         out,
-        "<section><h2>{title}</h2><div class=\"scroll\"><table><thead><tr>\
+        "<section><details><summary>{title}: {} rows</summary><div class=\"scroll\"><table>\
+         <thead><tr>\
          <th class=\"n\">row</th><th>id</th><th>SMILES</th><th>verdict</th>\
          <th class=\"n\">slack</th><th class=\"n\">AUC</th><th class=\"n\">gate</th>\
-         <th class=\"n\">decoys</th></tr></thead><tbody>"
+         <th class=\"n\">decoys</th></tr></thead><tbody>",
+        rows.len().min(TABLE_ROWS)
     )?;
     for row in rows.iter().take(TABLE_ROWS) {
         let verdict = row.verdict.map_or(row.status.as_str(), |v| v.as_str());
@@ -152,7 +163,7 @@ fn write_rows(out: &mut String, title: &str, rows: &[RowExcerpt]) -> fmt::Result
             row.n_decoys_scored.map_or_else(|| "–".to_owned(), |n| n.to_string()),
         )?;
     }
-    writeln!(out, "</tbody></table></div></section>")
+    writeln!(out, "</tbody></table></div></details></section>")
 }
 
 fn write_provenance(out: &mut String, summary: &PackSummary) -> fmt::Result {
@@ -196,7 +207,7 @@ fn write_verify(out: &mut String) -> fmt::Result {
 }
 
 /// Text as HTML content: no character of it is markup.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub &'a str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,7 +229,7 @@ impl Display for Escaped<'_> {
 }
 
 /// The same, cut to what a table cell shows.
-struct Cell<'a>(&'a str);
+pub(super) struct Cell<'a>(pub &'a str);
 
 impl Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

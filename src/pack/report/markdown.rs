@@ -17,6 +17,9 @@ pub fn index_md(summary: &PackSummary) -> String {
 
 fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
     writeln!(out, "# Evidence pack\n\n**{}**\n", text::verdict(summary))?;
+    if let Some(chance) = summary.chance.sentence() {
+        writeln!(out, "{chance}\n")?;
+    }
     for caution in text::cautions(summary) {
         writeln!(out, "> {caution}\n")?;
     }

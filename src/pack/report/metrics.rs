@@ -31,6 +31,7 @@ pub fn metrics(summary: &PackSummary) -> Value {
         "config": summary.config,
         "audit_slack_stats_ok": slack,
         "decoy_realism": realism,
+        "significance": summary.chance.to_json(),
     }));
     if let Some(coverage) = &summary.scores_coverage {
         metrics.insert("scores_coverage".to_owned(), json!(coverage));

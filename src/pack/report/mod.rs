@@ -2,16 +2,23 @@
 //! them. Knows counts, bins and excerpts of rows; its size does not grow with
 //! the number of rows.
 
+mod chance;
+mod gallery;
 mod html;
+mod html_sections;
 mod markdown;
 mod metrics;
+mod outcomes;
 mod svg;
 mod text;
 
+pub use chance::{BinChance, ChanceSummary, Passes};
+pub use gallery::{DRAWING_BYTES, DRAWN_DECOYS, DRAWN_ROWS, DrawnDecoy, DrawnRow, Gallery};
 pub use html::index_html;
 pub use markdown::{hardness_md, index_md};
 pub use metrics::{METADATA_SCHEMA, METRICS_SCHEMA, metrics, summary_metadata};
-pub use text::grouped;
+pub use outcomes::{Interval, MethodLine, OutcomeSummary, RankingLine};
+pub use text::{grouped, shorten};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -41,8 +48,12 @@ pub struct PackSummary {
     pub slack: SlackStatistics,
     /// Pairs and AUC by hardness, and what they mean.
     pub hardness: HardnessSummary,
+    /// What chance explains.
+    pub chance: ChanceSummary,
     /// Coverage of external scores.
     pub scores_coverage: Option<ScoresCoverage>,
+    /// How the run stands to known outcomes.
+    pub outcomes: Option<OutcomeSummary>,
     /// Density of states of the run.
     pub dos: Option<DosSummary>,
     /// Slack of OK rows.
@@ -55,6 +66,8 @@ pub struct PackSummary {
     pub top: Vec<RowExcerpt>,
     /// Rows of the smallest slack, smallest first; [`TABLE_ROWS`] are shown.
     pub bottom: Vec<RowExcerpt>,
+    /// Drawings of the first of both.
+    pub gallery: Gallery,
     /// The first rows of the input; [`TABLE_ROWS`] are shown.
     pub first: Vec<RowExcerpt>,
     /// The program.
@@ -353,6 +366,8 @@ pub struct RowExcerpt {
     pub auc: Option<f64>,
     /// Gate that the AUC had to reach.
     pub gate: Option<f64>,
+    /// Probability of such an AUC under random labels.
+    pub p_value: Option<f64>,
     /// Decoys with a score.
     pub n_decoys_scored: Option<u32>,
 }
@@ -370,6 +385,7 @@ impl From<&MoleculeRow> for RowExcerpt {
             slack: audit.and_then(|a| a.slack),
             auc: audit.and_then(|a| a.auc),
             gate: audit.and_then(|a| a.gate),
+            p_value: audit.and_then(|a| a.p_value),
             n_decoys_scored: row.n_decoys_scored,
         }
     }

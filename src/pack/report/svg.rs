@@ -1,177 +1,265 @@
-//! Small plots as inline SVG: bars and lines, coloured by the page's style
-//! sheet. Labels are given by this program only, never by the data.
+//! Plots as inline SVG, drawn by `plotters` without fonts of the machine, so that
+//! the bytes are the same everywhere. Colours are the names below; the page's
+//! style sheet gives them their light and dark tones. Labels are given by this
+//! program only, never by the data.
 
-use std::fmt::Write;
+use plotters::coord::Shift;
+use plotters::prelude::*;
 
-use super::{HardnessSummary, Histogram, text};
+use super::text::grouped;
+use super::{BinChance, HardnessSummary, Histogram, OutcomeSummary, Passes};
 use crate::pack::csv::DosPoint;
 use crate::pack::rows::HardnessBin;
 
-const WIDTH: f64 = 520.0;
-const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 12.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 40.0;
+/// Twice the size that a plot has on a wide page: coordinates are whole.
+const WIDTH: u32 = 1040;
+const HEIGHT: u32 = 460;
+const FONT: i32 = 22;
 
-/// Bars of a histogram; `x_label` names the values.
-pub fn histogram(data: &Histogram, x_label: &str, y_label: &str) -> String {
-    let highest = data.counts().iter().copied().max().unwrap_or(0);
-    if highest == 0 {
+/// Axes and text.
+const INK: RGBColor = RGBColor(16, 16, 16);
+/// What is observed, and up to three further curves.
+const CURVES: [RGBColor; 4] =
+    [RGBColor(1, 1, 1), RGBColor(2, 2, 2), RGBColor(3, 3, 3), RGBColor(4, 4, 4)];
+const OBSERVED: RGBColor = CURVES[0];
+/// What chance gives.
+const CHANCE: RGBColor = RGBColor(9, 9, 9);
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+/// Bars of a histogram; `x_label` names the values. `expected` are the counts
+/// that chance gives, bin by bin, drawn as a line.
+pub fn histogram(data: &Histogram, expected: &[f64], x_label: &str, y_label: &str) -> String {
+    let highest = data.counts().iter().copied().max().unwrap_or(0) as f64;
+    let highest = expected.iter().copied().fold(highest, f64::max);
+    if highest <= 0.0 {
         return nothing(x_label);
     }
-    let (low, _) = data.bounds(0);
-    let (_, high) = data.bounds(data.counts().len() - 1);
-    let frame = Frame { low, high, top: highest as f64 };
-    let mut out = frame.open(x_label, y_label, &text::grouped(highest));
-    for (i, count) in data.counts().iter().enumerate().filter(|(_, count)| **count > 0) {
-        let (from, to) = data.bounds(i);
-        let (x, y) = (frame.x(from), frame.y(*count as f64));
-        // Writing to a string cannot fail.
-        let _ = write!(
-            out,
-            "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
-             <title>{from:.3} to {to:.3}: {}</title></rect>",
-            (frame.x(to) - x - 1.0).max(1.0),
-            HEIGHT - BOTTOM - y,
-            text::grouped(*count),
-        );
-    }
-    out + "</svg>"
+    let bins = data.counts().len();
+    let (low, high) = (data.bounds(0).0, data.bounds(bins - 1).1);
+    draw(HEIGHT, x_label, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(14)
+            .x_label_area_size(64)
+            .y_label_area_size(110)
+            .build_cartesian_2d(low..high, 0.0..1.05 * highest)?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .axis_style(INK)
+            .label_style(font())
+            .axis_desc_style(font())
+            .x_desc(x_label)
+            .y_desc(y_label)
+            .x_labels(6)
+            .y_labels(4)
+            .x_label_formatter(&short)
+            .y_label_formatter(&|y| grouped(*y as u64))
+            .draw()?;
+        let gap = 0.06 * (high - low) / bins as f64;
+        chart.draw_series(data.counts().iter().enumerate().filter(|(_, n)| **n > 0).map(
+            |(i, count)| {
+                let (from, to) = data.bounds(i);
+                Rectangle::new([(from + gap, 0.0), (to - gap, *count as f64)], OBSERVED.filled())
+            },
+        ))?;
+        let steps = expected.iter().enumerate().flat_map(|(i, count)| {
+            let (from, to) = data.bounds(i);
+            [(from, *count), (to, *count)]
+        });
+        chart.draw_series(LineSeries::new(steps, CHANCE.stroke_width(4)))?;
+        Ok(())
+    })
 }
 
 /// AUC by hardness bin, with the number of scored pairs under each bar.
 pub fn hardness(data: &HardnessSummary) -> String {
     let bins = [HardnessBin::Easy, HardnessBin::Medium, HardnessBin::Hard];
-    let frame = Frame { low: 0.0, high: bins.len() as f64, top: 1.0 };
-    let mut out = frame.open_bare("AUC by hardness of the decoys", "AUC", "1.0");
-    for (i, bin) in bins.into_iter().enumerate() {
-        let pairs = data.bin(bin);
-        let (left, right) = (frame.x(i as f64 + 0.2), frame.x(i as f64 + 0.8));
-        let middle = f64::midpoint(left, right);
-        if let Some(auc) = pairs.auc {
-            let y = frame.y(auc.clamp(0.0, 1.0));
-            let _ = write!(
-                out,
-                "<rect class=\"bar\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" \
-                 height=\"{:.1}\"/><text class=\"on\" x=\"{middle:.1}\" y=\"{:.1}\" \
-                 text-anchor=\"middle\">{auc:.3}</text>",
-                right - left,
-                HEIGHT - BOTTOM - y,
-                (y + 16.0).min(HEIGHT - BOTTOM - 4.0),
-            );
+    draw(HEIGHT, "AUC by hardness of the decoys", |area| {
+        let (left, right, top, bottom) = (110, WIDTH as i32 - 20, 30, HEIGHT as i32 - 90);
+        let y = |auc: f64| bottom - (auc.clamp(0.0, 1.0) * f64::from(bottom - top)) as i32;
+        for level in [0.0, 0.5, 1.0] {
+            label(area, &short(&level), (left - 12, y(level)), Align::Right, INK)?;
         }
-        let _ = write!(
-            out,
-            "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
-             <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{} pairs scored</text>",
-            HEIGHT - BOTTOM + 15.0,
-            bin.as_str(),
-            HEIGHT - BOTTOM + 30.0,
-            text::grouped(pairs.pairs_scored),
-        );
-    }
-    // Chance level.
-    let y = frame.y(0.5);
-    let _ = write!(
-        out,
-        "<line class=\"guide\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">0.5</text>",
-        WIDTH - RIGHT,
-        LEFT - 5.0,
-        y + 4.0
-    );
-    out + "</svg>"
+        let width = (right - left) / bins.len() as i32;
+        for (bin, i) in bins.into_iter().zip(0..) {
+            let (from, pairs) = (left + i * width, data.bin(bin));
+            let (x0, middle, x1) = (from + width / 5, from + width / 2, from + width * 4 / 5);
+            if let Some(auc) = pairs.auc {
+                area.draw(&Rectangle::new([(x0, y(auc)), (x1, bottom)], OBSERVED.filled()))?;
+                label(area, &format!("{auc:.3}"), (middle, y(auc) - 16), Align::Centre, INK)?;
+            }
+            label(area, bin.as_str(), (middle, bottom + 26), Align::Centre, INK)?;
+            let scored = format!("{} pairs scored", grouped(pairs.pairs_scored));
+            label(area, &scored, (middle, bottom + 58), Align::Centre, INK)?;
+        }
+        area.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK))?;
+        area.draw(&PathElement::new(
+            vec![(left, y(0.5)), (right, y(0.5))],
+            CHANCE.stroke_width(3),
+        ))?;
+        Ok(())
+    })
+}
+
+/// PASS rates with their intervals, on the range that chance gives.
+pub fn passes(all: &Passes, by_bin: &[BinChance]) -> String {
+    let bins = by_bin.iter().filter_map(|bin| Some((bin.bin.as_str(), bin.passes?)));
+    let lines: Vec<(&str, Passes)> = std::iter::once(("all decoys", *all)).chain(bins).collect();
+    let height = 100 + 62 * lines.len() as u32;
+    draw(height, "PASS rates against chance", |area| {
+        let (left, right, bottom) = (190, WIDTH as i32 - 40, height as i32 - 80);
+        let x = |rate: f64| left + (rate.clamp(0.0, 1.0) * f64::from(right - left)) as i32;
+        for ((name, passes), i) in lines.iter().zip(0..) {
+            let y = 40 + 62 * i;
+            let of_all = |count: u64| x(count as f64 / passes.rows.max(1) as f64);
+            let (from, to) = (of_all(passes.chance_low), of_all(passes.chance_high));
+            label(area, name, (left - 16, y), Align::Right, INK)?;
+            let band = [(from - 2, y - 20), (to + 2, y + 20)];
+            area.draw(&Rectangle::new(band, CHANCE.filled()))?;
+            let ends = vec![(x(passes.rate_low), y), (x(passes.rate_high), y)];
+            area.draw(&PathElement::new(ends, OBSERVED.stroke_width(5)))?;
+            area.draw(&Circle::new((x(passes.rate), y), 10, OBSERVED.filled()))?;
+        }
+        area.draw(&PathElement::new(vec![(left, bottom), (right, bottom)], INK))?;
+        for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
+            let percent = format!("{:.0} %", 100.0 * tick);
+            label(area, &percent, (x(tick), bottom + 24), Align::Centre, INK)?;
+        }
+        label(area, "PASS rate", (x(0.5), bottom + 56), Align::Centre, INK)
+    })
 }
 
 /// Density of states by operator.
 pub fn dos(points: &[DosPoint]) -> String {
     type Pick = fn(&DosPoint) -> Option<f64>;
-    let curves: [(&str, Pick); 3] = [("L", |p| p.l), ("H", |p| p.h), ("WH", |p| p.wh)];
-    let values = || points.iter().flat_map(|p| [p.l, p.h, p.wh]).flatten();
-    let top = values().filter(|v| v.is_finite()).fold(0.0, f64::max);
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        return nothing("energy");
+    let operators: [(&str, Pick); 3] = [("L", |p| p.l), ("H", |p| p.h), ("WH", |p| p.wh)];
+    let curves: Vec<(&str, Vec<(f64, f64)>)> = operators
+        .into_iter()
+        .map(|(name, pick)| {
+            let finite = |p: &DosPoint| Some((p.energy, pick(p).filter(|v| v.is_finite())?));
+            (name, points.iter().filter_map(finite).collect())
+        })
+        .collect();
+    lines(&curves, None, "energy (dimensionless)", "states")
+}
+
+/// Hits against budget.
+pub fn cost_curve(outcomes: &OutcomeSummary) -> String {
+    let budgets = || outcomes.budgets.iter().map(|budget| *budget as f64);
+    let curves: Vec<(&str, Vec<(f64, f64)>)> = outcomes
+        .curves
+        .iter()
+        .map(|(name, hits)| (*name, budgets().zip(hits.iter().copied()).collect()))
+        .collect();
+    lines(&curves, Some(outcomes.budget as f64), "molecules tried", "hits")
+}
+
+/// Curves that begin at 0, with a mark on the x axis; those called "by chance"
+/// have the colour of chance.
+fn lines(
+    curves: &[(&str, Vec<(f64, f64)>)],
+    mark: Option<f64>,
+    x_label: &str,
+    y_label: &str,
+) -> String {
+    let points = || curves.iter().flat_map(|(_, points)| points);
+    let low = points().map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
+    let high = points().map(|(x, _)| *x).fold(f64::NEG_INFINITY, f64::max);
+    let top = points().map(|(_, y)| *y).fold(0.0, f64::max);
+    if top <= 0.0 || high <= low {
+        return nothing(x_label);
+    }
+    draw(HEIGHT, x_label, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(14)
+            .margin_top(48)
+            .x_label_area_size(64)
+            .y_label_area_size(110)
+            .build_cartesian_2d(low..high, 0.0..1.05 * top)?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .axis_style(INK)
+            .label_style(font())
+            .axis_desc_style(font())
+            .x_desc(x_label)
+            .y_desc(y_label)
+            .x_labels(6)
+            .y_labels(4)
+            .x_label_formatter(&short)
+            .y_label_formatter(&short)
+            .draw()?;
+        if let Some(mark) = mark.filter(|mark| *mark <= high) {
+            chart.draw_series(LineSeries::new([(mark, 0.0), (mark, 1.05 * top)], INK))?;
+        }
+        let mut colours = CURVES.into_iter().cycle();
+        let mut place = 130;
+        for (name, points) in curves.iter().filter(|(_, points)| !points.is_empty()) {
+            let chance = *name == "by chance";
+            let colour = if chance { CHANCE } else { colours.next().unwrap_or(OBSERVED) };
+            chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(4)))?;
+            area.draw(&PathElement::new(
+                vec![(place, 26), (place + 30, 26)],
+                colour.stroke_width(6),
+            ))?;
+            label(area, name, (place + 40, 26), Align::Left, INK)?;
+            place += 70 + 12 * name.len() as i32;
+        }
+        Ok(())
+    })
+}
+
+/// Draws, and makes the drawing fit into the page.
+fn draw(height: u32, what: &str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> String {
+    let mut svg = String::new();
+    let painted = {
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+        paint(&area).and_then(|()| Ok(area.present()?))
     };
-    if top <= 0.0 || last.energy <= first.energy {
-        return nothing("energy");
+    // A page stands alone and needs neither sizes nor names of vocabularies.
+    let content = svg.find('>').map(|end| &svg[end + 1..]);
+    match (painted, content) {
+        (Ok(()), Some(content)) => format!(
+            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+             aria-label=\"{what}\">{}",
+            content.trim()
+        ),
+        _ => nothing(what),
     }
-    let frame = Frame { low: first.energy, high: last.energy, top };
-    let mut out = frame.open("energy (dimensionless)", "states", &format!("{top:.2}"));
-    for (i, (name, pick)) in curves.into_iter().enumerate() {
-        let mut path = String::new();
-        for point in points {
-            if let Some(value) = pick(point).filter(|v| v.is_finite()) {
-                let command = if path.is_empty() { 'M' } else { 'L' };
-                let _ = write!(path, "{command}{:.1} {:.1}", frame.x(point.energy), frame.y(value));
-            }
-        }
-        if !path.is_empty() {
-            let y = TOP + 14.0 * (i as f64 + 1.0);
-            let _ = write!(
-                out,
-                "<path class=\"curve c{i}\" d=\"{path}\"/><text class=\"t{i}\" x=\"{:.1}\" \
-                 y=\"{y:.1}\" text-anchor=\"end\">{name}</text>",
-                WIDTH - RIGHT - 4.0
-            );
-        }
-    }
-    out + "</svg>"
+}
+
+#[derive(Clone, Copy)]
+enum Align {
+    Left,
+    Centre,
+    Right,
+}
+
+fn label(area: &Area<'_>, text: &str, at: (i32, i32), align: Align, colour: RGBColor) -> Drawn {
+    use plotters::style::text_anchor::{HPos, Pos, VPos};
+    let position = match align {
+        Align::Left => HPos::Left,
+        Align::Centre => HPos::Center,
+        Align::Right => HPos::Right,
+    };
+    let style = font().color(&colour).pos(Pos::new(position, VPos::Center));
+    area.draw(&Text::new(text.to_owned(), at, style))?;
+    Ok(())
+}
+
+fn font() -> TextStyle<'static> {
+    ("sans-serif", FONT).into_font().color(&INK)
+}
+
+/// A number as an axis shows it.
+fn short(value: &f64) -> String {
+    // Adding 0 turns −0 into 0.
+    let rounded = (value * 1e4).round() / 1e4 + 0.0;
+    if rounded.abs() >= 1e4 { grouped(rounded as u64) } else { rounded.to_string() }
 }
 
 fn nothing(label: &str) -> String {
     format!("<p class=\"none\">No values of: {label}.</p>")
-}
-
-/// Maps values to the drawing: x from `low` to `high`, y from 0 to `top`.
-struct Frame {
-    low: f64,
-    high: f64,
-    top: f64,
-}
-
-impl Frame {
-    fn x(&self, value: f64) -> f64 {
-        LEFT + (value - self.low) / (self.high - self.low) * (WIDTH - LEFT - RIGHT)
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - value / self.top * (HEIGHT - BOTTOM - TOP)
-    }
-
-    /// The drawing with axes and the ends of the x axis.
-    fn open(&self, x_label: &str, y_label: &str, y_top: &str) -> String {
-        let mut out = self.open_bare(x_label, y_label, y_top);
-        let y = HEIGHT - BOTTOM + 15.0;
-        let middle = f64::midpoint(self.low, self.high);
-        for (value, anchor) in [(self.low, "start"), (middle, "middle"), (self.high, "end")] {
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{value:.2}</text>",
-                self.x(value)
-            );
-        }
-        let _ = write!(
-            out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_label}</text>",
-            self.x(middle),
-            HEIGHT - 8.0
-        );
-        out
-    }
-
-    /// The drawing with axes and the ends of the y axis.
-    fn open_bare(&self, x_label: &str, y_label: &str, y_top: &str) -> String {
-        let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
-        format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{x_label}\">\
-             <path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>\
-             <text x=\"{end}\" y=\"{TOP}\" dy=\"8\" text-anchor=\"end\">{y_top}</text>\
-             <text x=\"{end}\" y=\"{bottom}\" text-anchor=\"end\">0</text>\
-             <text x=\"12\" y=\"{middle}\" text-anchor=\"middle\" \
-             transform=\"rotate(-90 12 {middle})\">{y_label}</text>",
-            end = LEFT - 5.0,
-            middle = f64::midpoint(TOP, bottom),
-        )
-    }
 }

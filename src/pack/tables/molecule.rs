@@ -18,6 +18,7 @@ impl Row for MoleculeRow {
         columns.extend(descriptors());
         columns.push(Column::word("outcome_verdict", |r| r.outcome_verdict.as_deref()));
         columns.push(Column::word("outcome_reason", |r| r.outcome_reason.as_deref()));
+        columns.extend(chance());
         columns
     }
 
@@ -168,6 +169,15 @@ fn descriptors() -> Columns {
     ]
 }
 
+fn chance() -> Columns {
+    vec![
+        Column::number("q_value", |r: &MoleculeRow| r.audit.as_ref()?.q_value),
+        Column::word("power_note", |r| r.audit.as_ref()?.power_note.as_deref()),
+        Column::count("null_passes", |r| r.audit.as_ref()?.null_passes),
+        Column::count("null_labelings", |r| r.audit.as_ref()?.null_labelings),
+    ]
+}
+
 /// The audit of a row is there where it has a verdict.
 fn read_audit<'a, 'b>(
     cells: &'b Cells<'a>,
@@ -179,6 +189,8 @@ fn read_audit<'a, 'b>(
     let original_score = cells.f64("original_score")?;
     let original_weight = cells.f64("original_weight")?;
     let (p_value, p_min) = (cells.f64("p_value")?, cells.f64("p_min")?);
+    let (q_value, power_note) = (cells.f64("q_value")?, cells.text("power_note")?);
+    let (null_passes, labelings) = (cells.u32("null_passes")?, cells.u32("null_labelings")?);
     Ok(move |i| {
         let Some(text) = verdict(i) else { return Ok(None) };
         Ok(Some(AuditColumns {
@@ -194,6 +206,10 @@ fn read_audit<'a, 'b>(
             original_weight: original_weight(i),
             p_value: p_value(i),
             p_min: p_min(i),
+            q_value: q_value(i),
+            power_note: power_note(i).map(str::to_owned),
+            null_passes: null_passes(i),
+            null_labelings: labelings(i),
         }))
     })
 }
