@@ -16,11 +16,15 @@ mod describe;
 mod diff;
 mod failure;
 mod generate;
+mod keygen;
 mod output;
 mod progress;
 mod proxy_truth;
+mod publish;
+mod registry;
 mod rerun;
 mod run;
+mod sign;
 mod stop;
 mod suite;
 mod verify;
@@ -73,6 +77,10 @@ enum Command {
     Describe(describe::DescribeArguments),
     Rerun(rerun::RerunArguments),
     Suite(suite::SuiteArguments),
+    Keygen(keygen::KeygenArguments),
+    Sign(sign::SignArguments),
+    Publish(publish::PublishArguments),
+    Registry(registry::RegistryArguments),
     Decoys(decoys::DecoysArguments),
     Audit(audit::AuditArguments),
     CostLift(cost_lift::CostLiftArguments),
@@ -115,6 +123,10 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Describe(arguments) => describe::describe(arguments, global),
         Command::Rerun(arguments) => rerun::rerun(arguments, global),
         Command::Suite(arguments) => suite::suite(arguments, global),
+        Command::Keygen(arguments) => keygen::keygen(arguments, global),
+        Command::Sign(arguments) => sign::sign(arguments, global),
+        Command::Publish(arguments) => publish::publish(arguments, global),
+        Command::Registry(arguments) => registry::registry(arguments, global),
         Command::Decoys(arguments) => decoys::decoys(arguments, global),
         Command::Audit(arguments) => audit::audit(arguments, global),
         Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),

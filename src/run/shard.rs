@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::compute::{Engine, RowOutcome};
@@ -38,7 +39,7 @@ const CHUNK_ROWS: usize = 512;
 const WAVE_PAIRS: usize = 200_000;
 
 /// What a finished shard says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShardRecord {
     /// [`SHARD_SCHEMA`].
     pub schema_version: String,
