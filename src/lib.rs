@@ -17,6 +17,7 @@ pub mod random;
 pub mod registry;
 pub mod rounding;
 pub mod run;
+pub mod schema;
 pub mod signature;
 pub mod spectra;
 pub mod suite;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 18] = [
+const SUBCOMMANDS: [&str; 19] = [
     "run",
     "verify",
     "diff",
@@ -26,6 +26,7 @@ const SUBCOMMANDS: [&str; 18] = [
     "sign",
     "publish",
     "registry",
+    "schema",
     "batch",
     "completions",
     "man",

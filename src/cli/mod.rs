@@ -24,6 +24,7 @@ mod publish;
 mod registry;
 mod rerun;
 mod run;
+mod schema;
 mod sign;
 mod stop;
 mod suite;
@@ -81,6 +82,7 @@ enum Command {
     Sign(sign::SignArguments),
     Publish(publish::PublishArguments),
     Registry(registry::RegistryArguments),
+    Schema(schema::SchemaArguments),
     Decoys(decoys::DecoysArguments),
     Audit(audit::AuditArguments),
     CostLift(cost_lift::CostLiftArguments),
@@ -127,6 +129,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Sign(arguments) => sign::sign(arguments, global),
         Command::Publish(arguments) => publish::publish(arguments, global),
         Command::Registry(arguments) => registry::registry(arguments, global),
+        Command::Schema(arguments) => schema::schema(arguments, global),
         Command::Decoys(arguments) => decoys::decoys(arguments, global),
         Command::Audit(arguments) => audit::audit(arguments, global),
         Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),
