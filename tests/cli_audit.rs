@@ -172,7 +172,9 @@ fn score_files(dir: &Path, library: &Path, settings: &[&str]) -> [PathBuf; 2] {
 /// A pack's files, but for what may differ between two runs.
 fn evidence(pack: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = support::files(pack);
-    for name in ["provenance.json", "checksums.sha256", "evidence_pack.zip"] {
+    for name in
+        ["provenance.json", "ro-crate-metadata.json", "checksums.sha256", "evidence_pack.zip"]
+    {
         found.remove(name);
     }
     found

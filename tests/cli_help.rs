@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 14] = [
+const SUBCOMMANDS: [&str; 19] = [
     "run",
     "verify",
     "diff",
@@ -22,6 +22,11 @@ const SUBCOMMANDS: [&str; 14] = [
     "proxy-truth",
     "rerun",
     "suite",
+    "keygen",
+    "sign",
+    "publish",
+    "registry",
+    "schema",
     "batch",
     "completions",
     "man",

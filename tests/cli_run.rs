@@ -16,7 +16,8 @@ use support::{
 };
 
 /// Files of a pack that may differ between two runs: times, and what covers them.
-const OF_THE_RUN: [&str; 3] = ["provenance.json", "checksums.sha256", "evidence_pack.zip"];
+const OF_THE_RUN: [&str; 4] =
+    ["provenance.json", "ro-crate-metadata.json", "checksums.sha256", "evidence_pack.zip"];
 
 /// What has to be equal in two packs of one plan.
 fn evidence(pack: &Path) -> BTreeMap<String, Vec<u8>> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// `SKIP` reasons that need no human.
 pub const EXPECTED_SKIPS: [&str; 6] = [
@@ -32,7 +33,7 @@ pub struct AcceptanceCounts {
 }
 
 /// May the pack be used?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Decision {
     /// Yes.

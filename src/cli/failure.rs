@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use hetero2::library::LibraryError;
+use hetero2::registry::RegistryError;
 use hetero2::run::RunError;
+use hetero2::signature::SignatureError;
 use hetero2::utility::UtilityError;
 
 use super::GlobalArguments;
@@ -129,4 +131,42 @@ impl From<UtilityError> for Failure {
         };
         Self { code, error: error.into() }
     }
+}
+
+impl From<SignatureError> for Failure {
+    fn from(error: SignatureError) -> Self {
+        let code = match &error {
+            SignatureError::DamagedPack { .. }
+            | SignatureError::Bundle { .. }
+            | SignatureError::OtherPack { .. } => VERIFICATION,
+            SignatureError::File(error) if is_missing(error) => USAGE,
+            SignatureError::Pack(_)
+            | SignatureError::KeyExists { .. }
+            | SignatureError::NotAKey { .. }
+            | SignatureError::Field { .. } => USAGE,
+            _ => 1,
+        };
+        Self { code, error: error.into() }
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        let code = match error {
+            RegistryError::Utility(error) => return error.into(),
+            RegistryError::Signature(error) => return error.into(),
+            RegistryError::DamagedPack { .. } | RegistryError::Damaged { .. } => VERIFICATION,
+            RegistryError::Pack(_)
+            | RegistryError::NoRegistry { .. }
+            | RegistryError::UnknownParent { .. }
+            | RegistryError::OtherParents { .. } => USAGE,
+            _ => 1,
+        };
+        Self { code, error: error.into() }
+    }
+}
+
+/// Whether a file is not there or may not be read: a matter of what was typed.
+fn is_missing(error: &hetero2::files::FileError) -> bool {
+    matches!(error.action, "read" | "open")
 }

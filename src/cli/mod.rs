@@ -16,15 +16,20 @@ mod describe;
 mod diff;
 mod failure;
 mod generate;
+mod keygen;
 mod mpi;
 mod output;
 mod plan;
 mod progress;
 mod proxy_truth;
+mod publish;
 mod reduce;
+mod registry;
 mod rerun;
 mod run;
+mod schema;
 mod shard;
+mod sign;
 mod status;
 mod stop;
 mod submit;
@@ -89,6 +94,11 @@ enum Command {
     Describe(describe::DescribeArguments),
     Rerun(rerun::RerunArguments),
     Suite(suite::SuiteArguments),
+    Keygen(keygen::KeygenArguments),
+    Sign(sign::SignArguments),
+    Publish(publish::PublishArguments),
+    Registry(registry::RegistryArguments),
+    Schema(schema::SchemaArguments),
     Decoys(decoys::DecoysArguments),
     Audit(audit::AuditArguments),
     CostLift(cost_lift::CostLiftArguments),
@@ -140,6 +150,11 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Describe(arguments) => describe::describe(arguments, global),
         Command::Rerun(arguments) => rerun::rerun(arguments, global),
         Command::Suite(arguments) => suite::suite(arguments, global),
+        Command::Keygen(arguments) => keygen::keygen(arguments, global),
+        Command::Sign(arguments) => sign::sign(arguments, global),
+        Command::Publish(arguments) => publish::publish(arguments, global),
+        Command::Registry(arguments) => registry::registry(arguments, global),
+        Command::Schema(arguments) => schema::schema(arguments, global),
         Command::Decoys(arguments) => decoys::decoys(arguments, global),
         Command::Audit(arguments) => audit::audit(arguments, global),
         Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),

@@ -124,7 +124,14 @@ fn why(report: &RerunReport) -> &'static str {
 
 /// Whether no table differs: nothing but the report and what lists it.
 fn only_reports(diff: &PackDiff) -> bool {
-    let names = ["index.html", "index.md", "manifest.json", "provenance.json", "checksums.sha256"];
+    let names = [
+        "index.html",
+        "index.md",
+        "manifest.json",
+        "provenance.json",
+        "ro-crate-metadata.json",
+        "checksums.sha256",
+    ];
     let known = |name: &str| names.contains(&name);
     diff.only_in_a.iter().chain(&diff.only_in_b).all(|name| known(name))
         && diff.files.iter().all(|file| known(&file.name))

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use hetero2_scheduler::{Job, Kind, Prepared, Resources, TaskSet, Work};
 
@@ -11,7 +12,8 @@ use super::scheduler;
 use super::settings::Settings;
 use super::status::{ask, is_active, missing};
 use super::submission::{Round, SUBMISSION_SCHEMA, Submission, SubmitLock};
-use crate::run::{Plan, RunDir, finished_pack, open_plan, timestamp};
+use crate::run::{Plan, RunDir, finished_pack, open_plan};
+use crate::time::utc_timestamp;
 
 /// What was submitted.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,7 +155,7 @@ fn submit_round(
     for folder in [&work.folder, &work.logs] {
         fs::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
     }
-    let submitted_at = timestamp();
+    let submitted_at = utc_timestamp(SystemTime::now());
     let round =
         Round { submitted_at, shards: shards.clone(), resources, automatic, jobs: Vec::new() };
     record.rounds.push(round);

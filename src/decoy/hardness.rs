@@ -9,7 +9,7 @@ use std::str::FromStr;
 /// let range: TanimotoRange = "0.65..0.95".parse().unwrap();
 /// assert!(range.contains(0.65) && !range.contains(0.96));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct TanimotoRange {
     min: f64,
     max: f64,

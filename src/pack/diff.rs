@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::PackError;
-use super::manifest::{CHECKSUMS, MANIFEST, PROVENANCE, ZIP, is_outside_content};
+use super::manifest::{CHECKSUMS, MANIFEST, PROVENANCE, RO_CRATE, ZIP, is_outside_content};
 use super::source::PackSource;
 use crate::files::{Sha256Digest, digest_reader};
 
@@ -44,7 +44,8 @@ impl PackDiff {
     /// differ between two runs of one manifest.
     #[must_use]
     pub fn is_same_evidence(&self) -> bool {
-        let outside = |name: &String| matches!(name.as_str(), PROVENANCE | CHECKSUMS | ZIP);
+        let outside =
+            |name: &String| matches!(name.as_str(), PROVENANCE | RO_CRATE | CHECKSUMS | ZIP);
         self.only_in_a.iter().all(outside)
             && self.only_in_b.iter().all(outside)
             && self.files.iter().all(|f| outside(&f.name))

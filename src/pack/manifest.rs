@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::error::PackError;
+pub use super::ro_crate::RO_CRATE;
 use crate::files::{FileDigest, Sha256Digest};
 
 /// Name of the manifest.
@@ -30,7 +32,7 @@ pub const MANIFEST_SCHEMA: &str = "hetero2_manifest.v1";
 pub const PROVENANCE_SCHEMA: &str = "hetero2_provenance.v1";
 
 /// The program that made a pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Its name.
     pub name: String,
@@ -41,7 +43,7 @@ pub struct Tool {
 }
 
 /// Seeds of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seeds {
     /// The run's seed.
     pub seed: i64,
@@ -50,7 +52,7 @@ pub struct Seeds {
 }
 
 /// An input of a run, pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
     /// What it was used as: `library`, `scores`, `truth`.
     pub role: String,
@@ -74,7 +76,7 @@ impl Input {
 ///
 /// Must not depend on when, where or how fast the run was: no thread counts, no
 /// paths, no times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestParts {
     /// The program.
     pub tool: Tool,
@@ -92,7 +94,7 @@ pub struct ManifestParts {
 }
 
 /// A file of the pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListedFile {
     /// Name in the pack.
     pub name: String,
@@ -102,7 +104,7 @@ pub struct ListedFile {
 }
 
 /// `manifest.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// [`MANIFEST_SCHEMA`].
     pub schema_version: String,
@@ -111,12 +113,12 @@ pub struct Manifest {
     pub parts: ManifestParts,
     /// Every file of the content, by name.
     pub files: Vec<ListedFile>,
-    /// See [`content_digest`].
+    /// SHA-256 over the files' names and digests, see [`content_digest`].
     pub content_digest: Sha256Digest,
 }
 
 /// `provenance.json`: what may differ between two runs of one manifest.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
     /// When the run began, RFC 3339.
     pub started_at: Option<String>,
@@ -144,12 +146,12 @@ pub struct Provenance {
 /// Whether `name` is a file that the content digest leaves out.
 #[must_use]
 pub fn is_outside_content(name: &str) -> bool {
-    matches!(name, MANIFEST | PROVENANCE | CHECKSUMS | ZIP)
+    matches!(name, MANIFEST | PROVENANCE | RO_CRATE | CHECKSUMS | ZIP)
 }
 
 /// SHA-256 over the content's `<sha256>  <name>` lines in ascending order of
 /// names (bytewise), each ended by a newline: the lines of `checksums.sha256`
-/// without those of the manifest and the provenance. Equal digests mean equal
+/// without those of the manifest, the provenance and the crate's metadata. Equal digests mean equal
 /// evidence.
 #[must_use]
 pub fn content_digest(files: &BTreeMap<String, FileDigest>) -> Sha256Digest {

@@ -11,6 +11,7 @@ pub mod error;
 pub mod json;
 pub mod manifest;
 pub mod report;
+mod ro_crate;
 pub mod rows;
 mod source;
 pub mod tables;

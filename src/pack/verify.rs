@@ -7,6 +7,7 @@ mod tables;
 
 pub(in crate::pack) use tables::bounded_csv;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use serde::Serialize;
 
 use super::error::PackError;
 use super::source::PackSource;
-use crate::files::Sha256Digest;
+use crate::files::{FileDigest, Sha256Digest};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -62,6 +63,9 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Rows of the summary, where it could be read.
     pub rows: Option<u64>,
+    /// Size and SHA-256 of every file that could be read, but the zip inside.
+    #[serde(skip)]
+    pub digests: BTreeMap<String, FileDigest>,
 }
 
 impl VerifyReport {
@@ -101,6 +105,7 @@ pub fn verify(path: &Path) -> Result<VerifyReport, PackError> {
         files: source.entries().len() as u64,
         bytes: source.entries().values().map(|e| e.bytes).sum(),
         rows,
+        digests,
     })
 }
 

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::error::PackError;
 use super::manifest::{
     self, CHECKSUMS, ListedFile, MANIFEST, MANIFEST_SCHEMA, Manifest, ManifestParts, PROVENANCE,
-    PROVENANCE_SCHEMA, Provenance, ZIP,
+    PROVENANCE_SCHEMA, Provenance, RO_CRATE, ZIP,
 };
+use super::ro_crate::ro_crate;
 use super::tables::{TableRow, TableWriter};
 use super::{archive, json as pack_json};
 use crate::files::{AtomicFile, FileDigest, Sha256Digest, parent_of, sync_parent};
@@ -183,9 +184,11 @@ impl PackWriter {
             files: files.iter().map(listed).collect(),
             content_digest,
         };
-        let provenance = versioned(PROVENANCE_SCHEMA, provenance)?;
         self.seal(&mut files, MANIFEST, &pack_json::to_bytes(&manifest, MANIFEST)?)?;
-        self.seal(&mut files, PROVENANCE, &pack_json::to_bytes(&provenance, PROVENANCE)?)?;
+        let dated = versioned(PROVENANCE_SCHEMA, provenance)?;
+        self.seal(&mut files, PROVENANCE, &pack_json::to_bytes(&dated, PROVENANCE)?)?;
+        let metadata = ro_crate(&manifest, provenance, &files);
+        self.seal(&mut files, RO_CRATE, &pack_json::to_bytes(&metadata, RO_CRATE)?)?;
         let checksums = manifest::checksums(&files);
         self.seal(&mut files, CHECKSUMS, checksums.as_bytes())?;
         if zip == ZipOutput::Written {

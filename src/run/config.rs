@@ -1,6 +1,7 @@
 //! The one configuration of a run: serialised into the plan and the manifest
 //! exactly as it was used.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decoy::{DecoyStrategy, TanimotoRange};
@@ -10,7 +11,7 @@ use crate::operator::{EdgeWeights, Physics};
 pub const CONFIG_SCHEMA: &str = "hetero2_run_config.v1";
 
 /// How the seed of a row's decoys follows from the run's seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeedStrategy {
     /// Every row uses the run's seed.
@@ -31,7 +32,7 @@ impl SeedStrategy {
 }
 
 /// Where scores come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreMode {
     /// Stand-in scores derived from the decoys' hashes: they exercise the
@@ -42,7 +43,7 @@ pub enum ScoreMode {
 }
 
 /// How much a pack holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Artifacts {
     /// Tables of rows and decoys, metrics, report.
@@ -52,9 +53,10 @@ pub enum Artifacts {
 }
 
 /// Everything that decides a run's results, besides its inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunConfig {
-    /// [`CONFIG_SCHEMA`].
+    /// Version of this layout, [`CONFIG_SCHEMA`].
+    #[schemars(extend("const" = CONFIG_SCHEMA))]
     pub schema_version: String,
     /// Decoys asked for per molecule.
     pub decoys: u32,
@@ -92,7 +94,7 @@ pub struct RunConfig {
 }
 
 /// What happens to molecules of several fragments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Connectivity {
     /// They end as SKIP `disconnected`.

@@ -42,7 +42,6 @@ pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
 pub use partition::MAX_SHARDS;
 pub use plan::{PLAN_SCHEMA, PackedFile, Plan, RowScores, ShardPlan};
-pub use provenance::timestamp;
 pub use reduce::RunReport;
 pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest};
 pub use rerun::{Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, rerun};

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -25,7 +26,7 @@ pub const PLAN_SCHEMA: &str = "hetero2_plan.v1";
 const MAX_ROW_SCORE_FILES: usize = 1_000;
 
 /// A file that a run reads, as it was when the plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputFile {
     /// Name without its directory.
     pub name: String,
@@ -43,7 +44,7 @@ impl InputFile {
 }
 
 /// What a run computes, on which input, in which pieces.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`PLAN_SCHEMA`].
     pub schema_version: String,
@@ -75,7 +76,7 @@ pub struct Plan {
 }
 
 /// A file of packed records in the run directory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PackedFile {
     /// First row, a multiple of [`BLOCK_ROWS`].
     pub first_row: u64,
@@ -86,7 +87,7 @@ pub struct PackedFile {
 }
 
 /// A score file that rows of the library name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowScores {
     /// Copied into the run directory.
@@ -96,7 +97,7 @@ pub enum RowScores {
 }
 
 /// One shard of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShardPlan {
     /// Number of the shard, from 0.
     pub index: u32,

@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use crate::time::utc_timestamp;
 
 /// When a run started, on the wall and on the clock.
 #[derive(Debug, Clone, Copy)]
@@ -26,17 +26,6 @@ impl Started {
     pub fn timestamp(&self) -> String {
         utc_timestamp(self.wall)
     }
-}
-
-/// The present time in UTC, as `2026-01-31T23:59:59Z`.
-#[must_use]
-pub fn timestamp() -> String {
-    utc_timestamp(SystemTime::now())
-}
-
-/// A wall time in UTC, to the second, as ISO 8601 writes it.
-pub(super) fn utc_timestamp(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Name of this machine, where the system tells it.

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::compute::{Engine, RowOutcome};
@@ -42,7 +43,7 @@ const CHUNK_ROWS: usize = 512;
 const WAVE_PAIRS: usize = 200_000;
 
 /// What a finished shard, or a checkpoint of one, says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShardRecord {
     /// [`SHARD_SCHEMA`].
     pub schema_version: String,
@@ -61,7 +62,7 @@ pub struct ShardRecord {
 }
 
 /// The attempt that finished a shard or a checkpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// Machine that it ran on, where the system tells its name.
     pub host: Option<String>,

@@ -10,6 +10,7 @@
 //! any order: rows are summed within blocks in row order, and block sums are
 //! added as integers ([`FixedSum`]).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sum::FixedSum;
@@ -53,7 +54,7 @@ pub enum DosError {
 }
 
 /// The smallest and largest eigenvalue of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EnergyRange {
     bounds: Option<(f64, f64)>,
 }

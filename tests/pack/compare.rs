@@ -18,7 +18,7 @@ fn equal_packs_have_no_differences_and_provenance_is_no_evidence() {
     let found = diff(&a, &b).unwrap();
     assert!(!found.is_empty() && found.is_same_evidence());
     let names: Vec<_> = found.files.iter().map(|f| f.name.as_str()).collect();
-    assert_eq!(names, ["checksums.sha256", "provenance.json"]);
+    assert_eq!(names, ["checksums.sha256", "provenance.json", "ro-crate-metadata.json"]);
 }
 
 #[test]

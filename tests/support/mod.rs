@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -216,4 +217,54 @@ pub fn write(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf
 pub fn skip_loudly(test: &str, why: &str) {
     // Not by a macro: the harness would hide that from a passing test.
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}
+
+/// A Python with the packages of `tests/python/requirements.txt`: that of
+/// `HETERO2_PYTHON`, or a virtual environment in `target/`, which
+/// `HETERO2_REQUIRE_PYTHON=1` makes with pip. Where there is none, the check is
+/// left out loudly, or fails if it is required.
+pub fn python(test: &str) -> Option<PathBuf> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match FOUND.get_or_init(find_python) {
+        Ok(python) => Some(python.clone()),
+        Err(why) if std::env::var_os("HETERO2_REQUIRE_PYTHON").is_some() => {
+            panic!("HETERO2_REQUIRE_PYTHON is set, but {why}")
+        }
+        Err(why) => {
+            skip_loudly(test, why);
+            None
+        }
+    }
+}
+
+fn find_python() -> Result<PathBuf, String> {
+    if let Some(given) = std::env::var_os("HETERO2_PYTHON") {
+        return Ok(PathBuf::from(given));
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let requirements = root.join("tests/python/requirements.txt");
+    let venv = root.join("target/ci/python");
+    let python = venv.join("bin/python");
+    fs::create_dir_all(root.join("target/ci")).map_err(|e| e.to_string())?;
+    let lock = fs::File::create(root.join("target/ci/python.lock")).map_err(|e| e.to_string())?;
+    // Several test programs may want it at once.
+    lock.lock().map_err(|e| e.to_string())?;
+    let wanted = fs::read_to_string(&requirements).map_err(|e| e.to_string())?;
+    let ready = venv.join("requirements.txt");
+    if fs::read_to_string(&ready).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    if std::env::var_os("HETERO2_REQUIRE_PYTHON").is_none() {
+        return Err("HETERO2_REQUIRE_PYTHON=1 would get the Python packages with pip".into());
+    }
+    let step = |command: &mut Command| match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(format!("{command:?}: {error}")),
+    };
+    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    step(Command::new(&python).args(pip).arg(&requirements))?;
+    fs::write(&ready, wanted).map_err(|e| e.to_string())?;
+    Ok(python)
 }

@@ -114,7 +114,7 @@ pub const VERIFY: [(&str, &str); 3] = [
     ("hetero2 verify .", "every checksum, row count, schema version and the content digest"),
     ("sha256sum -c checksums.sha256", "every file, without this program"),
     (
-        "grep -vE '  (manifest|provenance)\\.json$' checksums.sha256 | sha256sum",
+        "grep -vE '  (manifest|provenance|ro-crate-metadata)\\.json$' checksums.sha256 | sha256sum",
         "the content digest that manifest.json names",
     ),
 ];

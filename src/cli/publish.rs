@@ -1,0 +1,66 @@
+//! `publish`: put a pack into a registry.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hetero2::files::Sha256Digest;
+use hetero2::registry::PublishRequest;
+
+use super::failure::Failure;
+use super::sign::timestamp;
+use super::{GlobalArguments, print_json, print_text};
+
+/// Publish a pack in a registry, under its content digest
+///
+/// Copies the pack, verifies the copy and appends an entry to the registry's log: digest, how it
+/// was made, outcome, parents. Entries are never changed: each names the one before it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hetero2 publish screen/pack --registry /data/registry
+  hetero2 publish rescored/pack --registry /data/registry --parent DIGEST
+  hetero2 registry list --registry /data/registry
+
+Exit codes: 0 published, or there already; 3 the pack or the registry fails verification;
+2 there is no pack, or a parent is not in the registry.")]
+pub struct PublishArguments {
+    /// Directory or zip of the pack
+    pack: PathBuf,
+    /// Directory of the registry; it is made where there is none
+    #[arg(short, long, value_name = "DIR")]
+    registry: PathBuf,
+    /// Content digest of a published pack that this one builds on; may be given several times
+    #[arg(short, long, value_name = "DIGEST")]
+    parent: Vec<Sha256Digest>,
+    /// Time of the entry, RFC 3339; now without it
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    timestamp: Option<String>,
+}
+
+/// Runs `publish`.
+pub fn publish(
+    arguments: &PublishArguments,
+    global: &GlobalArguments,
+) -> Result<ExitCode, Failure> {
+    let request = PublishRequest {
+        pack: arguments.pack.clone(),
+        registry: arguments.registry.clone(),
+        parents: arguments.parent.clone(),
+        timestamp: arguments.timestamp.clone(),
+    };
+    let published = hetero2::registry::publish(&request)?;
+    if global.json {
+        print_json(&published)?;
+    } else {
+        let entry = &published.logged.entry;
+        let done = if published.already_published { "was published" } else { "published" };
+        print_text(&format!(
+            "{done:<15} {} as entry {}\ncontent digest  {}\npack            {}\nentry digest    {}\n",
+            entry.published_at,
+            entry.sequence,
+            entry.content_digest,
+            published.pack.display(),
+            published.logged.entry_digest,
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
