@@ -206,6 +206,7 @@ impl Scheduler for Slurm {
     /// One command, or two where jobs have ended long ago, for any number of
     /// tasks.
     fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
+        check_ids(jobs)?;
         let mut poll = Poll::default();
         let all: BTreeSet<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
         if all.is_empty() {
@@ -236,6 +237,7 @@ impl Scheduler for Slurm {
     }
 
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
+        check_ids(jobs)?;
         // The last command first: it would run as soon as the tasks are gone.
         self.cancel_some(jobs.iter().filter(|job| job.role == JobRole::Finish))?;
         self.cancel_some(jobs.iter().filter(|job| job.role != JobRole::Finish))
@@ -248,6 +250,17 @@ fn earlier<'a>(work: &Work, ids: &'a [String]) -> &'a [String] {
     match (work.concurrency, ids) {
         (Some(_), [.., last]) => std::slice::from_ref(last),
         _ => &[],
+    }
+}
+
+/// Ids come from files: one that were an option of `scancel` could do harm.
+fn check_ids(jobs: &[Job]) -> Result<(), SchedulerError> {
+    match jobs.iter().find(|job| answer::job_id(&job.id).as_ref() != Some(&job.id)) {
+        Some(job) => {
+            let why = format!("`{}` is no id of SLURM", job.id);
+            Err(SchedulerError::Invalid { scheduler: Kind::Slurm, field: "jobs", why })
+        }
+        None => Ok(()),
     }
 }
 
