@@ -59,7 +59,9 @@ fn reduce(run: &Path, arguments: &[&str]) -> Done {
 /// The files of a pack that do not tell when and where it was made.
 fn evidence(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = files(&run.join("pack"));
-    for told in ["provenance.json", "ro-crate-metadata.json", "checksums.sha256", "evidence_pack.zip"] {
+    for told in
+        ["provenance.json", "ro-crate-metadata.json", "checksums.sha256", "evidence_pack.zip"]
+    {
         files.remove(told);
     }
     files

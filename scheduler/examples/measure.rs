@@ -18,9 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tasks = arguments.next().map_or(Ok(1000), |tasks| tasks.parse())?;
     for kind in [Kind::Slurm, Kind::Local] {
         let name = format!("{kind}-{}", std::process::id());
-        if let Some(scheduler) = scheduler(kind)
-            && let Err(error) = measure(scheduler.as_ref(), &folder.join(name), tasks)
-        {
+        if let Err(error) = measure(scheduler(kind).as_ref(), &folder.join(name), tasks) {
             println!("{kind}: {error}");
         }
     }

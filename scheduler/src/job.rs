@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::tasks::TaskSet;
+use crate::{Kind, SchedulerError};
 
 /// One job that a scheduler accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,8 @@ pub struct Job {
 pub enum JobRole {
     /// An array of tasks.
     Tasks {
-        /// The array index of a task is its number less this.
+        /// SLURM: the array index of a task is its number less this. Elsewhere
+        /// 0, and an index is the number itself or its position in `tasks`.
         offset: u32,
         /// Numbers of the tasks.
         tasks: TaskSet,
@@ -62,4 +64,20 @@ pub enum TaskState {
     },
     /// The scheduler does not know the task (any more).
     Unknown,
+}
+
+/// Refuses jobs whose ids are none of this scheduler. Ids come from files: one
+/// that were an option or a word such as `all` could do harm.
+pub(crate) fn check_ids(
+    scheduler: Kind,
+    jobs: &[Job],
+    is_id: fn(&str) -> bool,
+) -> Result<(), SchedulerError> {
+    match jobs.iter().find(|job| !is_id(&job.id)) {
+        Some(job) => {
+            let why = format!("`{}` is no id of {scheduler}", job.id);
+            Err(SchedulerError::Invalid { scheduler, field: "jobs", why })
+        }
+        None => Ok(()),
+    }
 }

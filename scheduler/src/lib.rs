@@ -6,9 +6,17 @@
 
 pub mod command;
 mod error;
+#[cfg(test)]
+mod example;
+pub mod hyperqueue;
 mod job;
+pub mod kubernetes;
 pub mod local;
+pub mod mpi;
+pub mod pbs;
+pub mod ray;
 mod resources;
+mod script;
 pub mod slurm;
 mod tasks;
 mod work;
@@ -92,13 +100,16 @@ pub trait Scheduler {
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError>;
 }
 
-/// The scheduler of a kind, with its usual settings; `None` for a kind that
-/// this package cannot submit to.
+/// The scheduler of a kind, with its usual settings.
 #[must_use]
-pub fn scheduler(kind: Kind) -> Option<Box<dyn Scheduler>> {
+pub fn scheduler(kind: Kind) -> Box<dyn Scheduler> {
     match kind {
-        Kind::Local => Some(Box::<local::Local>::default()),
-        Kind::Slurm => Some(Box::<slurm::Slurm>::default()),
-        Kind::Mpi | Kind::Pbs | Kind::Kubernetes | Kind::HyperQueue | Kind::Ray => None,
+        Kind::Local => Box::<local::Local>::default(),
+        Kind::Slurm => Box::<slurm::Slurm>::default(),
+        Kind::Mpi => Box::<mpi::Mpi>::default(),
+        Kind::Pbs => Box::<pbs::Pbs>::default(),
+        Kind::Kubernetes => Box::<kubernetes::Kubernetes>::default(),
+        Kind::HyperQueue => Box::<hyperqueue::HyperQueue>::default(),
+        Kind::Ray => Box::<ray::Ray>::default(),
     }
 }

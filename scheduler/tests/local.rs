@@ -72,6 +72,35 @@ fn running(state: &TaskState) -> bool {
 }
 
 #[test]
+fn what_would_be_submitted_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut work = work(folder.path(), 3, "exit $1");
+    (work.folder, work.logs) = ("/a/my run/1".into(), "/a/logs".into());
+    work.environment = [("NOTE".to_owned(), "$HOME".to_owned())].into();
+    work.finish = Some(vec!["hetero2".into(), "reduce".into()]);
+    work.resources.time = Some(Duration::from_millis(1500));
+    work.resources.gpus = Some(1);
+    work.container = Some("image.sif".into());
+    let prepared = Local::default().prepare(&work).unwrap();
+    assert_eq!(prepared.commands, [["setsid", "--fork", "sh", "/a/my run/1/run.sh"]]);
+    let [script, tasks] = &prepared.documents[..] else { panic!("{prepared:?}") };
+    assert_eq!(tasks.path, Path::new("/a/my run/1/tasks.txt"));
+    assert_eq!(tasks.text, "0\n1\n2\n");
+    let lines = "folder='/a/my run/1'
+logs=/a/logs
+most=2
+limit=2
+finish_limit=0
+export NOTE='$HOME'
+task() { exec timeout -k 20 \"$limit\" apptainer exec --nv image.sif sh -c 'exit $1' toy \"$1\"; }
+finish=yes
+finish() { exec timeout -k 20 \"$finish_limit\" apptainer exec image.sif hetero2 reduce; }
+";
+    assert!(script.text.contains(lines), "{}", script.text);
+    assert!(!Path::new("/a/my run").exists());
+}
+
+#[test]
 fn tasks_run_and_the_last_command_follows_even_if_one_fails() {
     let folder = tempfile::tempdir().unwrap();
     let script = "echo number $1 in $TOY; [ $1 != 3 ] || exit 7; [ $1 != 4 ] || kill -9 $$";

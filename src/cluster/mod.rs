@@ -18,13 +18,3 @@ pub use settings::{Settings, SettingsFile, SubmitSettings};
 pub use status::{Failed, Progress, RunStatus, Stage, status};
 pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
 pub use submit::{Submitted, cancel, prepare, resubmit, resume, submit};
-
-use hetero2_scheduler::{Kind, Scheduler, SchedulerError};
-
-fn scheduler(kind: Kind) -> Result<Box<dyn Scheduler>, SchedulerError> {
-    hetero2_scheduler::scheduler(kind).ok_or_else(|| SchedulerError::Invalid {
-        scheduler: kind,
-        field: "scheduler",
-        why: "not in this build".into(),
-    })
-}

@@ -11,7 +11,6 @@ use hetero2_scheduler::{Kind, Poll, SchedulerError, TaskSet, TaskState};
 use serde::Serialize;
 
 use super::error::ClusterError;
-use super::scheduler;
 use super::submission::{Round, Submission};
 use crate::run::{Plan, RunDir, RunReport, finished_pack, glance_at_shard, open_plan};
 
@@ -157,7 +156,7 @@ pub fn status(dir: &RunDir) -> Result<RunStatus, ClusterError> {
 pub(super) fn ask(record: &Submission) -> Result<Poll, SchedulerError> {
     match record.jobs() {
         [] => Ok(Poll::default()),
-        jobs => scheduler(record.scheduler)?.poll(jobs),
+        jobs => hetero2_scheduler::scheduler(record.scheduler).poll(jobs),
     }
 }
 

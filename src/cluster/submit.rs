@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use hetero2_scheduler::{Job, Kind, Prepared, Resources, TaskSet, Work};
 
 use super::error::ClusterError;
-use super::scheduler;
 use super::settings::Settings;
 use super::status::{ask, is_active, missing};
 use super::submission::{Round, SUBMISSION_SCHEMA, Submission, SubmitLock};
@@ -37,7 +36,7 @@ pub fn prepare(dir: &RunDir, kind: Kind, settings: &Settings) -> Result<Prepared
     let shards = shards_to_submit(dir, &plan)?;
     let rounds = Submission::load(dir)?.map_or(0, |record| record.rounds.len());
     let work = work(dir, &plan, settings, &settings.shard, shards, rounds + 1)?;
-    Ok(scheduler(kind)?.prepare(&work)?)
+    Ok(hetero2_scheduler::scheduler(kind).prepare(&work)?)
 }
 
 /// Submits the shards that are missing, and a reducer that follows them.
@@ -116,7 +115,7 @@ pub fn cancel(dir: &RunDir) -> Result<Submission, ClusterError> {
     // First, so that a reducer which is about to start submits nothing more.
     record.cancelled = true;
     record.save(dir)?;
-    scheduler(record.scheduler)?.cancel(record.jobs())?;
+    hetero2_scheduler::scheduler(record.scheduler).cancel(record.jobs())?;
     Ok(record)
 }
 
@@ -161,7 +160,7 @@ fn submit_round(
     record.rounds.push(round);
     // Before submitting, so that whoever ends this program in between leaves a trace.
     record.save(dir)?;
-    let jobs = match scheduler(record.scheduler)?.submit(&work) {
+    let jobs = match hetero2_scheduler::scheduler(record.scheduler).submit(&work) {
         Ok(jobs) => jobs,
         Err(error) => {
             record.rounds.pop();

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use self::answer::{Key, States};
 use self::script::{Array, ArrayLimits, arrays, documents, submit_array, submit_finish};
 use crate::command::Programs;
+use crate::job::check_ids;
 use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
 
 /// What SLURM's programs say when `slurmctld` or `slurmdbd` is away.
@@ -207,6 +208,7 @@ impl Scheduler for Slurm {
     /// One command, or two where jobs have ended long ago, for any number of
     /// tasks.
     fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
+        check_ids(Kind::Slurm, jobs, |id| answer::job_id(id).as_deref() == Some(id))?;
         let mut poll = Poll::default();
         let all: BTreeSet<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
         if all.is_empty() {
@@ -237,6 +239,7 @@ impl Scheduler for Slurm {
     }
 
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
+        check_ids(Kind::Slurm, jobs, |id| answer::job_id(id).as_deref() == Some(id))?;
         // The last command first: it would run as soon as the tasks are gone.
         self.cancel_some(jobs.iter().filter(|job| job.role == JobRole::Finish))?;
         self.cancel_some(jobs.iter().filter(|job| job.role != JobRole::Finish))

@@ -126,6 +126,12 @@ fn work_that_makes_no_sense_is_refused() {
     assert_eq!(refused(Work { tasks: TaskSet::default(), ..work() }), "tasks");
     assert_eq!(refused(Work { finish: Some(Vec::new()), ..work() }), "finish");
     assert_eq!(refused(Work { concurrency: Some(0), ..work() }), "concurrency");
+    for id in ["--me", "", "7_1", "7;north", "7 8"] {
+        let jobs = [Job { id: id.to_owned(), role: JobRole::Finish }];
+        for refused in [nowhere().cancel(&jobs), nowhere().poll(&jobs).map(drop)] {
+            assert!(matches!(refused, Err(SchedulerError::Invalid { field: "jobs", .. })), "{id}");
+        }
+    }
     let environment = [("A; rm".to_owned(), String::new())].into();
     assert_eq!(refused(Work { environment, ..work() }), "environment");
 }

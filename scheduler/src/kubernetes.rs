@@ -1,0 +1,221 @@
+//! Kubernetes: one Indexed Job, through `kubectl`.
+//!
+//! Jobs cannot depend on each other. The last command is therefore a Job that
+//! is created suspended, and [`Scheduler::poll`] starts it once the tasks' Job
+//! has ended. That needs nothing in the cluster but the right to patch Jobs:
+//! no service account, no waiting pod, no `kubectl` in the image.
+
+mod answer;
+mod manifest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::Job as Manifest;
+use k8s_openapi::api::core::v1::Pod;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::command::Programs;
+use crate::script::{self, Number, argument, document, is_word};
+use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
+use manifest::Site;
+
+/// A namespace of a Kubernetes cluster (1.33 or newer), as `kubectl` reaches
+/// it.
+///
+/// [`Work::container`] is the image of the pods; it needs `/bin/sh`, `sed` and
+/// `printf`. [`Work::folder`] and [`Work::logs`] lie on a volume that the pods
+/// and this machine have under the same path. [`Work::extra`] says which:
+/// `pvc=CLAIM:/path` or `host-path=/path`; also `namespace=NAME` and
+/// `user=UID:GID`, whom the pods run as. A constraint is a label of nodes,
+/// `key=value[,key=value…]`; a quality of service is a priority class.
+#[derive(Debug, Clone)]
+pub struct Kubernetes {
+    /// How `kubectl` is run.
+    pub programs: Programs,
+}
+
+impl Default for Kubernetes {
+    fn default() -> Self {
+        let cure = "install kubectl and point it at the cluster (KUBECONFIG)";
+        let away = &["unable to connect to the server", "the server is currently unable"];
+        Self { programs: Programs::new(Kind::Kubernetes, away, cure) }
+    }
+}
+
+impl Scheduler for Kubernetes {
+    fn kind(&self) -> Kind {
+        Kind::Kubernetes
+    }
+
+    fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError> {
+        work.check(Kind::Kubernetes)?;
+        let modules = "the image holds all programs; leave the modules out";
+        script::refuse(Kind::Kubernetes, &[("modules", !work.modules.is_empty(), modules)])?;
+        let site = Site::of(work)?;
+        // The pods are in their container already.
+        let inside = Work { container: None, ..work.clone() };
+        let number = Number::At("JOB_COMPLETION_INDEX", work.folder.join("tasks.txt"));
+        let mut documents = vec![
+            document(work, "tasks.txt", script::table(work)),
+            document(work, "task.sh", script::task(&inside, &number)),
+            document(work, "tasks.json", text(&manifest::tasks(work, &site)?)),
+        ];
+        let mut commands = vec![create(work, "tasks.json")];
+        if let Some(command) = &work.finish {
+            documents.push(document(work, "finish.sh", script::finish(&inside, command, "")));
+            documents.push(document(work, "finish.json", text(&manifest::finish(work, &site)?)));
+            commands.push(create(work, "finish.json"));
+        }
+        Ok(Prepared { documents, commands })
+    }
+
+    fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        let prepared = self.prepare(work)?;
+        prepared.write(work)?;
+        let mut jobs: Vec<Job> = Vec::new();
+        for command in &prepared.commands {
+            let role = match jobs.is_empty() {
+                true => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
+                false => JobRole::Finish,
+            };
+            let id = self.ask::<Manifest>(command).and_then(|created| {
+                let created = created.and_then(|job| job.metadata.namespace.zip(job.metadata.name));
+                let (namespace, name) =
+                    created.ok_or_else(|| refused(command, "it names no Job that it created"))?;
+                Ok(format!("{namespace}/{name}"))
+            });
+            match id {
+                Ok(id) => jobs.push(Job { id, role }),
+                Err(error) => {
+                    // The first failure is what the caller has to hear of.
+                    let _ = self.cancel(&jobs);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
+        let mut poll = Poll::default();
+        let mut all_ended = true;
+        for job in jobs {
+            let JobRole::Tasks { tasks, .. } = &job.role else { continue };
+            let manifest = self.job(&job.id)?;
+            all_ended &= manifest.as_ref().is_none_or(|job| answer::end(job).is_some());
+            let pods = match &manifest {
+                Some(_) => self.pods(&job.id)?,
+                None => Vec::new(),
+            };
+            let states = answer::states(manifest.as_ref(), &pods, tasks.len());
+            poll.tasks.extend(tasks.iter().zip(states));
+        }
+        for job in jobs.iter().filter(|job| job.role == JobRole::Finish) {
+            let manifest = self.job(&job.id)?;
+            let waits = manifest.as_ref().and_then(|job| job.spec.as_ref()?.suspend) == Some(true);
+            if waits && all_ended {
+                self.resume(&job.id)?;
+            }
+            let reason = Some("waits for the tasks".to_owned());
+            poll.finish = Some(match waits {
+                true => TaskState::Pending { reason: reason.filter(|_| !all_ended) },
+                false => {
+                    let pods = match &manifest {
+                        Some(_) => self.pods(&job.id)?,
+                        None => Vec::new(),
+                    };
+                    answer::finish(manifest.as_ref(), &pods)
+                }
+            });
+        }
+        Ok(poll)
+    }
+
+    fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
+        // What waits for the tasks goes first: a poll would start it.
+        let finish = jobs.iter().filter(|job| job.role == JobRole::Finish);
+        let tasks = jobs.iter().filter(|job| job.role != JobRole::Finish);
+        for job in finish.chain(tasks) {
+            let mut command = on("delete", &job.id)?;
+            command.extend(["--ignore-not-found", "--wait=false"].map(str::to_owned));
+            self.programs.run(&command, None)?;
+        }
+        Ok(())
+    }
+}
+
+impl Kubernetes {
+    /// What `kubectl` answers in JSON; nothing if the object does not exist.
+    fn ask<T: DeserializeOwned>(&self, command: &[String]) -> Result<Option<T>, SchedulerError> {
+        let said = self.programs.run(command, None)?;
+        if said.trim().is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_str(&said)
+            .map(Some)
+            .map_err(|error| refused(command, &format!("the answer is not understood: {error}")))
+    }
+
+    fn job(&self, id: &str) -> Result<Option<Manifest>, SchedulerError> {
+        let mut command = on("get", id)?;
+        command.extend(["--ignore-not-found", "-o", "json"].map(str::to_owned));
+        self.ask(&command)
+    }
+
+    fn pods(&self, id: &str) -> Result<Vec<Pod>, SchedulerError> {
+        let (namespace, name) = parts(id)?;
+        let label = format!("batch.kubernetes.io/job-name={name}");
+        let command =
+            ["kubectl", "--namespace", namespace, "get", "pods", "-l", &label, "-o", "json"];
+        let pods = self.ask::<Pods>(&command.map(str::to_owned))?;
+        Ok(pods.map(|pods| pods.items).unwrap_or_default())
+    }
+
+    /// Starts a Job that was created suspended; one that runs is no error.
+    fn resume(&self, id: &str) -> Result<(), SchedulerError> {
+        let mut command = on("patch", id)?;
+        command.extend(["--type=merge", "-p", r#"{"spec":{"suspend":false}}"#].map(str::to_owned));
+        self.programs.run(&command, None).map(drop)
+    }
+}
+
+fn create(work: &Work, name: &str) -> Vec<String> {
+    let file = argument(&work.folder.join(name));
+    ["kubectl", "create", "-f", &file, "-o", "json"].map(str::to_owned).to_vec()
+}
+
+/// `kubectl VERB` on a Job.
+fn on(verb: &str, id: &str) -> Result<Vec<String>, SchedulerError> {
+    let (namespace, name) = parts(id)?;
+    Ok(["kubectl", "--namespace", namespace, verb, "job", name].map(str::to_owned).to_vec())
+}
+
+/// Namespace and name of a Job.
+fn parts(id: &str) -> Result<(&str, &str), SchedulerError> {
+    id.split_once('/').filter(|(a, b)| is_word(a, "-") && is_word(b, ".-")).ok_or_else(|| {
+        let why = format!("{id:?} is not NAMESPACE/NAME");
+        SchedulerError::Invalid { scheduler: Kind::Kubernetes, field: "jobs", why }
+    })
+}
+
+fn text(manifest: &Manifest) -> String {
+    // A manifest holds nothing that JSON cannot: `to_string_pretty` cannot fail.
+    serde_json::to_string_pretty(manifest).unwrap_or_default() + "\n"
+}
+
+fn refused(command: &[String], why: &str) -> SchedulerError {
+    let command = crate::command::quoted(command);
+    SchedulerError::Refused { scheduler: Kind::Kubernetes, command, why: why.to_owned() }
+}
+
+/// Pods as `kubectl` lists them: as a `List`, not the server's `PodList`.
+#[derive(Debug, Deserialize)]
+struct Pods {
+    items: Vec<Pod>,
+}
+
+/// Labels as Kubernetes writes them.
+type Labels = BTreeMap<String, String>;

@@ -1,0 +1,245 @@
+//! The Jobs that are created.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use k8s_openapi::api::batch::v1::{
+    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
+};
+use k8s_openapi::api::core::v1::{
+    Container, HostPathVolumeSource, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+    PodSpec, PodTemplateSpec, ResourceRequirements, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::Labels;
+use crate::script::{argument, is_word, refuse};
+use crate::{Kind, Resources, SchedulerError, Work};
+
+/// Seconds after which an ended Job and its pods vanish: a week.
+const KEPT: i32 = 7 * 24 * 3600;
+
+/// Seconds from SIGTERM to SIGKILL, for a clean stop.
+const GRACE: i64 = 60;
+
+/// What [`Work::extra`] says of the cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Site {
+    image: String,
+    namespace: Option<String>,
+    volume: Volume,
+    /// Where the volume lies, here and in the pods.
+    mount: String,
+    user: Option<(i64, i64)>,
+}
+
+impl Site {
+    /// # Errors
+    /// [`SchedulerError::Invalid`] for what is missing or not understood.
+    pub(super) fn of(work: &Work) -> Result<Self, SchedulerError> {
+        let Some(image) = work.container.clone() else {
+            return Err(invalid("container", "pods need an image; name one".to_owned()));
+        };
+        let (mut namespace, mut volume, mut user) = (None, None, None);
+        for entry in &work.extra {
+            let unknown = || {
+                let known = "pvc=CLAIM:/path, host-path=/path, namespace=NAME or user=UID:GID";
+                invalid("extra", format!("{entry:?} is none of {known}"))
+            };
+            let (key, value) = entry.split_once('=').ok_or_else(unknown)?;
+            match key {
+                "pvc" => {
+                    let (claim, mount) = value.split_once(':').ok_or_else(unknown)?;
+                    if !is_word(claim, ".-") || !mount.starts_with('/') {
+                        return Err(unknown());
+                    }
+                    let claim_name = claim.to_owned();
+                    let source = PersistentVolumeClaimVolumeSource { claim_name, read_only: None };
+                    let persistent_volume_claim = Some(source);
+                    volume =
+                        Some((Volume { persistent_volume_claim, ..named() }, mount.to_owned()));
+                }
+                "host-path" if value.starts_with('/') => {
+                    let type_ = Some("Directory".to_owned());
+                    let host_path = Some(HostPathVolumeSource { path: value.to_owned(), type_ });
+                    volume = Some((Volume { host_path, ..named() }, value.to_owned()));
+                }
+                "namespace" if is_word(value, "-") => namespace = Some(value.to_owned()),
+                "user" => {
+                    let ids = value.split_once(':').map(|(u, g)| (u.parse(), g.parse()));
+                    let Some((Ok(uid), Ok(gid))) = ids else { return Err(unknown()) };
+                    user = Some((uid, gid));
+                }
+                _ => return Err(unknown()),
+            }
+        }
+        let Some((volume, mount)) = volume else {
+            let why = "pods need the shared folder; add pvc=CLAIM:/path or host-path=/path";
+            return Err(invalid("extra", why.to_owned()));
+        };
+        for folder in [&work.folder, &work.logs] {
+            if !folder.starts_with(Path::new(&mount)) {
+                let why = format!(
+                    "{} is not on the volume, which pods have under {mount}; mount it here under \
+                     the same path",
+                    folder.display()
+                );
+                return Err(invalid("extra", why));
+            }
+        }
+        Ok(Self { image, namespace, volume, mount, user })
+    }
+}
+
+/// The Job of the tasks: an index is a position in their list.
+pub(super) fn tasks(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
+    let count = i32::try_from(work.tasks.len())
+        .map_err(|_| invalid("tasks", "there are more than a Job can have".to_owned()))?;
+    let most = work.concurrency.map_or(count, |most| i32::try_from(most).unwrap_or(count));
+    let spec = JobSpec {
+        completions: Some(count),
+        parallelism: Some(most.min(count)),
+        completion_mode: Some("Indexed".to_owned()),
+        // A task that fails leaves the others alone and is not repeated: who
+        // repeats it may give it more memory or time.
+        backoff_limit_per_index: Some(0),
+        ..spec(work, site, "task.sh", &work.resources)?
+    };
+    Ok(job(work, site, "", spec))
+}
+
+/// The Job of the last command, which waits to be resumed.
+pub(super) fn finish(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
+    let spec = JobSpec {
+        suspend: Some(true),
+        backoff_limit: Some(0),
+        ..spec(work, site, "finish.sh", &work.finish_resources)?
+    };
+    Ok(job(work, site, "finish-", spec))
+}
+
+fn job(work: &Work, site: &Site, suffix: &str, spec: JobSpec) -> Job {
+    Job {
+        metadata: ObjectMeta {
+            // The server appends what makes it unique.
+            generate_name: Some(format!("{}-{suffix}", work.name.to_ascii_lowercase())),
+            namespace: site.namespace.clone(),
+            labels: Some(labels()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(spec),
+        status: None,
+    }
+}
+
+fn spec(
+    work: &Work,
+    site: &Site,
+    script: &str,
+    resources: &Resources,
+) -> Result<JobSpec, SchedulerError> {
+    let none = "Kubernetes has none; choose a namespace with namespace=NAME";
+    refuse(
+        Kind::Kubernetes,
+        &[
+            ("partition", resources.partition.is_some(), none),
+            ("account", resources.account.is_some(), none),
+        ],
+    )?;
+    let file = argument(&work.folder.join(script));
+    let container = Container {
+        name: "task".to_owned(),
+        image: Some(site.image.clone()),
+        command: Some(vec!["/bin/sh".to_owned(), file]),
+        resources: Some(requirements(resources)),
+        volume_mounts: Some(vec![VolumeMount {
+            name: named().name,
+            mount_path: site.mount.clone(),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    };
+    let seconds = |limit: std::time::Duration| {
+        i64::try_from(limit.as_secs() + u64::from(limit.subsec_nanos() > 0)).unwrap_or(i64::MAX)
+    };
+    let pod = PodSpec {
+        restart_policy: Some("Never".to_owned()),
+        containers: vec![container],
+        volumes: Some(vec![site.volume.clone()]),
+        node_selector: resources.constraint.as_deref().map(selector).transpose()?,
+        priority_class_name: resources.qos.clone(),
+        active_deadline_seconds: resources.time.map(seconds),
+        termination_grace_period_seconds: Some(GRACE),
+        // Nothing in a pod asks the cluster for anything.
+        automount_service_account_token: Some(false),
+        security_context: site.user.map(|(uid, gid)| PodSecurityContext {
+            run_as_user: Some(uid),
+            run_as_group: Some(gid),
+            ..PodSecurityContext::default()
+        }),
+        ..PodSpec::default()
+    };
+    // A pod that a drained or preempted node takes along counts for nothing
+    // and is replaced.
+    let disrupted = PodFailurePolicyRule {
+        action: "Ignore".to_owned(),
+        on_pod_conditions: Some(vec![PodFailurePolicyOnPodConditionsPattern {
+            type_: "DisruptionTarget".to_owned(),
+            status: "True".to_owned(),
+        }]),
+        ..PodFailurePolicyRule::default()
+    };
+    Ok(JobSpec {
+        pod_failure_policy: Some(PodFailurePolicy { rules: vec![disrupted] }),
+        ttl_seconds_after_finished: Some(KEPT),
+        template: PodTemplateSpec {
+            metadata: Some(ObjectMeta { labels: Some(labels()), ..ObjectMeta::default() }),
+            spec: Some(pod),
+        },
+        ..JobSpec::default()
+    })
+}
+
+/// CPUs are asked for, but not capped: a task may use what is idle.
+fn requirements(resources: &Resources) -> ResourceRequirements {
+    let memory =
+        resources.memory_mib.map(|mib| ("memory".to_owned(), Quantity(format!("{mib}Mi"))));
+    let gpus = resources.gpus.filter(|gpus| *gpus > 0);
+    let gpus = gpus.map(|gpus| ("nvidia.com/gpu".to_owned(), Quantity(gpus.to_string())));
+    let cpus = resources.cpus.map(|cpus| ("cpu".to_owned(), Quantity(cpus.to_string())));
+    ResourceRequirements {
+        limits: some(memory.clone().into_iter().chain(gpus)),
+        requests: some(memory.into_iter().chain(cpus)),
+        ..ResourceRequirements::default()
+    }
+}
+
+fn some<T>(pairs: impl Iterator<Item = (String, T)>) -> Option<BTreeMap<String, T>> {
+    Some(pairs.collect::<BTreeMap<_, _>>()).filter(|pairs| !pairs.is_empty())
+}
+
+fn selector(constraint: &str) -> Result<Labels, SchedulerError> {
+    let label = |pair: &str| {
+        let (key, value) = pair.split_once('=').filter(|(key, value)| {
+            is_word(key, "._/-") && (value.is_empty() || is_word(value, "._-"))
+        })?;
+        Some((key.to_owned(), value.to_owned()))
+    };
+    constraint.split(',').map(label).collect::<Option<_>>().ok_or_else(|| {
+        let why = format!("{constraint:?} is not key=value[,key=value…], labels of nodes");
+        invalid("constraint", why)
+    })
+}
+
+fn labels() -> Labels {
+    [("app.kubernetes.io/managed-by".to_owned(), "hetero2-scheduler".to_owned())].into()
+}
+
+fn named() -> Volume {
+    Volume { name: "shared".to_owned(), ..Volume::default() }
+}
+
+fn invalid(field: &'static str, why: String) -> SchedulerError {
+    SchedulerError::Invalid { scheduler: Kind::Kubernetes, field, why }
+}
