@@ -10,8 +10,17 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 19] = [
+const SUBCOMMANDS: [&str; 28] = [
     "run",
+    "plan",
+    "shard",
+    "reduce",
+    "submit",
+    "status",
+    "wait",
+    "cancel",
+    "resume",
+    "mpi",
     "verify",
     "diff",
     "describe",

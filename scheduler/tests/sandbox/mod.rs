@@ -54,8 +54,15 @@ impl Sandbox {
     /// The scheduler, as a user of this cluster has it.
     pub fn slurm(&self) -> Slurm {
         let mut slurm = Slurm::default();
-        slurm.programs.environment.insert("SLURM_CONF".into(), text(&self.path("slurm.conf")));
+        let environment = &mut slurm.programs.environment;
+        environment.insert("SLURM_CONF".into(), text(&self.path("slurm.conf")));
+        environment.insert("HOME".into(), text(self.home()));
         slurm
+    }
+
+    /// A home without the login profile of whoever runs the tests: jobs read it.
+    pub fn home(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A path in the sandbox's own folder.

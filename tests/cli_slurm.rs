@@ -26,7 +26,9 @@ impl Cluster {
     fn hetero2(&self, arguments: &[&str]) -> Done {
         let mut command = hetero2();
         command.current_dir(&self.folder).env("SLURM_CONF", self.sandbox.path("slurm.conf"));
-        call(command.env("XDG_CONFIG_HOME", &self.folder).args(arguments))
+        // Neither the settings nor the login profile of whoever runs the tests.
+        command.env_remove("XDG_CONFIG_HOME").env("HOME", self.sandbox.home());
+        call(command.args(arguments))
     }
 
     fn plan(&self, run: &str, shards: &str) {
