@@ -88,6 +88,7 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
     let metrics: Value = json(&mut source, "metrics.json")?;
     let note = provenance.notes.get("audited_pack_content_digest").and_then(Value::as_str);
     let audited_pack = note.and_then(|digest| digest.parse().ok());
+    // A pack that passed verification has it.
     let checksums = report.digests.get(CHECKSUMS).map(|digest| digest.sha256);
     Ok(Entry {
         schema_version: ENTRY_SCHEMA.to_owned(),

@@ -12,6 +12,9 @@ use super::{KeyId, SignatureError};
 /// Payload type of in-toto statements.
 pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
+/// Signatures of one envelope that are tried; we write one.
+const MAX_SIGNATURES: usize = 16;
+
 /// A payload and its signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {
@@ -61,7 +64,7 @@ impl Envelope {
     ) -> Option<&'k PublicKey> {
         let message = pre_authentication_encoding(&self.payload_type, payload);
         let signatures: Vec<Vec<u8>> =
-            self.signatures.iter().filter_map(|s| decode(&s.sig)).collect();
+            self.signatures.iter().take(MAX_SIGNATURES).filter_map(|s| decode(&s.sig)).collect();
         keys.iter().find(|key| signatures.iter().any(|sig| key.verifies(&message, sig)))
     }
 }
