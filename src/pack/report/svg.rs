@@ -44,6 +44,7 @@ pub fn histogram(data: &Histogram, expected: &[f64], x_label: &str, y_label: &st
     draw(HEIGHT, x_label, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(14)
+            .margin_right(34)
             .x_label_area_size(70)
             .y_label_area_size(100)
             .build_cartesian_2d(low..high, 0.0..1.05 * highest)?;
@@ -177,6 +178,7 @@ fn lines(
     draw(HEIGHT, x_label, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(14)
+            .margin_right(34)
             .margin_top(84)
             .x_label_area_size(70)
             .y_label_area_size(100)
