@@ -20,6 +20,8 @@ use super::ranking::Ranking;
 const MAX_REASONS: usize = 1_000;
 /// Bins of the report's histograms.
 pub(super) const BINS: usize = 40;
+/// Those of the AUC: with the usual twenty decoys it has steps of 0.05.
+pub(super) const AUC_BINS: usize = 20;
 /// Where the rest is counted.
 const OTHER_REASONS: &str = "other_reasons";
 
@@ -49,7 +51,7 @@ impl Aggregate {
             hardness: HardnessStats::default(),
             coverage: ScoresCoverage::default(),
             ranking: Ranking::default(),
-            chance: Chance::new(config, BINS),
+            chance: Chance::new(config, AUC_BINS),
             audited: 0,
         }
     }

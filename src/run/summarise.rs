@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::aggregate::{Aggregate, BINS};
+use super::aggregate::{AUC_BINS, Aggregate, BINS};
 use super::config::{RunConfig, ScoreMode};
 use super::error::RunError;
 use super::gallery::gallery;
@@ -60,9 +60,9 @@ pub(super) fn summary(
             .then(|| coverage(&aggregate.coverage)),
         outcomes: cost_lift.map(outcomes),
         dos: dos.map(|points| report::DosSummary { eta: KERNEL_WIDTH, points: points.to_vec() }),
-        slack_histogram: histogram(-1.0, 0.05, aggregate.slack.values()),
-        auc_histogram: histogram(0.0, 1.0, aggregate.auc.iter()),
-        tanimoto_histogram: histogram(0.0, 1.0, aggregate.hardness.tanimoto_counts()),
+        slack_histogram: histogram(-1.0, 0.05, BINS, aggregate.slack.values()),
+        auc_histogram: histogram(0.0, 1.0, AUC_BINS, aggregate.auc.iter()),
+        tanimoto_histogram: histogram(0.0, 1.0, BINS, aggregate.hardness.tanimoto_counts()),
         top: excerpts(&aggregate.ranking.top),
         bottom: excerpts(&aggregate.ranking.bottom),
         gallery: gallery(&aggregate.ranking),
@@ -269,8 +269,13 @@ fn coverage(coverage: &ScoresCoverage) -> report::ScoresCoverage {
     }
 }
 
-fn histogram(low: f64, high: f64, values: impl Iterator<Item = (f64, u64)>) -> Histogram {
-    let mut histogram = Histogram::new(low, high, BINS);
+fn histogram(
+    low: f64,
+    high: f64,
+    bins: usize,
+    values: impl Iterator<Item = (f64, u64)>,
+) -> Histogram {
+    let mut histogram = Histogram::new(low, high, bins);
     values.for_each(|(value, count)| histogram.add_many(value, count));
     histogram
 }

@@ -80,7 +80,7 @@ fn write_row(out: &mut String, drawn: &DrawnRow) -> fmt::Result {
          <span class=\"{verdict}\">{verdict}</span></figcaption>{}<p>score {}, AUC {}, slack {}, \
          p {}; {} decoys scored</p></figure>",
         Cell(&row.id),
-        drawing(drawn.drawing.as_deref()),
+        drawing(drawn.drawing.as_deref(), &row.smiles),
         value(drawn.score),
         value(row.auc),
         value(row.slack),
@@ -94,7 +94,7 @@ fn write_row(out: &mut String, drawn: &DrawnRow) -> fmt::Result {
             "<figure{}><figcaption>decoy, {}</figcaption>{}<p>score {}, Tanimoto {}</p></figure>",
             if beats { " class=\"beats\"" } else { "" },
             decoy.hardness_bin.as_str(),
-            drawing(decoy.drawing.as_deref()),
+            drawing(decoy.drawing.as_deref(), &decoy.smiles),
             decoy.score.map_or_else(|| "missing".to_owned(), |score| value(Some(score))),
             decoy.tanimoto.map_or_else(|| "–".to_owned(), |t| format!("{t:.3}")),
         )?;
@@ -102,13 +102,18 @@ fn write_row(out: &mut String, drawn: &DrawnRow) -> fmt::Result {
     writeln!(out, "</div>")
 }
 
-/// The drawing without what a page alone does not need.
-fn drawing(svg: Option<&str>) -> String {
+/// The drawing without what a page alone does not need; its SMILES stands in
+/// for it where it cannot be seen.
+fn drawing(svg: Option<&str>, smiles: &str) -> String {
+    let smiles = Cell(smiles);
     match svg.filter(|svg| svg.len() <= DRAWING_BYTES) {
         Some(svg) => {
             let inline = svg.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "");
-            format!("<div class=\"drawing\">{inline}</div>")
+            format!(
+                "<div class=\"drawing\" role=\"img\" aria-label=\"{smiles}\" \
+                 title=\"{smiles}\">{inline}</div>"
+            )
         }
-        None => "<div class=\"drawing none\">not drawn</div>".to_owned(),
+        None => format!("<div class=\"drawing none\">not drawn: {smiles}</div>"),
     }
 }

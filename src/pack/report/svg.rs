@@ -11,10 +11,11 @@ use super::{BinChance, HardnessSummary, Histogram, OutcomeSummary, Passes};
 use crate::pack::csv::DosPoint;
 use crate::pack::rows::HardnessBin;
 
-/// Twice the size that a plot has on a wide page: coordinates are whole.
-const WIDTH: u32 = 1040;
-const HEIGHT: u32 = 460;
-const FONT: i32 = 22;
+/// Larger than a plot is on a page, because coordinates are whole; the text is
+/// still read on a phone.
+const WIDTH: u32 = 760;
+const HEIGHT: u32 = 390;
+const FONT: i32 = 24;
 
 /// Axes and text.
 const INK: RGBColor = RGBColor(16, 16, 16);
@@ -22,6 +23,8 @@ const INK: RGBColor = RGBColor(16, 16, 16);
 const CURVES: [RGBColor; 4] =
     [RGBColor(1, 1, 1), RGBColor(2, 2, 2), RGBColor(3, 3, 3), RGBColor(4, 4, 4)];
 const OBSERVED: RGBColor = CURVES[0];
+/// Where the legend of curves begins.
+const LEGEND_LEFT: i32 = 120;
 /// What chance gives.
 const CHANCE: RGBColor = RGBColor(9, 9, 9);
 
@@ -41,8 +44,9 @@ pub fn histogram(data: &Histogram, expected: &[f64], x_label: &str, y_label: &st
     draw(HEIGHT, x_label, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(14)
-            .x_label_area_size(64)
-            .y_label_area_size(110)
+            .margin_right(34)
+            .x_label_area_size(70)
+            .y_label_area_size(100)
             .build_cartesian_2d(low..high, 0.0..1.05 * highest)?;
         chart
             .configure_mesh()
@@ -77,7 +81,7 @@ pub fn histogram(data: &Histogram, expected: &[f64], x_label: &str, y_label: &st
 pub fn hardness(data: &HardnessSummary) -> String {
     let bins = [HardnessBin::Easy, HardnessBin::Medium, HardnessBin::Hard];
     draw(HEIGHT, "AUC by hardness of the decoys", |area| {
-        let (left, right, top, bottom) = (110, WIDTH as i32 - 20, 30, HEIGHT as i32 - 90);
+        let (left, right, top, bottom) = (80, WIDTH as i32 - 20, 30, HEIGHT as i32 - 90);
         let y = |auc: f64| bottom - (auc.clamp(0.0, 1.0) * f64::from(bottom - top)) as i32;
         for level in [0.0, 0.5, 1.0] {
             label(area, &short(&level), (left - 12, y(level)), Align::Right, INK)?;
@@ -91,7 +95,7 @@ pub fn hardness(data: &HardnessSummary) -> String {
                 label(area, &format!("{auc:.3}"), (middle, y(auc) - 16), Align::Centre, INK)?;
             }
             label(area, bin.as_str(), (middle, bottom + 26), Align::Centre, INK)?;
-            let scored = format!("{} pairs scored", grouped(pairs.pairs_scored));
+            let scored = format!("{} pairs", grouped(pairs.pairs_scored));
             label(area, &scored, (middle, bottom + 58), Align::Centre, INK)?;
         }
         area.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK))?;
@@ -109,7 +113,7 @@ pub fn passes(all: &Passes, by_bin: &[BinChance]) -> String {
     let lines: Vec<(&str, Passes)> = std::iter::once(("all decoys", *all)).chain(bins).collect();
     let height = 100 + 62 * lines.len() as u32;
     draw(height, "PASS rates against chance", |area| {
-        let (left, right, bottom) = (190, WIDTH as i32 - 40, height as i32 - 80);
+        let (left, right, bottom) = (160, WIDTH as i32 - 50, height as i32 - 80);
         let x = |rate: f64| left + (rate.clamp(0.0, 1.0) * f64::from(right - left)) as i32;
         for ((name, passes), i) in lines.iter().zip(0..) {
             let y = 40 + 62 * i;
@@ -174,9 +178,10 @@ fn lines(
     draw(HEIGHT, x_label, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(14)
-            .margin_top(48)
-            .x_label_area_size(64)
-            .y_label_area_size(110)
+            .margin_right(34)
+            .margin_top(84)
+            .x_label_area_size(70)
+            .y_label_area_size(100)
             .build_cartesian_2d(low..high, 0.0..1.05 * top)?;
         chart
             .configure_mesh()
@@ -195,17 +200,18 @@ fn lines(
             chart.draw_series(LineSeries::new([(mark, 0.0), (mark, 1.05 * top)], INK))?;
         }
         let mut colours = CURVES.into_iter().cycle();
-        let mut place = 130;
+        let (mut x, mut y) = (LEGEND_LEFT, 24);
         for (name, points) in curves.iter().filter(|(_, points)| !points.is_empty()) {
             let chance = *name == "by chance";
             let colour = if chance { CHANCE } else { colours.next().unwrap_or(OBSERVED) };
             chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(4)))?;
-            area.draw(&PathElement::new(
-                vec![(place, 26), (place + 30, 26)],
-                colour.stroke_width(6),
-            ))?;
-            label(area, name, (place + 40, 26), Align::Left, INK)?;
-            place += 70 + 12 * name.len() as i32;
+            let width = 60 + 13 * name.len() as i32;
+            if x + width > WIDTH as i32 {
+                (x, y) = (LEGEND_LEFT, y + 36);
+            }
+            area.draw(&PathElement::new(vec![(x, y), (x + 30, y)], colour.stroke_width(6)))?;
+            label(area, name, (x + 40, y), Align::Left, INK)?;
+            x += width + 10;
         }
         Ok(())
     })
