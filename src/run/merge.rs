@@ -79,18 +79,18 @@ impl AuditedTables {
     }
 
     pub fn add_molecules(&mut self, rows: &[MoleculeRow]) -> Result<(), RunError> {
-        self.molecules.write(rows)?;
-        for row in rows {
-            self.summary
-                .write(row)
-                .map_err(|e| RunError::io("write", "summary.csv".as_ref(), e))?;
-            if row.status == Status::Ok {
-                self.features
-                    .write(row)
-                    .map_err(|e| RunError::io("write", "operator_features.csv".as_ref(), e))?;
-            }
-        }
-        Ok(())
+        let Self { summary, features, molecules, .. } = self;
+        let failed = |name: &'static str| move |e| RunError::io("write", name.as_ref(), e);
+        let csv = || {
+            let summary = || rows.iter().try_for_each(|row| summary.write(row));
+            let with_spectra = || rows.iter().filter(|row| row.status == Status::Ok);
+            let features = || with_spectra().try_for_each(|row| features.write(row));
+            rayon::join(summary, features)
+        };
+        let ((summary, features), molecules) = rayon::join(csv, || molecules.write(rows));
+        summary.map_err(failed("summary.csv"))?;
+        features.map_err(failed("operator_features.csv"))?;
+        Ok(molecules?)
     }
 
     pub fn add_decoys(&mut self, rows: &[DecoyRow]) -> Result<(), RunError> {

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn one_costly_block_stands_alone() {
         assert_eq!(cut(&[1, 1, 1_000, 1, 1], 3), [0..3, 3..4, 4..5]);
-        assert_eq!(cut(&[], 1), []);
+        assert!(cut(&[], 1).is_empty());
     }
 
     #[test]

@@ -94,21 +94,32 @@ pub(super) fn reduce(
     let options = PackOptions::of(&plan.config);
     let mut tables = AuditedTables::create(&mut pack, &options)?;
     let mut spectral = SpectralTables::create(&mut pack, &options)?;
-    for record in &records {
-        observer.check_cancelled()?;
-        let folder = dir.shard(record.index);
-        add_molecules(&folder, &mut aggregate)?;
-        merge_decoys(&folder, &mut tables, &mut aggregate)?;
-        merge_spectra(&folder, &mut spectral, densities.as_mut())?;
-        observer.event(Event::Reduced { rows: record.rows });
-    }
     let outcomes = Outcomes::load(dir, plan)?;
-    let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
-    for record in &records {
-        observer.check_cancelled()?;
-        publication.add_table(&dir.shard(record.index).join(MOLECULES))?;
-    }
-    let cost_lift = publication.finish(&mut pack)?;
+    let audits = || {
+        for record in &records {
+            observer.check_cancelled()?;
+            let folder = dir.shard(record.index);
+            add_molecules(&folder, &mut aggregate)?;
+            merge_decoys(&folder, &mut tables, &mut aggregate)?;
+        }
+        let q_values = aggregate.chance.q_values();
+        let mut publication = Publication::new(tables, q_values, outcomes.as_ref())?;
+        for record in &records {
+            observer.check_cancelled()?;
+            publication.add_table(&dir.shard(record.index).join(MOLECULES))?;
+            observer.event(Event::Reduced { rows: record.rows });
+        }
+        Ok::<_, RunError>(publication)
+    };
+    let spectra = || {
+        records.iter().try_for_each(|record| {
+            observer.check_cancelled()?;
+            merge_spectra(&dir.shard(record.index), &mut spectral, densities.as_mut())
+        })
+    };
+    let (publication, merged) = rayon::join(audits, spectra);
+    let cost_lift = publication?.finish(&mut pack)?;
+    merged?;
     spectral.finish(&mut pack)?;
     let dos = densities.as_ref().map(Densities::points);
     if let Some(points) = &dos {

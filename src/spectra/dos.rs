@@ -177,6 +177,12 @@ impl EnergyGrid {
         (0..self.len()).map(move |index| grid.energy(index))
     }
 
+    /// The point nearest to an energy.
+    fn nearest(&self, energy: f64) -> usize {
+        // Saturates at zero, and NaN is zero.
+        (((energy - self.min) / self.step).round() as usize).min(self.len() - 1)
+    }
+
     /// The points within `reach` of an energy, and at most one more at either
     /// end.
     fn near(&self, energy: f64, reach: f64) -> std::ops::Range<usize> {
@@ -212,18 +218,47 @@ impl GaussianKernel {
         self.width
     }
 
-    /// `curve[i] += weight · N(E_i; λ, η)`, where `curve` lies on `grid`.
-    pub fn add_line(&self, grid: &EnergyGrid, energy: f64, weight: f64, curve: &mut [f64]) {
-        if !energy.is_finite() {
-            return;
-        }
-        let scale = weight * self.height;
-        let points = grid.near(energy, CUT_WIDTHS * self.width);
-        let Some(near) = curve.get_mut(points.clone()) else { return };
-        for (index, density) in points.zip(near) {
-            let x = (grid.energy(index) - energy) / self.width;
-            if x.abs() <= CUT_WIDTHS {
-                *density += scale * libm::exp(-0.5 * (x * x));
+    /// `curve[i] += weight · N(E_i; λ, η)`, where `curve` lies on `grid`, for each
+    /// line `(λ, weight)` in turn.
+    ///
+    /// From the point nearest to λ outwards each value follows from the one
+    /// before: with `d` the grid's step over η, `N` changes by a ratio that itself
+    /// changes by `exp(−d²)` from point to point. The error of the last point
+    /// within the cut is below 1e−14 of the peak.
+    pub fn add_lines(
+        &self,
+        grid: &EnergyGrid,
+        lines: impl IntoIterator<Item = (f64, f64)>,
+        curve: &mut [f64],
+    ) {
+        let d = grid.step / self.width;
+        let change = libm::exp(-(d * d));
+        for (energy, weight) in lines {
+            if !energy.is_finite() {
+                continue;
+            }
+            let points = grid.near(energy, CUT_WIDTHS * self.width);
+            let nearest = grid.nearest(energy).clamp(points.start, points.end.max(1) - 1);
+            let x = (grid.energy(nearest) - energy) / self.width;
+            let near = curve.get_mut(points.clone());
+            let Some(near) = near.filter(|near| !near.is_empty() && x.abs() <= CUT_WIDTHS) else {
+                continue;
+            };
+            let peak = weight * self.height * libm::exp(-0.5 * (x * x));
+            let (below, above) = near.split_at_mut(nearest - points.start);
+            let mut density = peak;
+            let mut ratio = libm::exp(-(x * d) - 0.5 * (d * d));
+            for value in above {
+                *value += density;
+                density *= ratio;
+                ratio *= change;
+            }
+            density = peak;
+            ratio = libm::exp(x * d - 0.5 * (d * d));
+            for value in below.iter_mut().rev() {
+                density *= ratio;
+                ratio *= change;
+                *value += density;
             }
         }
     }
@@ -298,10 +333,11 @@ impl DosAccumulator {
     /// order. Eigenvalues that are not finite are passed over.
     pub fn add_block<'a>(&mut self, spectra: impl IntoIterator<Item = &'a [f64]>) {
         let mut block = vec![0.0; self.grid.len()];
-        for &eigenvalue in spectra.into_iter().flatten().filter(|l| l.is_finite()) {
-            self.kernel.add_line(&self.grid, eigenvalue, 1.0, &mut block);
-            self.count += 1;
-        }
+        let mut count = 0;
+        let eigenvalues = spectra.into_iter().flatten().filter(|l| l.is_finite());
+        let lines = eigenvalues.inspect(|_| count += 1).map(|&eigenvalue| (eigenvalue, 1.0));
+        self.kernel.add_lines(&self.grid, lines, &mut block);
+        self.count += count;
         for (sum, partial) in self.sums.iter_mut().zip(block) {
             sum.add(partial);
         }
@@ -345,6 +381,25 @@ impl DosAccumulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outward_steps_agree_with_the_exponential() {
+        for (points, width) in [(128, 0.15), (512, 0.05), (3, 0.2), (40, 3.0)] {
+            let grid = EnergyGrid::new(-1.3, 9.9, points).unwrap();
+            let kernel = GaussianKernel::new(width).unwrap();
+            for k in -60..260 {
+                let energy = f64::from(k) / 23.0;
+                let mut curve = vec![0.0; grid.len()];
+                kernel.add_lines(&grid, [(energy, 0.7)], &mut curve);
+                for (e, found) in grid.energies().zip(curve) {
+                    let x = (e - energy) / width;
+                    let exact = 0.7 * kernel.height * libm::exp(-0.5 * x * x);
+                    let error = (found - exact).abs() / (0.7 * kernel.height);
+                    assert!(error < 1e-14, "{energy} at {e}: {found} for {exact}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn window_covers_every_term_within_the_cut() {

@@ -68,9 +68,8 @@ impl LocalDensity {
     #[must_use]
     pub fn curve(&self, grid: &EnergyGrid, kernel: &GaussianKernel) -> Vec<f64> {
         let mut curve = vec![0.0; grid.len()];
-        for line in &self.lines {
-            kernel.add_line(grid, line.energy, line.weight, &mut curve);
-        }
+        let lines = self.lines.iter().map(|line| (line.energy, line.weight));
+        kernel.add_lines(grid, lines, &mut curve);
         curve
     }
 

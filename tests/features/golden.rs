@@ -236,9 +236,7 @@ fn curves_of_single_molecules() {
         if weights.len() == eigs.len() && !case["ldos"].is_null() {
             let kernel = GaussianKernel::new(width).unwrap();
             let mut local = vec![0.0; grid.len()];
-            for (&energy, &weight) in eigs.iter().zip(&weights) {
-                kernel.add_line(&grid, energy, weight, &mut local);
-            }
+            kernel.add_lines(&grid, eigs.iter().copied().zip(weights.iter().copied()), &mut local);
             ldos.compare_all(&local, &list("ldos"), place);
         }
     }
