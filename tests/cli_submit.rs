@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::{Done, Run, call, fixture, hetero2, scratch, verify, write};
 
-/// Rows of a block: shards are whole blocks.
-const BLOCK: usize = 4_096;
-
 const QUICK: [&str; 2] = ["--decoys", "1"];
 
 /// The program in a directory without settings of whoever runs the tests.

@@ -36,7 +36,8 @@ const EXAMPLES: &str = "Examples:
 /// Time between two looks.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Looks that must agree that nothing runs: jobs may be between two states.
+/// Looks that must agree that nothing runs: jobs may be between two rounds, and
+/// network file systems show files late.
 const LOOKS: u32 = 3;
 
 /// Runs `wait`.
@@ -88,7 +89,7 @@ fn until_it_ends(
             Stage::Stopped if idle + 1 < LOOKS => idle += 1,
             _ => return Ok(Some(status)),
         }
-        let until = Instant::now() + if idle == 0 { interval } else { Duration::from_secs(1) };
+        let until = Instant::now() + if idle == 0 { interval } else { interval.min(INTERVAL) };
         while Instant::now() < until {
             if stop::requested() {
                 return Ok(None);

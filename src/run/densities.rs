@@ -32,38 +32,42 @@ impl Densities {
         }))
     }
 
-    /// Adds whole blocks of rows.
-    pub fn add_blocks(&mut self, rows: &[SpectrumRow]) -> Result<(), RunError> {
-        let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
-        let blocks: Vec<&[SpectrumRow]> = rows.chunk_by(|a, b| block(a) == block(b)).collect();
-        let empty = DosAccumulator::new(self.grid, KERNEL_WIDTH)?;
-        let partial: Vec<[DosAccumulator; 3]> = blocks
-            .par_iter()
-            .map(|rows| {
-                let mut curves = [empty.clone(), empty.clone(), empty.clone()];
-                curves[0].add_block(rows.iter().map(|row| &row.l[..]));
-                curves[1].add_block(rows.iter().map(|row| &row.h[..]));
-                curves[2].add_block(rows.iter().map(|row| &row.wh[..]));
-                curves
-            })
-            .collect();
-        for curves in &partial {
+    /// Adds whole blocks of rows; returns the local densities of the rows, in
+    /// their order.
+    pub fn add_blocks<'a>(
+        &mut self,
+        rows: &'a [SpectrumRow],
+    ) -> Result<Vec<LocalDosRow<'a>>, RunError> {
+        let (curves, local) = rayon::join(|| self.block_curves(rows), || self.local(rows));
+        for curves in &curves? {
             for (sum, curve) in self.curves.iter_mut().zip(curves) {
                 sum.merge(curve)?;
             }
         }
-        Ok(())
+        Ok(local)
     }
 
-    /// The local densities of rows, in their order.
-    pub fn local<'a>(&self, rows: &'a [SpectrumRow]) -> Vec<LocalDosRow<'a>> {
-        rows.par_iter()
-            .map(|row| LocalDosRow {
-                id: &row.id,
-                h: self.local_columns(row.h_local.as_ref()),
-                wh: self.local_columns(row.wh_local.as_ref()),
-            })
-            .collect()
+    fn block_curves(&self, rows: &[SpectrumRow]) -> Result<Vec<[DosAccumulator; 3]>, RunError> {
+        let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
+        let blocks: Vec<&[SpectrumRow]> = rows.chunk_by(|a, b| block(a) == block(b)).collect();
+        let empty = DosAccumulator::new(self.grid, KERNEL_WIDTH)?;
+        let curves = blocks.par_iter().map(|rows| {
+            let mut curves = [empty.clone(), empty.clone(), empty.clone()];
+            curves[0].add_block(rows.iter().map(|row| &row.l[..]));
+            curves[1].add_block(rows.iter().map(|row| &row.h[..]));
+            curves[2].add_block(rows.iter().map(|row| &row.wh[..]));
+            curves
+        });
+        Ok(curves.collect())
+    }
+
+    fn local<'a>(&self, rows: &'a [SpectrumRow]) -> Vec<LocalDosRow<'a>> {
+        let local = rows.par_iter().map(|row| LocalDosRow {
+            id: &row.id,
+            h: self.local_columns(row.h_local.as_ref()),
+            wh: self.local_columns(row.wh_local.as_ref()),
+        });
+        local.collect()
     }
 
     fn local_columns(&self, lines: Option<&LocalLines>) -> Option<LocalDosColumns> {

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod audited;
+mod blocks;
 mod chance;
 mod chemistry;
 mod compute;

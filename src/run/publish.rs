@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::aggregate::Aggregate;
 use super::error::RunError;
 use super::merge::AuditedTables;
 use super::truth::{Comparison, Outcomes};
@@ -32,10 +33,18 @@ impl<'a> Publication<'a> {
         Ok(Self { tables, q_values, comparison })
     }
 
-    /// Publishes the table of molecules at `path`, a batch at a time.
-    pub fn add_table(&mut self, path: &Path) -> Result<(), RunError> {
+    /// Publishes the table of molecules at `path`, a batch at a time, and takes
+    /// the rows into `aggregate` where no earlier pass has done so.
+    pub fn add_table(
+        &mut self,
+        path: &Path,
+        mut aggregate: Option<&mut Aggregate>,
+    ) -> Result<(), RunError> {
         for rows in TableReader::<MoleculeRow>::open(path)? {
             let mut rows = rows?;
+            if let Some(aggregate) = aggregate.as_deref_mut() {
+                rows.iter().for_each(|row| aggregate.add_row(row));
+            }
             rows.iter_mut().for_each(|row| self.fill(row));
             if let Some(comparison) = &mut self.comparison {
                 rows.iter().try_for_each(|row| comparison.add(row))?;

@@ -4,22 +4,23 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::aggregate::Aggregate;
+use super::blocks::BlockGroups;
 use super::densities::Densities;
 use super::error::RunError;
 use super::layout::RunDir;
 use super::merge::{AuditedTables, PackOptions, SpectralTables};
 use super::observer::{Event, Observer};
-use super::plan::Plan;
+use super::plan::{Plan, ShardPlan};
 use super::provenance::{self, Started};
 use super::publish::Publication;
 use super::request::{PackOutput, Reports};
-use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord, ShardState, inspect_shard};
+use super::shard::{DECOYS, MOLECULES, ShardRecord, ShardState, inspect_shard};
 use super::summarise;
 use super::truth::Outcomes;
-use crate::library::BLOCK_ROWS;
 use crate::pack::csv::DosPoint;
 use crate::pack::manifest::Provenance;
 use crate::pack::report::{self, StatusCounts};
@@ -28,10 +29,6 @@ use crate::pack::tables::TableReader;
 use crate::pack::{PackWriter, ZipOutput};
 use crate::spectra::dos::EnergyRange;
 use crate::utility::CostLiftOutcome;
-
-/// Rows of spectra that wait for the rest of their block, about: enough blocks
-/// to keep several threads busy.
-const WAITING_ROWS: usize = 4 * BLOCK_ROWS;
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -95,8 +92,10 @@ pub(super) fn reduce(
     let mut tables = AuditedTables::create(&mut pack, &options)?;
     let mut spectral = SpectralTables::create(&mut pack, &options)?;
     let outcomes = Outcomes::load(dir, plan)?;
+    // Without decoys there is nothing that only the whole run knows of a row.
+    let twice = plan.config.decoys > 0;
     let audits = || {
-        for record in &records {
+        for record in records.iter().filter(|_| twice) {
             observer.check_cancelled()?;
             let folder = dir.shard(record.index);
             add_molecules(&folder, &mut aggregate)?;
@@ -106,17 +105,14 @@ pub(super) fn reduce(
         let mut publication = Publication::new(tables, q_values, outcomes.as_ref())?;
         for record in &records {
             observer.check_cancelled()?;
-            publication.add_table(&dir.shard(record.index).join(MOLECULES))?;
+            let molecules = dir.shard(record.index).join(MOLECULES);
+            publication.add_table(&molecules, (!twice).then_some(&mut aggregate))?;
             observer.event(Event::Reduced { rows: record.rows });
         }
         Ok::<_, RunError>(publication)
     };
-    let spectra = || {
-        records.iter().try_for_each(|record| {
-            observer.check_cancelled()?;
-            merge_spectra(&dir.shard(record.index), &mut spectral, densities.as_mut())
-        })
-    };
+    let groups = BlockGroups::new(dir, &records);
+    let spectra = || merge_spectra(groups, &mut spectral, densities.as_mut(), observer);
     let (publication, merged) = rayon::join(audits, spectra);
     let cost_lift = publication?.finish(&mut pack)?;
     merged?;
@@ -209,8 +205,10 @@ impl Conclusion<'_> {
 fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError> {
     let digest = plan.digest();
     let (mut records, mut missing, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
-    for shard in &plan.shards {
-        match inspect_shard(dir, &digest, shard) {
+    let inspect = |shard| (shard, inspect_shard(dir, &digest, shard));
+    let states: Vec<(&ShardPlan, ShardState)> = plan.shards.par_iter().map(inspect).collect();
+    for (shard, state) in states {
+        match state {
             ShardState::Done(record) => records.push(record),
             ShardState::Missing => missing.push(shard.index),
             ShardState::Unusable(why) => damaged.push((shard.index, why)),
@@ -253,29 +251,24 @@ fn merge_decoys(
 }
 
 fn merge_spectra(
-    folder: &Path,
+    mut groups: BlockGroups<'_>,
     tables: &mut SpectralTables,
     densities: Option<&mut Densities>,
+    observer: &dyn Observer,
 ) -> Result<(), RunError> {
     let Some(densities) = densities else { return Ok(()) };
-    let mut waiting: Vec<SpectrumRow> = Vec::new();
     let mut add = |rows: &[SpectrumRow]| {
-        densities.add_blocks(rows)?;
-        tables.add_local(&densities.local(rows))?;
+        tables.add_local(&densities.add_blocks(rows)?)?;
         tables.add_spectra(rows)
     };
-    for batch in TableReader::<SpectrumRow>::open(&folder.join(SPECTRA))? {
-        waiting.extend(batch?);
-        // The last block may go on in the next batch.
-        let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
-        let open = waiting.last().map(block);
-        if waiting.len() >= WAITING_ROWS {
-            let whole = waiting.partition_point(|row| Some(block(row)) != open);
-            add(&waiting[..whole])?;
-            waiting.drain(..whole);
-        }
+    let mut group = groups.next_group()?;
+    while let Some(rows) = group {
+        observer.check_cancelled()?;
+        let (next, added) = rayon::join(|| groups.next_group(), || add(&rows));
+        added?;
+        group = next?;
     }
-    add(&waiting)
+    Ok(())
 }
 
 fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenance {

@@ -123,7 +123,7 @@ fn rescore_in_pool(
     let (aggregate, tables) = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
     let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
-    publication.add_table(&staged)?;
+    publication.add_table(&staged, None)?;
     let cost_lift = publication.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {

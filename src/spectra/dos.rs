@@ -234,27 +234,27 @@ impl GaussianKernel {
         let d = grid.step / self.width;
         let change = libm::exp(-(d * d));
         for (energy, weight) in lines {
-            if !energy.is_finite() {
+            let points = grid.near(energy, CUT_WIDTHS * self.width);
+            if !energy.is_finite() || points.is_empty() {
                 continue;
             }
-            let points = grid.near(energy, CUT_WIDTHS * self.width);
-            let nearest = grid.nearest(energy).clamp(points.start, points.end.max(1) - 1);
+            let nearest = grid.nearest(energy).clamp(points.start, points.end - 1);
             let x = (grid.energy(nearest) - energy) / self.width;
             let near = curve.get_mut(points.clone());
-            let Some(near) = near.filter(|near| !near.is_empty() && x.abs() <= CUT_WIDTHS) else {
-                continue;
-            };
+            let Some(near) = near.filter(|_| x.abs() <= CUT_WIDTHS) else { continue };
             let peak = weight * self.height * libm::exp(-0.5 * (x * x));
+            // The ratios of the first steps up and down multiply to `change`; both
+            // may be zero on a grid much coarser than η.
+            let up = libm::exp(-(x * d) - 0.5 * (d * d));
+            let down = if up > 0.0 { change / up } else { libm::exp(x * d - 0.5 * (d * d)) };
             let (below, above) = near.split_at_mut(nearest - points.start);
-            let mut density = peak;
-            let mut ratio = libm::exp(-(x * d) - 0.5 * (d * d));
+            let (mut density, mut ratio) = (peak, up);
             for value in above {
                 *value += density;
                 density *= ratio;
                 ratio *= change;
             }
-            density = peak;
-            ratio = libm::exp(x * d - 0.5 * (d * d));
+            (density, ratio) = (peak, down);
             for value in below.iter_mut().rev() {
                 density *= ratio;
                 ratio *= change;
