@@ -25,14 +25,14 @@ pub struct SubmitArguments {
     /// Where to submit; `local` without it and without a settings file
     #[arg(long, value_enum)]
     scheduler: Option<SchedulerName>,
-    #[command(flatten)]
-    options: SubmitOptions,
     /// Print what would be written and run, and do nothing
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
     /// Follow the run until it is complete
     #[arg(long)]
     wait: bool,
+    #[command(flatten)]
+    options: SubmitOptions,
 }
 
 /// Submit again what is missing of a run
@@ -43,11 +43,11 @@ pub struct SubmitArguments {
 pub struct ResumeArguments {
     /// Run directory
     run: PathBuf,
-    #[command(flatten)]
-    options: SubmitOptions,
     /// Follow the run until it is complete
     #[arg(long)]
     wait: bool,
+    #[command(flatten)]
+    options: SubmitOptions,
 }
 
 const SUBMIT_EXAMPLES: &str = "Examples:
