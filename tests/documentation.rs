@@ -52,8 +52,9 @@ fn every_link_leads_to_a_file() {
 
 #[test]
 fn every_test_that_a_claim_names_exists() {
-    let mut sources = files(&root().join("tests"), "rs");
-    sources.extend(files(&root().join("src"), "rs"));
+    let folders = ["tests", "src", "scheduler/src", "scheduler/tests"];
+    let sources: Vec<PathBuf> =
+        folders.iter().flat_map(|folder| files(&root().join(folder), "rs")).collect();
     let mut tests = BTreeSet::new();
     for source in sources {
         let text = fs::read_to_string(source).unwrap();
