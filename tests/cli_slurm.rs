@@ -102,7 +102,8 @@ fn runs_on_a_real_slurm() {
     let library = library(&folder);
     let expected = Run::of(&library, &folder.join("whole"), &["--decoys", "1"]).verify();
     let cluster = Cluster { sandbox, folder };
-    let cases: [(&str, fn(&Cluster, &str)); 6] = [
+    type Case = fn(&Cluster, &str);
+    let cases: [(&str, Case); 6] = [
         ("submitted and complete", submitted),
         ("cancelled and resumed", cancelled),
         ("two shards gone before the reduction", shards_gone),

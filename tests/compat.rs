@@ -25,7 +25,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-const DIGEST: &str = "30827f6680a9ad899f40894d95b66498cf928f82d18cfa22b509b04b1784f1dc";
+const DIGEST: &str = "b8eda3a46c5d299a0bda3526116db5531eb1b4ae1eacf23c47a690c98cd783e2";
 
 #[test]
 fn a_stored_pack_still_verifies_with_its_signatures() {

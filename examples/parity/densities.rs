@@ -25,7 +25,7 @@ pub fn compare(golden: &Path, molecules: &Table) -> Result<Section> {
     let metadata: Value = serde_json::from_str(&metadata)?;
     let number = |name: &str| metadata[name].as_f64().ok_or("metadata without an energy grid");
     let grid = EnergyGrid::new(number("dos_energy_min")?, number("dos_energy_max")?, 128)?;
-    let kernel = GaussianKernel::new(number("dos_eta")?)?;
+    let kernel = GaussianKernel::new(number("dos_eta")?)?.on(&grid);
     let published: HashMap<String, HashMap<String, String>> =
         csv_rows(&golden.join("ldos_summary.csv.gz"))?
             .into_iter()
@@ -49,7 +49,7 @@ pub fn compare(golden: &Path, molecules: &Table) -> Result<Section> {
             if !comparable || row.flag("degenerate_cut_w") {
                 continue;
             }
-            let found = LocalDensity::of(spectrum).and_then(|l| l.summary(&grid, &kernel));
+            let found = LocalDensity::of(spectrum).and_then(|l| l.summary(&kernel));
             let column = |what: &str| theirs[&format!("{name}_ldos_{what}")].parse().ok();
             local.close(row.id(), column("peak_energy"), found.map(|f| f.peak_energy));
             local.close(row.id(), column("peak_value"), found.map(|f| f.peak_value));

@@ -9,14 +9,13 @@ use crate::pack::csv::{DosPoint, LocalDosRow};
 use crate::pack::rows::{LocalDosColumns, LocalLines, SpectrumRow};
 use crate::rounding::round8;
 use crate::spectra::dos::{
-    DosAccumulator, EnergyGrid, EnergyRange, GRID_POINTS, GaussianKernel, KERNEL_WIDTH,
+    DosAccumulator, EnergyRange, GRID_POINTS, GaussianKernel, GridKernel, KERNEL_WIDTH,
 };
 use crate::spectra::ldos::{LocalDensity, LocalLine};
 
 /// Gathers the curves of L, H and WH, in this order.
 pub(super) struct Densities {
-    grid: EnergyGrid,
-    kernel: GaussianKernel,
+    kernel: GridKernel,
     curves: [DosAccumulator; 3],
 }
 
@@ -26,8 +25,7 @@ impl Densities {
         let Some(grid) = range.grid(GRID_POINTS, KERNEL_WIDTH)? else { return Ok(None) };
         let curve = DosAccumulator::new(grid, KERNEL_WIDTH)?;
         Ok(Some(Self {
-            grid,
-            kernel: GaussianKernel::new(KERNEL_WIDTH)?,
+            kernel: GaussianKernel::new(KERNEL_WIDTH)?.on(&grid),
             curves: [curve.clone(), curve.clone(), curve],
         }))
     }
@@ -50,7 +48,7 @@ impl Densities {
     fn block_curves(&self, rows: &[SpectrumRow]) -> Result<Vec<[DosAccumulator; 3]>, RunError> {
         let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
         let blocks: Vec<&[SpectrumRow]> = rows.chunk_by(|a, b| block(a) == block(b)).collect();
-        let empty = DosAccumulator::new(self.grid, KERNEL_WIDTH)?;
+        let empty = DosAccumulator::new(*self.kernel.grid(), KERNEL_WIDTH)?;
         let curves = blocks.par_iter().map(|rows| {
             let mut curves = [empty.clone(), empty.clone(), empty.clone()];
             curves[0].add_block(rows.iter().map(|row| &row.l[..]));
@@ -77,7 +75,7 @@ impl Densities {
             atom: lines.atom_index as usize,
             lines: energies.map(|(&energy, &weight)| LocalLine { energy, weight }).collect(),
         };
-        let summary = density.summary(&self.grid, &self.kernel)?;
+        let summary = density.summary(&self.kernel)?;
         Some(LocalDosColumns {
             atom_index: lines.atom_index,
             atomic_number: u8::try_from(lines.atomic_number).ok()?,
@@ -91,7 +89,8 @@ impl Densities {
     pub fn points(&self) -> Vec<DosPoint> {
         let curves = self.curves.each_ref().map(|c| (c.count() > 0).then(|| c.curve()));
         let value = |curve: usize, i: usize| curves[curve].as_ref().map(|c| round8(c[i]));
-        self.grid
+        self.kernel
+            .grid()
             .energies()
             .enumerate()
             .map(|(i, energy)| DosPoint {

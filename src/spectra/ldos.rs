@@ -6,7 +6,7 @@
 //! eigenvectors, so nothing depends on the basis inside a degenerate shell.
 
 use super::densities::ShellDensities;
-use super::dos::{EnergyGrid, GaussianKernel};
+use super::dos::GridKernel;
 use crate::rounding::round8;
 
 /// Weights and curve values this close count as equal, and the lowest index
@@ -64,19 +64,19 @@ impl LocalDensity {
         finite.then_some(Self { atom, lines })
     }
 
-    /// The curve on a grid, in full precision.
+    /// The curve on the kernel's grid, in full precision.
     #[must_use]
-    pub fn curve(&self, grid: &EnergyGrid, kernel: &GaussianKernel) -> Vec<f64> {
-        let mut curve = vec![0.0; grid.len()];
+    pub fn curve(&self, kernel: &GridKernel) -> Vec<f64> {
+        let mut curve = vec![0.0; kernel.grid().len()];
         let lines = self.lines.iter().map(|line| (line.energy, line.weight));
-        kernel.add_lines(grid, lines, &mut curve);
+        kernel.add_lines(lines, &mut curve);
         curve
     }
 
     /// Peak and entropy of the curve; nothing where the grid sees none of it.
     #[must_use]
-    pub fn summary(&self, grid: &EnergyGrid, kernel: &GaussianKernel) -> Option<LocalDosSummary> {
-        let curve = self.curve(grid, kernel);
+    pub fn summary(&self, kernel: &GridKernel) -> Option<LocalDosSummary> {
+        let curve = self.curve(kernel);
         let total: f64 = curve.iter().sum();
         let peak = first_of_largest(&curve)?;
         if !(total > 0.0 && total.is_finite()) {
@@ -87,7 +87,7 @@ impl LocalDensity {
             p * libm::log(p + 1e-12)
         });
         Some(LocalDosSummary {
-            peak_energy: round8(grid.energy(peak)),
+            peak_energy: round8(kernel.grid().energy(peak)),
             peak_value: round8(curve[peak]),
             entropy: round8(0.0 - terms.sum::<f64>()),
         })

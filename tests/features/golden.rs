@@ -234,9 +234,9 @@ fn curves_of_single_molecules() {
         curve.add_block([eigs.as_slice()]);
         dos.compare_all(&curve.curve(), &list("dos"), place);
         if weights.len() == eigs.len() && !case["ldos"].is_null() {
-            let kernel = GaussianKernel::new(width).unwrap();
+            let kernel = GaussianKernel::new(width).unwrap().on(&grid);
             let mut local = vec![0.0; grid.len()];
-            kernel.add_lines(&grid, eigs.iter().copied().zip(weights.iter().copied()), &mut local);
+            kernel.add_lines(eigs.iter().copied().zip(weights.iter().copied()), &mut local);
             ldos.compare_all(&local, &list("ldos"), place);
         }
     }
@@ -327,10 +327,10 @@ fn run_curves_and_scf_audit_of_the_batch() {
 
     let want: HashMap<String, _> =
         table("ldos_summary.csv.gz").into_iter().map(|r| (r["id"].clone(), r)).collect();
-    let kernel = GaussianKernel::new(KERNEL_WIDTH).unwrap();
+    let kernel = GaussianKernel::new(KERNEL_WIDTH).unwrap().on(&grid);
     let mut worst = Worst::default();
     for (id, operator, local) in &locals {
-        let got = local.summary(&grid, &kernel).unwrap();
+        let got = local.summary(&kernel).unwrap();
         let want = |name: &str| want[id][&format!("{operator}_{name}")].parse::<f64>().unwrap();
         let place = || format!("{id} {operator}");
         assert_eq!(local.atom as f64, want("atom_idx"), "{}", place());

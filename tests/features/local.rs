@@ -43,15 +43,16 @@ fn the_summary_reads_the_curve() {
     let local = LocalDensity::of(&shells(&matrix).unwrap()).unwrap();
     let grid = EnergyGrid::new(-2.0, 4.0, 128).unwrap();
     let kernel = GaussianKernel::new(KERNEL_WIDTH).unwrap();
-    let summary = local.summary(&grid, &kernel).unwrap();
-    let curve = local.curve(&grid, &kernel);
+    let on_grid = kernel.on(&grid);
+    let summary = local.summary(&on_grid).unwrap();
+    let curve = local.curve(&on_grid);
     let peak = curve.iter().copied().fold(0.0, f64::max);
     assert_close(&[summary.peak_value], &[peak], 1e-8, "peak");
     assert!(grid.energies().any(|e| (e - summary.peak_energy).abs() < 1e-8));
     assert!(summary.entropy > 0.0 && summary.entropy < (128.0_f64).ln());
 
     let far = EnergyGrid::new(50.0, 60.0, 128).unwrap();
-    assert_eq!(local.summary(&far, &kernel), None);
+    assert_eq!(local.summary(&kernel.on(&far)), None);
 }
 
 #[test]
