@@ -462,6 +462,18 @@ mod tests {
     }
 
     #[test]
+    fn the_instruction_set_changes_no_bit_of_a_curve() {
+        let grid = EnergyGrid::new(-1.3, 9.9, 131).unwrap();
+        let kernel = GaussianKernel::new(0.15).unwrap().on(&grid);
+        let lines = || (-400..2_600).map(|k| (f64::from(k) / 233.0, 1.0 / f64::from(k + 401)));
+        let (mut best, mut plain) = (vec![0.0; grid.len()], vec![0.0; grid.len()]);
+        kernel.add_lines(lines(), &mut best);
+        kernel.add_each(lines(), &mut plain);
+        let bits = |curve: &[f64]| curve.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&best), bits(&plain));
+    }
+
+    #[test]
     fn lines_far_from_the_grid_or_not_finite_add_nothing() {
         let grid = EnergyGrid::new(-1.3, 2.9, 77).unwrap();
         let kernel = GaussianKernel::new(0.1).unwrap().on(&grid);
