@@ -73,8 +73,7 @@ pub fn resume(
     dir: &RunDir,
     change: impl FnOnce(Settings) -> Result<Settings, ClusterError>,
 ) -> Result<Submitted, ClusterError> {
-    let record = Submission::load(dir)?;
-    let record = record.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })?;
+    let record = Submission::existing(dir)?;
     submit(dir, record.scheduler, &change(record.settings)?)
 }
 
@@ -87,8 +86,7 @@ pub fn resume(
 pub fn resubmit(dir: &RunDir, missing: TaskSet) -> Result<Submitted, ClusterError> {
     let plan = open_plan(dir)?;
     let _lock = SubmitLock::take(dir)?;
-    let record = Submission::load(dir)?;
-    let record = record.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })?;
+    let record = Submission::existing(dir)?;
     let path = || dir.root().to_path_buf();
     if record.cancelled {
         return Err(ClusterError::Cancelled { path: path(), missing });
@@ -109,9 +107,7 @@ pub fn resubmit(dir: &RunDir, missing: TaskSet) -> Result<Submitted, ClusterErro
 /// [`ClusterError::NotSubmitted`], or why the scheduler does not answer.
 pub fn cancel(dir: &RunDir) -> Result<Submission, ClusterError> {
     let _lock = SubmitLock::take(dir)?;
-    let record = Submission::load(dir)?;
-    let mut record =
-        record.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })?;
+    let mut record = Submission::existing(dir)?;
     // First, so that a reducer which is about to start submits nothing more.
     record.cancelled = true;
     record.save(dir)?;

@@ -13,6 +13,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::compute::{Engine, RowOutcome};
 use super::error::RunError;
@@ -155,13 +156,7 @@ pub fn compute_shard(
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {
     let started = Instant::now();
-    let shards = dir.shards();
-    fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
-    // The temporary directory vanishes if anything below fails.
-    let staged = tempfile::Builder::new()
-        .prefix(&format!(".{:05}-", shard.index))
-        .tempdir_in(&shards)
-        .map_err(|e| RunError::io("create", &shards, e))?;
+    let staged = stage_shard(dir, shard.index)?;
     let mut tables = Tables::resume(staged.path(), dir, plan_digest, shard)?;
     let resumed = tables.rows;
     observer.event(Event::Computed { rows: resumed });
@@ -185,13 +180,7 @@ pub fn compute_shard(
         tracing::info!(shard = shard.index, rows = record.rows, "stopped, checkpoint written");
         return Err(RunError::Cancelled);
     }
-    let record = match inspect_shard(dir, plan_digest, shard) {
-        ShardState::Done(other) => other,
-        ShardState::Missing | ShardState::Unusable(_) => {
-            replace(staged, &dir.shard(shard.index))?;
-            record
-        }
-    };
+    let record = place_shard(dir, plan_digest, shard, staged)?.unwrap_or(record);
     // What another attempt left meanwhile is of no use either.
     let _ = fs::remove_dir_all(&checkpoint);
     Ok(record)
@@ -245,8 +234,38 @@ fn open_packed(dir: &RunDir, file: &PackedFile) -> Result<ShardReader, RunError>
     Ok(ShardReader::open(&path)?)
 }
 
+/// Gives a finished shard its place, unless another attempt at it was done
+/// first: returns the record of that one.
+///
+/// # Errors
+/// [`RunError::Io`] when the directory cannot be renamed.
+pub(crate) fn place_shard(
+    dir: &RunDir,
+    plan_digest: &str,
+    shard: &ShardPlan,
+    staged: TempDir,
+) -> Result<Option<ShardRecord>, RunError> {
+    match inspect_shard(dir, plan_digest, shard) {
+        ShardState::Done(other) => Ok(Some(other)),
+        ShardState::Missing | ShardState::Unusable(_) => {
+            replace(staged, &dir.shard(shard.index))?;
+            Ok(None)
+        }
+    }
+}
+
+/// An empty directory for an attempt at a shard; it vanishes unless it is placed.
+pub(crate) fn stage_shard(dir: &RunDir, index: u32) -> Result<TempDir, RunError> {
+    let shards = dir.shards();
+    fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
+    tempfile::Builder::new()
+        .prefix(&format!(".{index:05}-"))
+        .tempdir_in(&shards)
+        .map_err(|e| RunError::io("create", &shards, e))
+}
+
 /// Gives a finished directory its name; what has that name makes way.
-fn replace(staged: tempfile::TempDir, target: &Path) -> Result<(), RunError> {
+fn replace(staged: TempDir, target: &Path) -> Result<(), RunError> {
     let staged = staged.keep();
     let aside = staged.with_extension("old");
     match fs::rename(target, &aside) {
