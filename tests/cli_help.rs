@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 28] = [
+const SUBCOMMANDS: [&str; 29] = [
     "run",
     "plan",
     "shard",
@@ -24,6 +24,7 @@ const SUBCOMMANDS: [&str; 28] = [
     "verify",
     "diff",
     "describe",
+    "devices",
     "decoys",
     "audit",
     "cost-lift",

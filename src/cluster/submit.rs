@@ -184,18 +184,20 @@ fn work(
     let absolute = RunDir::new(&root);
     let run = root.display().to_string();
     let program = program(settings)?;
-    let command = |words: &[&str]| -> Vec<String> {
-        let words = words.iter().map(|word| (*word).to_owned());
-        [program.clone()].into_iter().chain(words).collect()
+    let device = settings.device_options();
+    let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
+        let name = [program.clone(), name.to_owned()];
+        let more = more.iter().map(|word| (*word).to_owned());
+        name.into_iter().chain(options.iter().cloned()).chain(more).collect()
     };
     Ok(Work {
         name: format!("hetero2-{}", &plan.digest()[..12]),
         folder: absolute.submit().join(format!("round-{round:02}")),
         logs: absolute.logs(),
-        task: command(&["shard", &run]),
+        task: command("shard", &device, &[&run]),
         tasks,
-        program: Some(command(&["mpi", &run])),
-        finish: Some(command(&["reduce", &run, "--resubmit"])),
+        program: Some(command("mpi", &device, &[&run])),
+        finish: Some(command("reduce", &[], &[&run, "--resubmit"])),
         resources: resources.clone(),
         finish_resources: settings.reduce.clone(),
         environment: settings.environment.clone(),

@@ -29,7 +29,7 @@ pub(super) fn root(
     options: &MpiOptions,
     observer: &dyn Observer,
 ) -> Result<(), MpiError> {
-    let opened = open_unfinished(dir);
+    let opened = open_unfinished(dir, options);
     let Ok(Some(worker)) = &opened else {
         dismiss(world)?;
         return opened.map(drop).map_err(MpiError::Run);
@@ -64,10 +64,10 @@ pub(super) fn root(
 }
 
 /// A worker for the run, unless its pack is there already.
-fn open_unfinished(dir: &RunDir) -> Result<Option<ShardWorker>, RunError> {
+fn open_unfinished(dir: &RunDir, options: &MpiOptions) -> Result<Option<ShardWorker>, RunError> {
     match finished_pack(dir, &open_plan(dir)?)? {
         Some(_) => Ok(None),
-        None => ShardWorker::open(dir).map(Some),
+        None => ShardWorker::open(dir, &options.backend).map(Some),
     }
 }
 

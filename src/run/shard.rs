@@ -25,6 +25,7 @@ use crate::files::{FileDigest, digest_file, write_atomically};
 use crate::library::{BLOCK_ROWS, Record, ShardReader};
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use crate::pack::tables::{TableReader, TableWriter};
+use crate::spectra::SpectraCounts;
 use crate::spectra::dos::EnergyRange;
 
 /// Schema of [`ShardRecord`].
@@ -75,13 +76,16 @@ pub struct Attempt {
     pub seconds: f64,
     /// Rows that were taken from a checkpoint.
     pub rows_from_checkpoint: u64,
+    /// What became of the spectra, where a GPU took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectra: Option<SpectraCounts>,
 }
 
 /// Whether a shard has to be computed.
 #[derive(Debug, PartialEq)]
 pub enum ShardState {
     /// Finished and whole.
-    Done(ShardRecord),
+    Done(Box<ShardRecord>),
     /// Not there.
     Missing,
     /// There, but of another plan or damaged.
@@ -96,7 +100,7 @@ pub fn inspect_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Shar
         return ShardState::Missing;
     }
     match read_record(&path, plan_digest, shard) {
-        Ok(record) if record.rows == shard.rows => ShardState::Done(record),
+        Ok(record) if record.rows == shard.rows => ShardState::Done(Box::new(record)),
         Ok(record) => {
             ShardState::Unusable(format!("{} rows instead of {}", record.rows, shard.rows))
         }
@@ -156,6 +160,7 @@ pub fn compute_shard(
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {
     let started = Instant::now();
+    let counted = engine.spectra_counts().unwrap_or_default();
     let staged = stage_shard(dir, shard.index)?;
     let mut tables = Tables::resume(staged.path(), dir, plan_digest, shard)?;
     let resumed = tables.rows;
@@ -171,6 +176,7 @@ pub fn compute_shard(
         threads: rayon::current_num_threads() as u64,
         seconds: started.elapsed().as_secs_f64(),
         rows_from_checkpoint: resumed,
+        spectra: engine.spectra_counts().map(|counts| counts.since(counted)),
     };
     let record = tables.finish(shard, plan_digest, attempt)?;
     write_record(staged.path(), &record)?;
@@ -246,7 +252,7 @@ pub(crate) fn place_shard(
     staged: TempDir,
 ) -> Result<Option<ShardRecord>, RunError> {
     match inspect_shard(dir, plan_digest, shard) {
-        ShardState::Done(other) => Ok(Some(other)),
+        ShardState::Done(other) => Ok(Some(*other)),
         ShardState::Missing | ShardState::Unusable(_) => {
             replace(staged, &dir.shard(shard.index))?;
             Ok(None)
