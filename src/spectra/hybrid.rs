@@ -206,6 +206,7 @@ impl SpectraBackend for HybridBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spectra::{AdapterChoice, BackendKind};
 
     #[test]
     fn both_devices_give_the_results_in_order() {
@@ -226,6 +227,23 @@ mod tests {
         let cpu = cpu_backend(Precision::Double);
         assert_eq!(hybrid.eigenvalues(&batch).unwrap(), cpu.eigenvalues(&batch).unwrap());
         assert_eq!(hybrid.shell_densities(&batch).unwrap(), cpu.shell_densities(&batch).unwrap());
+        for index in gpu::adapters_with_f64() {
+            let choice = BackendChoice {
+                kind: BackendKind::Gpu,
+                adapter: Some(AdapterChoice::Index(index)),
+                local_rank: 0,
+            };
+            let gpu = gpu::open(&choice, Precision::Double).unwrap();
+            let hybrid = HybridBackend::new(cpu_backend(Precision::Double), gpu);
+            let published = |spectra: &Spectra| -> Vec<f64> {
+                spectra.iter().flatten().map(|&value| crate::rounding::round8(value)).collect()
+            };
+            let found = hybrid.eigenvalues(&batch).unwrap();
+            assert_eq!(published(&found), published(&cpu.eigenvalues(&batch).unwrap()));
+            let counts = hybrid.counts().unwrap();
+            assert_eq!(counts.cpu + counts.gpu + counts.guard_band, 1000, "{counts:?}");
+            assert!(counts.cpu > 0 && counts.gpu > 0, "{counts:?}");
+        }
         let broken = SymmetricGraph { diagonal: &diagonal[..3], ..batch[7] };
         let with_broken = [&batch[..500], &[broken]].concat();
         let error = hybrid.eigenvalues(&with_broken).unwrap_err();

@@ -81,6 +81,8 @@ pub(super) struct Packed<T> {
     pub results: usize,
     pub tridiagonals: usize,
     pub workspace: usize,
+    /// Arithmetic operations, about.
+    operations: u64,
 }
 
 /// How much of a batch goes to a device at a time.
@@ -90,6 +92,9 @@ pub(super) struct PackLimits {
     pub matrices: usize,
     /// Reals of any one buffer.
     pub reals: usize,
+    /// Arithmetic operations, so that no watchdog of a slow GPU takes a batch
+    /// for a hang.
+    pub operations: u64,
 }
 
 impl<T: Real> Packed<T> {
@@ -103,6 +108,7 @@ impl<T: Real> Packed<T> {
         self.members.len() >= limits.matrices
             || self.results + results > limits.reals
             || in_part * scratch_of(variant) > limits.reals
+            || self.operations > limits.operations
     }
 
     /// Adds a matrix; those of one variant must follow each other.
@@ -144,6 +150,7 @@ impl<T: Real> Packed<T> {
         }
         self.members.push((suited, self.results..self.results + results));
         self.results += results;
+        self.operations += variant.operations(graph.n);
         let part = self.parts.last().map_or(0, |part| part.count * scratch_of(variant));
         match variant.second() {
             Some(_) => self.tridiagonals = self.tridiagonals.max(part),

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MATRICES: usize = 32_768;
 /// Most bytes of one buffer.
 const BUFFER_BYTES: u64 = 64 << 20;
+/// Most arithmetic operations of a batch: a tenth of a second at 80 GFLOP/s.
+const OPERATIONS: u64 = 8_000_000_000;
 /// Bytes of the uniform of a dispatch.
 const PART_BYTES: u64 = 16;
 
@@ -103,6 +105,7 @@ impl<T: Real> Device<T> {
             pack_limits: PackLimits {
                 matrices: MATRICES.min(limits.max_compute_workgroups_per_dimension as usize),
                 reals: buffer_bytes as usize / size_of::<T>(),
+                operations: OPERATIONS,
             },
             device,
             queue,

@@ -110,6 +110,16 @@ impl Variant {
         self.memory == Memory::Storage
     }
 
+    /// Arithmetic operations for a matrix of order `n`, about.
+    pub fn operations(&self, n: usize) -> u64 {
+        let n = n as u64;
+        match self.kernel {
+            // Some eight sweeps of n²/2 rotations of 2n pairs.
+            Kernel::Jacobi => 60 * n.pow(3),
+            _ => 4 * n.pow(3) + 300 * n.pow(2),
+        }
+    }
+
     /// Name of the entry point.
     pub fn entry_point(&self) -> &'static str {
         match self.kernel {

@@ -351,6 +351,13 @@ impl<T: Real> SpectraBackend for GpuBackend<T> {
     }
 }
 
+/// Numbers of the adapters that tests can use.
+#[cfg(test)]
+pub(super) fn adapters_with_f64() -> Vec<usize> {
+    let summaries = adapter::find().into_iter().map(|found| found.summary);
+    summaries.filter(|summary| summary.f64).map(|summary| summary.index).collect()
+}
+
 fn precision<T: Real>() -> Precision {
     if size_of::<T>() == size_of::<f64>() { Precision::Double } else { Precision::Screening }
 }

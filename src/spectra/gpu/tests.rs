@@ -330,6 +330,8 @@ fn large_batches_are_cut_and_put_together_again() {
         let whole = backend.eigenvalues(&batch).unwrap();
         backend.device.pack_limits.matrices = 7;
         assert_eq!(backend.eigenvalues(&batch).unwrap(), whole);
+        backend.device.pack_limits.operations = 1_000_000;
+        assert_eq!(backend.eigenvalues(&batch).unwrap(), whole);
         backend.device.pack_limits.reals = 10_000;
         assert_eq!(backend.eigenvalues(&batch).unwrap(), whole);
         assert!(backend.eigenvalues(&[]).unwrap().is_empty());
