@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 28] = [
+const SUBCOMMANDS: [&str; 29] = [
     "run",
     "plan",
     "shard",
@@ -37,6 +37,7 @@ const SUBCOMMANDS: [&str; 28] = [
     "registry",
     "schema",
     "batch",
+    "bench",
     "completions",
     "man",
 ];
@@ -60,6 +61,10 @@ fn help_of_the_program_and_of_every_subcommand() {
         let done = hetero2_with(&[name, "--help"]).expect_code(0);
         assert!(done.stderr.is_empty(), "{}", done.stderr);
         insta::assert_snapshot!(format!("help_{name}"), done.stdout);
+    }
+    for name in ["spectra", "run"] {
+        let done = hetero2_with(&["bench", name, "--help"]).expect_code(0);
+        insta::assert_snapshot!(format!("help_bench_{name}"), done.stdout);
     }
 }
 
