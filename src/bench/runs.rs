@@ -80,10 +80,29 @@ impl Observer for StageClock {
     fn event(&self, event: Event) {
         let stage = match event {
             Event::Computing { .. } => &self.computing,
-            Event::Computed { .. } => &self.computed,
+            Event::Computed { rows: 1.. } => &self.computed,
             Event::Reducing { .. } => &self.reducing,
-            Event::Planned { .. } | Event::Reduced { .. } => return,
+            // A shard begins by telling the rows of its checkpoint, if only 0.
+            Event::Computed { rows: 0 } | Event::Planned { .. } | Event::Reduced { .. } => return,
         };
         stage.get_or_init(|| self.seconds());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stage_begins_once_and_no_rows_are_no_first_rows() {
+        let clock = StageClock::start();
+        clock.event(Event::Computing { rows: 2, done: 0 });
+        clock.event(Event::Computed { rows: 0 });
+        assert!(clock.computing.get().is_some() && clock.computed.get().is_none());
+        clock.event(Event::Computed { rows: 1 });
+        let first = *clock.computed.get().unwrap();
+        clock.event(Event::Computed { rows: 1 });
+        assert_eq!(clock.computed.get(), Some(&first));
+        assert!(clock.reducing.get().is_none());
     }
 }
