@@ -60,7 +60,9 @@ pub struct MatrixSet {
 }
 
 impl MatrixSet {
-    fn batch(&self) -> Vec<SymmetricGraph<'_>> {
+    /// As a backend gets them.
+    #[must_use]
+    pub fn batch(&self) -> Vec<SymmetricGraph<'_>> {
         self.matrices.iter().cycle().take(self.count).map(view).collect()
     }
 
