@@ -35,11 +35,11 @@ measure "$before" again
 median() {
     sed -n 's/.*"median":{"confidence_interval":{[^}]*},"point_estimate":\([^,]*\),.*/\1/p' "$1/estimates.json"
 }
-printf '\n%-52s %14s %14s %8s %8s\n' stage "before ms" "after ms" ratio again
+printf '\n%-52s %14s %14s %8s %8s\n' stage "before µs" "after µs" ratio again
 find "$CRITERION_HOME" -type d -name before | sort | while read -r folder; do
     stage=$(dirname "${folder#"$CRITERION_HOME"/}")
     [ -f "$folder/../after/estimates.json" ] || continue
     awk -v stage="$stage" -v a="$(median "$folder")" -v b="$(median "$folder/../after")" \
         -v c="$(median "$folder/../again")" \
-        'BEGIN { printf "%-52s %14.4f %14.4f %8.3f %8.3f\n", stage, a / 1e6, b / 1e6, b / a, c / a }'
+        'BEGIN { printf "%-52s %14.2f %14.2f %8.3f %8.3f\n", stage, a / 1e3, b / 1e3, b / a, c / a }'
 done
