@@ -27,7 +27,7 @@ use hetero2::run::{
     Engine, LibraryInput, PackOutput, RowOutcome, RunConfig, RunDir, RunRequest, ScoreSource,
     ShardWorker, Silent, plan, reduce,
 };
-use hetero2::spectra::{CpuBackend, SpectraBackend};
+use hetero2::spectra::{BackendChoice, CpuBackend, SpectraBackend};
 
 /// Molecules of the stages that take milliseconds each.
 const FEW: usize = 100;
@@ -169,10 +169,10 @@ fn spectra(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("eigenvalues", |bencher| {
         bencher.iter(|| backend.eigenvalues(black_box(&batch)));
     });
-    group.bench_function("eigensystems", |bencher| {
+    group.bench_function("densities of shells", |bencher| {
         bencher.iter(|| {
             for part in batch.chunks(999) {
-                black_box(backend.eigensystems(black_box(part))).expect("eigensystems");
+                black_box(backend.eigensystems(black_box(part))).expect("densities of shells");
             }
         });
     });
@@ -274,7 +274,8 @@ fn packs(criterion: &mut Criterion<CpuTime>) {
         let shards = scratch.path().join(format!("shards {decoys}"));
         let request = RunRequest::new(LibraryInput::Demo, shards.clone(), config(decoys));
         plan(&request, &Silent).expect("a plan");
-        let worker = ShardWorker::open(&RunDir::new(&shards)).expect("a worker");
+        let worker =
+            ShardWorker::open(&RunDir::new(&shards), &BackendChoice::cpu()).expect("a worker");
         worker.compute(0, &Silent).expect("a shard");
         let run = scratch.path().join(format!("run {decoys}"));
         let fresh = || {

@@ -17,6 +17,7 @@ pub mod molecule;
 pub mod mpi;
 pub mod operator;
 pub mod pack;
+mod panics;
 pub mod random;
 pub mod registry;
 pub mod rounding;

@@ -43,7 +43,7 @@ fn spectra_are_measured_by_backend_threads_work_and_order() {
     let library = fixture("libraries/small.csv");
     let arguments = [
         &["spectra", "--json", "--sizes", "5,9", "--threads", "2,1,2", "--repeats", "3"][..],
-        &["--matrices", "100"],
+        &["--matrices", "100", "--backend", "cpu"],
     ]
     .concat();
     let done = call(bench(scratch.path(), &arguments).arg("--library").arg(&library).args([
@@ -72,7 +72,7 @@ fn spectra_are_measured_by_backend_threads_work_and_order() {
         .collect();
     let expected: Vec<String> = ["1", "2"]
         .iter()
-        .flat_map(|threads| ["values", "vectors"].map(|work| format!("{threads} {work}")))
+        .flat_map(|threads| ["values", "densities"].map(|work| format!("{threads} {work}")))
         .flat_map(|line| ["\"5\"", "\"9\"", "\"library\""].map(|set| format!("{line} {set}")))
         .collect();
     assert_eq!(lines, expected);
@@ -91,12 +91,12 @@ fn spectra_are_measured_by_backend_threads_work_and_order() {
 fn every_instruction_set_is_measured_when_asked_for() {
     let arguments = [
         &["spectra", "--instruction-sets", "--sizes", "4", "--threads", "1", "--repeats", "1"][..],
-        &["--matrices", "100"],
+        &["--matrices", "100", "--backend", "cpu"],
     ]
     .concat();
     let text = call(&mut bench(scratch().path(), &arguments)).expect_code(0).stdout;
     let line = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
-    // Values and vectors of one order and of the demo library.
+    // Values and densities of one order and of the demo library.
     assert_eq!(line("cpu (scalar)"), 4, "{text}");
     assert!(line("cpu (") % 4 == 0, "{text}");
     assert!(text.contains("µs/matrix") && text.contains("matrices/s"), "{text}");

@@ -24,6 +24,7 @@ const SUBCOMMANDS: [&str; 29] = [
     "verify",
     "diff",
     "describe",
+    "devices",
     "decoys",
     "audit",
     "cost-lift",

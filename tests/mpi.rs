@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     }
     let scratch = scratch();
     let case = Case::new(&mpirun, scratch.path());
-    let cases: [(&str, fn(&Case)); 7] = [
+    type Test = fn(&Case);
+    let cases: [(&str, Test); 7] = [
         ("ranks change no result", Case::ranks),
         ("results are gathered", Case::gathered),
         ("a complete run is left alone", Case::complete),

@@ -11,7 +11,7 @@ use std::env;
 use serde::Deserialize;
 
 use crate::command::{Answer, Programs};
-use crate::job::check_ids;
+use crate::job::{check_ids, finish_first};
 use crate::script::{self, Number, argument, document};
 use crate::{
     Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
@@ -115,10 +115,7 @@ impl Scheduler for HyperQueue {
 
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
         check_ids(Kind::HyperQueue, jobs, is_id)?;
-        // What waits for the tasks goes first: it would start at their end.
-        let finish = jobs.iter().filter(|job| job.role == JobRole::Finish);
-        let tasks = jobs.iter().filter(|job| job.role != JobRole::Finish);
-        for job in finish.chain(tasks) {
+        for job in finish_first(jobs) {
             self.programs.run(&hq(&["job", "cancel", &job.id]), None)?;
         }
         Ok(())

@@ -32,6 +32,13 @@ pub enum JobRole {
     Finish,
 }
 
+/// Jobs in the order of cancelling: first what waits for the tasks, because it
+/// would start at their end.
+pub(crate) fn finish_first(jobs: &[Job]) -> impl Iterator<Item = &Job> {
+    let finish = jobs.iter().filter(|job| job.role == JobRole::Finish);
+    finish.chain(jobs.iter().filter(|job| job.role != JobRole::Finish))
+}
+
 /// What a scheduler says of some jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {

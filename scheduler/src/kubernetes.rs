@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::command::Programs;
+use crate::job::finish_first;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
 use manifest::Site;
@@ -135,10 +136,7 @@ impl Scheduler for Kubernetes {
     }
 
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
-        // What waits for the tasks goes first: a poll would start it.
-        let finish = jobs.iter().filter(|job| job.role == JobRole::Finish);
-        let tasks = jobs.iter().filter(|job| job.role != JobRole::Finish);
-        for job in finish.chain(tasks) {
+        for job in finish_first(jobs) {
             let mut command = on("delete", &job.id)?;
             command.extend(["--ignore-not-found", "--wait=false"].map(str::to_owned));
             self.programs.run(&command, None)?;

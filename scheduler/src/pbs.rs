@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::command::{Answer, Programs};
-use crate::job::check_ids;
+use crate::job::{check_ids, finish_first};
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{
     Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
@@ -117,10 +117,7 @@ impl Scheduler for Pbs {
 
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
         check_ids(Kind::Pbs, jobs, is_id)?;
-        // What waits for the tasks goes first: it would start at their end.
-        let (finish, tasks): (Vec<_>, Vec<_>) =
-            jobs.iter().partition(|job| job.role == JobRole::Finish);
-        for job in finish.into_iter().chain(tasks) {
+        for job in finish_first(jobs) {
             let answer = self.programs.answer(&["qdel".to_owned(), job.id.clone()], None)?;
             if !answer.status.success() && !is_gone(&answer) {
                 return Err(self.programs.failure(&answer));

@@ -9,7 +9,7 @@ use super::{BenchError, Spread, Usage};
 use crate::operator::OperatorMatrix;
 use crate::spectra::{SpectraBackend, SpectraError, SymmetricGraph};
 
-/// Most components of eigenvectors that a call is asked for, but for one
+/// Most components of eigenvectors that a call takes, but for one
 /// matrix that has more: 8 MiB, as in a run.
 const PART_COMPONENTS: usize = 1 << 20;
 /// Parts that each thread gets, so that none waits long for the last one.
@@ -30,20 +30,20 @@ pub struct Subject {
 pub enum Work {
     /// Eigenvalues.
     Values,
-    /// Eigenvalues and eigenvectors.
-    Vectors,
+    /// Eigenvalues and densities of shells, which take eigenvectors.
+    Densities,
 }
 
 impl Work {
     /// Both, the cheaper first.
-    pub const ALL: [Self; 2] = [Self::Values, Self::Vectors];
+    pub const ALL: [Self; 2] = [Self::Values, Self::Densities];
 
-    /// `values` or `vectors`.
+    /// `values` or `densities`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Values => "values",
-            Self::Vectors => "vectors",
+            Self::Densities => "densities",
         }
     }
 }
@@ -111,7 +111,7 @@ pub struct SpectraMeasurement {
 
 impl SpectraBench {
     /// Measures every subject, with each of its numbers of threads, on every
-    /// set, values and then vectors.
+    /// set, values and then densities.
     ///
     /// # Errors
     /// The first backend that fails, or threads that cannot be started.
@@ -158,7 +158,7 @@ impl SpectraBench {
             let (start, cpu_start) = (Instant::now(), cpu_s());
             parts.par_iter().try_for_each(|part| match work {
                 Work::Values => backend.eigenvalues(part).map(drop),
-                Work::Vectors => backend.eigensystems(part).map(drop),
+                Work::Densities => backend.shell_densities(part).map(drop),
             })?;
             if call >= self.warm_up {
                 seconds.push(start.elapsed().as_secs_f64());
@@ -207,7 +207,7 @@ fn parts<'a, 'b>(
     let most = batch.len().div_ceil(pieces).max(1);
     let size = |graph: &SymmetricGraph<'_>| match work {
         Work::Values => 0,
-        Work::Vectors => graph.n * graph.n,
+        Work::Densities => graph.n * graph.n,
     };
     let mut parts = Vec::new();
     let mut rest = batch;
@@ -236,7 +236,7 @@ mod tests {
         let batch = set.batch();
         assert_eq!(parts(&batch, Work::Values, 1).len(), 1);
         assert_eq!(parts(&batch, Work::Values, 2).len(), 8);
-        let parts = parts(&batch, Work::Vectors, 1);
+        let parts = parts(&batch, Work::Densities, 1);
         assert!(parts.len() > 1);
         assert!(parts.iter().all(|part| part.len() * 64 * 64 <= PART_COMPONENTS));
         assert_eq!(parts.concat(), batch);

@@ -6,6 +6,7 @@ use hetero2::library::LibraryError;
 use hetero2::registry::RegistryError;
 use hetero2::run::RunError;
 use hetero2::signature::SignatureError;
+use hetero2::spectra::SpectraError;
 use hetero2::utility::UtilityError;
 
 use super::GlobalArguments;
@@ -119,6 +120,7 @@ impl From<RunError> for Failure {
             | RunError::NoPlan { .. }
             | RunError::OtherVersion { .. }
             | RunError::TooManyScoreFiles { .. } => USAGE,
+            RunError::Spectra(SpectraError::Adapter(_)) => USAGE,
             RunError::DamagedPack { .. } | RunError::DamagedRecords { .. } => VERIFICATION,
             RunError::Cancelled | RunError::Incomplete { .. } => MISSING,
             _ => 1,

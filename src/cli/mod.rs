@@ -14,6 +14,7 @@ mod bench;
 mod cost_lift;
 mod decoys;
 mod describe;
+mod devices;
 mod diff;
 mod failure;
 mod generate;
@@ -93,6 +94,7 @@ enum Command {
     Verify(verify::VerifyArguments),
     Diff(diff::DiffArguments),
     Describe(describe::DescribeArguments),
+    Devices(devices::DevicesArguments),
     Rerun(rerun::RerunArguments),
     Suite(suite::SuiteArguments),
     Keygen(keygen::KeygenArguments),
@@ -138,6 +140,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Run(arguments) => run::run(arguments, global),
+        Command::Devices(arguments) => devices::devices(arguments, global),
         Command::Plan(arguments) => plan::plan(arguments, global),
         Command::Shard(arguments) => shard::shard(arguments, global),
         Command::Reduce(arguments) => reduce::reduce(arguments, global),

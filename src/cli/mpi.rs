@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::GlobalArguments;
+use super::devices::BackendArguments;
 use super::failure::Failure;
 use super::run::OutputArguments;
 
@@ -24,6 +25,8 @@ pub struct MpiArguments {
     any_size: bool,
     #[command(flatten)]
     output: OutputArguments,
+    #[command(flatten)]
+    backend: BackendArguments,
     /// Worker threads of each rank; all cores that it may use without it
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -46,7 +49,12 @@ pub fn mpi(arguments: &MpiArguments, global: &GlobalArguments) -> Result<ExitCod
     let dir = RunDir::new(&arguments.run);
     let output = arguments.output.output();
     let threads = arguments.threads.map(usize::from);
-    let options = MpiOptions { threads, gather: arguments.gather, any_size: arguments.any_size };
+    let options = MpiOptions {
+        threads,
+        gather: arguments.gather,
+        any_size: arguments.any_size,
+        backend: arguments.backend.choice()?,
+    };
     let report = watched(global, |progress| -> Result<_, Failure> {
         match compute_shards(&dir, &options, progress)? {
             Role::Worker => Ok(None),

@@ -13,7 +13,9 @@ use hetero2::run::{
     Artifacts, Connectivity, LibraryInput, MAX_SHARDS, PackOutput, Resume, RunConfig, RunReport,
     RunRequest, ScoreMode, SeedStrategy, TruthInput, ZipOutput,
 };
+use hetero2::spectra::Precision;
 
+use super::devices::BackendArguments;
 use super::failure::Failure;
 use super::progress::watched;
 use super::{GlobalArguments, print_json, print_text};
@@ -29,6 +31,8 @@ pub struct RunArguments {
     request: RequestArguments,
     #[command(flatten)]
     output: OutputArguments,
+    #[command(flatten)]
+    backend: BackendArguments,
     /// Worker threads; all cores without it
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -109,6 +113,10 @@ pub struct SettingsArguments {
     /// light: tables, metrics, report; full: also spectra, descriptors and pairs
     #[arg(long, value_enum, default_value_t = ArtifactsName::Light)]
     pub artifacts: ArtifactsName,
+    /// double: 8 decimals, the same on every device; screening: eigenvalues of 4 decimals, in single
+    /// precision on GPUs, the last of which may differ between devices
+    #[arg(long, value_enum, default_value_t = PrecisionName::Double)]
+    pub precision: PrecisionName,
     /// End a row that takes longer than this many seconds as ERROR timeout
     #[arg(long, value_name = "S")]
     pub timeout_per_row: Option<f64>,
@@ -157,6 +165,7 @@ const EXAMPLES: &str = "Examples:
   hetero2 run library.parquet --out screen --edge-weights bond-order-delta-chi --artifacts full
   zcat library.smi.gz | hetero2 run - --format smiles --out screen
   hetero2 run library.smi.gz --out screen --scores scores.csv --truth truth.csv --budget 100
+  hetero2 run library.smi.gz --out screen --backend gpu
   hetero2 run library.smi.gz --out screen --resume  after an interruption";
 
 /// `--seed-strategy`.
@@ -258,6 +267,24 @@ impl From<ArtifactsName> for Artifacts {
     }
 }
 
+/// `--precision`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PrecisionName {
+    /// Double precision, the same bytes on every device
+    Double,
+    /// Four decimals, for GPUs without double precision
+    Screening,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::Double => Self::Double,
+            PrecisionName::Screening => Self::Screening,
+        }
+    }
+}
+
 /// `--format`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum FormatName {
@@ -306,6 +333,7 @@ impl SettingsArguments {
             score_mode,
             timeout_per_row_s: self.timeout_per_row,
             artifacts: self.artifacts.into(),
+            precision: self.precision.into(),
             ..RunConfig::default()
         }
     }
@@ -356,6 +384,7 @@ pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCod
         output: arguments.output.output(),
         resume: if arguments.resume { Resume::Continue } else { Resume::Fresh },
         threads: arguments.threads.map(usize::from),
+        backend: arguments.backend.choice()?,
         ..arguments.request.request()
     };
     let report = execute(&request, global)?;

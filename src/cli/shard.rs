@@ -7,6 +7,7 @@ use hetero2::run::{Event, Observer as _, RunDir, ShardWorker, finished_pack, ope
 use hetero2_scheduler::TaskSet;
 use serde::Serialize;
 
+use super::devices::BackendArguments;
 use super::failure::Failure;
 use super::progress::{Progress, watched};
 use super::{GlobalArguments, print_json, print_text};
@@ -24,6 +25,8 @@ pub struct ShardArguments {
     /// Numbers of shards, from 0: 7 or 3-5 or 0-3,7
     #[arg(value_name = "SHARDS", required = true)]
     shards: Vec<TaskSet>,
+    #[command(flatten)]
+    backend: BackendArguments,
     /// Worker threads; all cores without it
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -65,7 +68,7 @@ fn compute(
     shards: &TaskSet,
     progress: &Progress,
 ) -> Result<Vec<Finished>, Failure> {
-    let worker = ShardWorker::open(dir)?;
+    let worker = ShardWorker::open(dir, &arguments.backend.choice()?)?;
     let rows = |index| worker.plan().shard(index).map(|shard| shard.rows);
     let rows = shards.iter().map(rows).sum::<Result<u64, _>>()?;
     progress.event(Event::Computing { rows, done: 0 });

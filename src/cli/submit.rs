@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use hetero2::cluster::{ClusterError, Settings, SettingsFile, SubmitSettings, Submitted};
 use hetero2::run::RunDir;
+use hetero2::spectra::BackendKind;
 use hetero2_scheduler::{Job, Kind, Prepared};
 use serde_json::json;
 
+use super::devices::BackendName;
 use super::failure::Failure;
 use super::{GlobalArguments, print_json, print_text, wait};
 
@@ -91,6 +93,12 @@ pub struct SubmitOptions {
     /// GPUs of a shard
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=64))]
     gpus: Option<u32>,
+    /// Device that computes spectra; no result in double precision depends on it
+    #[arg(long, value_enum)]
+    backend: Option<BackendName>,
+    /// GPU adapter by number or part of its name, the same on every node
+    #[arg(long, value_name = "NAME|INDEX")]
+    gpu_adapter: Option<String>,
     /// Walltime of the reducer; that of a shard without it
     #[arg(long, value_name = "TIME")]
     reduce_time: Option<String>,
@@ -193,6 +201,8 @@ impl SubmitOptions {
             extra: self.extra.clone(),
             max_rounds: self.max_rounds,
             escalation: self.escalation,
+            backend: self.backend.map(BackendKind::from),
+            gpu_adapter: self.gpu_adapter.clone(),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ClusterError;
 use super::quantity::{QuantityError, parse_memory, parse_walltime};
+use crate::spectra::BackendKind;
 
 /// Name of a settings file.
 const FILE_NAME: &str = "hetero2.toml";
@@ -39,6 +40,21 @@ pub struct Settings {
     pub max_rounds: u32,
     /// Factor of time and memory from one automatic round to the next.
     pub escalation: f64,
+    /// Device that computes spectra; what is fastest without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendKind>,
+    /// GPU adapter, by number or part of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_adapter: Option<String>,
+}
+
+impl Settings {
+    /// The options of `hetero2 shard` and `hetero2 mpi` that choose the device.
+    pub(super) fn device_options(&self) -> Vec<String> {
+        let backend = self.backend.map(|kind| format!("--backend={kind}"));
+        let adapter = self.gpu_adapter.as_ref().map(|name| format!("--gpu-adapter={name}"));
+        backend.into_iter().chain(adapter).collect()
+    }
 }
 
 impl Default for Settings {
@@ -53,6 +69,8 @@ impl Default for Settings {
             extra: Vec::new(),
             max_rounds: 3,
             escalation: 1.5,
+            backend: None,
+            gpu_adapter: None,
         }
     }
 }
@@ -108,6 +126,10 @@ pub struct SubmitSettings {
     pub max_rounds: Option<u32>,
     /// Factor of time and memory from round to round.
     pub escalation: Option<f64>,
+    /// Device that computes spectra.
+    pub backend: Option<BackendKind>,
+    /// GPU adapter.
+    pub gpu_adapter: Option<String>,
 }
 
 impl SettingsFile {
@@ -176,6 +198,8 @@ impl SubmitSettings {
         replace(&mut settings.reduce.memory_mib, &reduce_memory);
         replace(&mut settings.reduce.cpus, &self.reduce_cpus);
         replace(&mut settings.container, &self.container);
+        replace(&mut settings.backend, &self.backend);
+        replace(&mut settings.gpu_adapter, &self.gpu_adapter);
         replace(&mut settings.array_limit, &self.array_limit);
         if !self.modules.is_empty() {
             settings.modules.clone_from(&self.modules);
@@ -208,8 +232,8 @@ mod tests {
 
     #[test]
     fn later_settings_go_over_earlier_ones_and_leave_the_rest() {
-        let site = read("[submit]\nscheduler = 'slurm'\npartition = 'long'\ntime = '2h'\ncpus = 4\nmodules = ['gcc']\n[submit.env]\nA = '1'").unwrap();
-        let own = read("[submit]\npartition = 'short'\nreduce-time = '10m'\n[submit.env]\nB = '2'")
+        let site = read("[submit]\nscheduler = 'slurm'\npartition = 'long'\ntime = '2h'\ncpus = 4\nbackend = 'cpu'\nmodules = ['gcc']\n[submit.env]\nA = '1'").unwrap();
+        let own = read("[submit]\npartition = 'short'\nreduce-time = '10m'\nbackend = 'gpu'\ngpu-adapter = '1'\n[submit.env]\nB = '2'")
             .unwrap();
         let settings = own.apply(site.apply(Settings::default()).unwrap()).unwrap();
         assert_eq!(settings.shard.partition.as_deref(), Some("short"));
@@ -217,6 +241,7 @@ mod tests {
         assert_eq!(settings.reduce.time, Some(Duration::from_secs(600)));
         assert_eq!((settings.shard.cpus, settings.reduce.cpus), (Some(4), Some(4)));
         assert_eq!(settings.modules, ["gcc"]);
+        assert_eq!(settings.device_options(), ["--backend=gpu", "--gpu-adapter=1"]);
         assert_eq!(settings.environment.len(), 2);
         assert_eq!(site.scheduler, Some(Kind::Slurm));
     }

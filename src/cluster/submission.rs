@@ -71,6 +71,15 @@ impl Submission {
         Ok(Some(record))
     }
 
+    /// Reads the record of what was submitted.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotSubmitted`] where nothing was; else as
+    /// [`Submission::load`].
+    pub fn existing(dir: &RunDir) -> Result<Self, ClusterError> {
+        Self::load(dir)?.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })
+    }
+
     /// Writes the record.
     ///
     /// # Errors

@@ -73,8 +73,7 @@ pub fn resume(
     dir: &RunDir,
     change: impl FnOnce(Settings) -> Result<Settings, ClusterError>,
 ) -> Result<Submitted, ClusterError> {
-    let record = Submission::load(dir)?;
-    let record = record.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })?;
+    let record = Submission::existing(dir)?;
     submit(dir, record.scheduler, &change(record.settings)?)
 }
 
@@ -87,8 +86,7 @@ pub fn resume(
 pub fn resubmit(dir: &RunDir, missing: TaskSet) -> Result<Submitted, ClusterError> {
     let plan = open_plan(dir)?;
     let _lock = SubmitLock::take(dir)?;
-    let record = Submission::load(dir)?;
-    let record = record.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })?;
+    let record = Submission::existing(dir)?;
     let path = || dir.root().to_path_buf();
     if record.cancelled {
         return Err(ClusterError::Cancelled { path: path(), missing });
@@ -109,9 +107,7 @@ pub fn resubmit(dir: &RunDir, missing: TaskSet) -> Result<Submitted, ClusterErro
 /// [`ClusterError::NotSubmitted`], or why the scheduler does not answer.
 pub fn cancel(dir: &RunDir) -> Result<Submission, ClusterError> {
     let _lock = SubmitLock::take(dir)?;
-    let record = Submission::load(dir)?;
-    let mut record =
-        record.ok_or_else(|| ClusterError::NotSubmitted { path: dir.root().into() })?;
+    let mut record = Submission::existing(dir)?;
     // First, so that a reducer which is about to start submits nothing more.
     record.cancelled = true;
     record.save(dir)?;
@@ -188,18 +184,20 @@ fn work(
     let absolute = RunDir::new(&root);
     let run = root.display().to_string();
     let program = program(settings)?;
-    let command = |words: &[&str]| -> Vec<String> {
-        let words = words.iter().map(|word| (*word).to_owned());
-        [program.clone()].into_iter().chain(words).collect()
+    let device = settings.device_options();
+    let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
+        let name = [program.clone(), name.to_owned()];
+        let more = more.iter().map(|word| (*word).to_owned());
+        name.into_iter().chain(options.iter().cloned()).chain(more).collect()
     };
     Ok(Work {
         name: format!("hetero2-{}", &plan.digest()[..12]),
         folder: absolute.submit().join(format!("round-{round:02}")),
         logs: absolute.logs(),
-        task: command(&["shard", &run]),
+        task: command("shard", &device, &[&run]),
         tasks,
-        program: Some(command(&["mpi", &run])),
-        finish: Some(command(&["reduce", &run, "--resubmit"])),
+        program: Some(command("mpi", &device, &[&run])),
+        finish: Some(command("reduce", &[], &[&run, "--resubmit"])),
         resources: resources.clone(),
         finish_resources: settings.reduce.clone(),
         environment: settings.environment.clone(),

@@ -18,6 +18,7 @@ use mpi::topology::{Communicator as _, SimpleCommunicator};
 pub use error::MpiError;
 
 use crate::run::{Observer, RunDir};
+use crate::spectra::BackendChoice;
 
 /// Exit code of a job that a panicking rank aborts.
 const ABORTED: i32 = 101;
@@ -31,6 +32,8 @@ pub struct MpiOptions {
     pub gather: bool,
     /// Whether a world of another size than SLURM started is accepted.
     pub any_size: bool,
+    /// Device of each rank; ranks of one machine share out its GPUs.
+    pub backend: BackendChoice,
 }
 
 /// What this process was in the job.
@@ -66,6 +69,7 @@ pub fn compute_shards(
     abort_on_panic();
     let world = universe.world();
     check_size(world.size(), options)?;
+    let options = &with_local_rank(&world, options);
     if world.rank() == 0 {
         root::root(&world, dir, options, observer)?;
         let ranks = usize::try_from(world.size()).unwrap_or(1);
@@ -82,6 +86,14 @@ fn abort_on_panic() {
         report(info);
         SimpleCommunicator::world().abort(ABORTED);
     }));
+}
+
+/// The options of a rank that knows its number among those of its machine.
+fn with_local_rank(world: &SimpleCommunicator, options: &MpiOptions) -> MpiOptions {
+    let machine = world.split_shared(world.rank());
+    let local_rank = usize::try_from(machine.rank()).unwrap_or(0);
+    let backend = BackendChoice { local_rank, ..options.backend.clone() };
+    MpiOptions { backend, ..options.clone() }
 }
 
 /// An MPI program that was built for another launcher starts as many worlds of

@@ -16,7 +16,7 @@ use super::transfer::{self, Listed, ToRoot, ToWorker};
 use super::worker::Quiet;
 use crate::run::{
     Event, Observer, Plan, RunDir, RunError, ShardRecord, ShardState, ShardWorker, finished_pack,
-    inspect_shard, open_plan,
+    inspect_shard, open_plan, place_shard, stage_shard,
 };
 
 /// Pause when no rank has anything to say: waiting in MPI would use a core.
@@ -29,7 +29,7 @@ pub(super) fn root(
     options: &MpiOptions,
     observer: &dyn Observer,
 ) -> Result<(), MpiError> {
-    let opened = open_unfinished(dir);
+    let opened = open_unfinished(dir, options);
     let Ok(Some(worker)) = &opened else {
         dismiss(world)?;
         return opened.map(drop).map_err(MpiError::Run);
@@ -64,10 +64,10 @@ pub(super) fn root(
 }
 
 /// A worker for the run, unless its pack is there already.
-fn open_unfinished(dir: &RunDir) -> Result<Option<ShardWorker>, RunError> {
+fn open_unfinished(dir: &RunDir, options: &MpiOptions) -> Result<Option<ShardWorker>, RunError> {
     match finished_pack(dir, &open_plan(dir)?)? {
         Some(_) => Ok(None),
-        None => ShardWorker::open(dir).map(Some),
+        None => ShardWorker::open(dir, &options.backend).map(Some),
     }
 }
 
@@ -201,17 +201,11 @@ impl Desk<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        let shards = self.dir.shards();
-        fs::create_dir_all(&shards).map_err(transfer::io("create", &shards))?;
-        let staged = tempfile::Builder::new()
-            .prefix(&format!(".{shard:05}-"))
-            .tempdir_in(&shards)
-            .map_err(transfer::io("create", &shards))?;
+        let staged = stage_shard(self.dir, shard)?;
         transfer::receive_files(process, staged.path(), files)?;
-        let target = self.dir.shard(shard);
-        let _ = fs::remove_dir_all(&target);
-        fs::rename(staged.keep(), &target).map_err(transfer::io("write", &target))?;
-        match inspect_shard(self.dir, &self.plan.digest(), self.plan.shard(shard)?) {
+        let (digest, planned) = (self.plan.digest(), self.plan.shard(shard)?);
+        place_shard(self.dir, &digest, planned, staged)?;
+        match inspect_shard(self.dir, &digest, planned) {
             ShardState::Done(_) => Ok(()),
             ShardState::Missing => Err(self.damaged(process, shard, "it did not arrive".into())),
             ShardState::Unusable(why) => Err(self.damaged(process, shard, why)),

@@ -56,7 +56,7 @@ fn serve(
     observer: &dyn Observer,
 ) -> Result<(), MpiError> {
     // A rank that cannot even begin says so with the first shard it is given.
-    let worker = ShardWorker::open(dir);
+    let worker = ShardWorker::open(dir, &options.backend);
     let mut report = ToRoot::Idle;
     loop {
         let files = match &report {

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::error::PackError;
 pub use super::ro_crate::RO_CRATE;
 use crate::files::{FileDigest, Sha256Digest};
+use crate::spectra::SpectraCounts;
 
 /// Name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -132,6 +133,9 @@ pub struct Provenance {
     pub hosts: Vec<String>,
     /// Processors and accelerators that computed spectra.
     pub devices: Vec<String>,
+    /// What became of the spectra, where a GPU took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectra: Option<SpectraCounts>,
     /// Threads per process.
     pub threads: Option<u64>,
     /// Shards that the run was cut into.

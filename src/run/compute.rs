@@ -22,7 +22,7 @@ use crate::pack::rows::{
 use crate::rounding::round8;
 use crate::spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use crate::spectra::ldos::LocalDensity;
-use crate::spectra::{ShellDensities, SpectraBackend, SpectraError, SymmetricGraph};
+use crate::spectra::{ShellDensities, SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph};
 
 /// Most components of eigenvectors that a thread holds at a time, but for one
 /// matrix that has more: 8 MiB.
@@ -67,6 +67,12 @@ impl<'a> Engine<'a> {
     #[must_use]
     pub fn device(&self) -> &str {
         self.backend.name()
+    }
+
+    /// What became of the spectra so far, where a GPU takes part.
+    #[must_use]
+    pub fn spectra_counts(&self) -> Option<SpectraCounts> {
+        self.backend.counts()
     }
 
     /// The outcomes of a chunk of rows, in its order. Each depends on its
@@ -143,10 +149,9 @@ impl<'a> Engine<'a> {
             if self.settings.publishes(operator) && operator.has_potential() {
                 let mut rest = going.iter();
                 for part in parts(&batch) {
-                    let systems = self.backend.eigensystems(part)?;
+                    let found = self.backend.shell_densities(part)?;
                     // In this order: the shorter side of a zip must be asked first.
-                    for (system, (i, _)) in systems.into_iter().zip(rest.by_ref()) {
-                        let densities = system.densities();
+                    for (densities, (i, _)) in found.into_iter().zip(rest.by_ref()) {
                         let local = local_lines(&densities, &rows[*i].atomic_numbers);
                         spectra[*i].set(operator, densities.values().to_vec(), local);
                     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decoy::{DecoyStrategy, TanimotoRange};
 use crate::operator::{EdgeWeights, Physics};
+use crate::spectra::Precision;
 
 /// Schema of [`RunConfig`] as it is stored.
 pub const CONFIG_SCHEMA: &str = "hetero2_run_config.v1";
@@ -91,6 +92,13 @@ pub struct RunConfig {
     pub timeout_per_row_s: Option<f64>,
     /// How much the pack holds.
     pub artifacts: Artifacts,
+    /// How exactly spectra are computed; not written where it is double.
+    #[serde(default, skip_serializing_if = "is_double")]
+    pub precision: Precision,
+}
+
+fn is_double(precision: &Precision) -> bool {
+    *precision == Precision::Double
 }
 
 /// What happens to molecules of several fragments.
@@ -123,6 +131,7 @@ impl Default for RunConfig {
             permutations: 200,
             timeout_per_row_s: None,
             artifacts: Artifacts::Light,
+            precision: Precision::Double,
         }
     }
 }

@@ -23,11 +23,9 @@ impl Densities {
     /// Curves on the grid of this range; none for a run without eigenvalues.
     pub fn new(range: EnergyRange) -> Result<Option<Self>, RunError> {
         let Some(grid) = range.grid(GRID_POINTS, KERNEL_WIDTH)? else { return Ok(None) };
-        let curve = DosAccumulator::new(grid, KERNEL_WIDTH)?;
-        Ok(Some(Self {
-            kernel: GaussianKernel::new(KERNEL_WIDTH)?.on(&grid),
-            curves: [curve.clone(), curve.clone(), curve],
-        }))
+        let kernel = GaussianKernel::new(KERNEL_WIDTH)?.on(&grid);
+        let curves = empty_curves(&kernel);
+        Ok(Some(Self { kernel, curves }))
     }
 
     /// Adds whole blocks of rows; returns the local densities of the rows, in
@@ -37,7 +35,7 @@ impl Densities {
         rows: &'a [SpectrumRow],
     ) -> Result<Vec<LocalDosRow<'a>>, RunError> {
         let (curves, local) = rayon::join(|| self.block_curves(rows), || self.local(rows));
-        for curves in &curves? {
+        for curves in &curves {
             for (sum, curve) in self.curves.iter_mut().zip(curves) {
                 sum.merge(curve)?;
             }
@@ -45,18 +43,17 @@ impl Densities {
         Ok(local)
     }
 
-    fn block_curves(&self, rows: &[SpectrumRow]) -> Result<Vec<[DosAccumulator; 3]>, RunError> {
+    fn block_curves(&self, rows: &[SpectrumRow]) -> Vec<[DosAccumulator; 3]> {
         let block = |row: &SpectrumRow| row.row / BLOCK_ROWS as u64;
         let blocks: Vec<&[SpectrumRow]> = rows.chunk_by(|a, b| block(a) == block(b)).collect();
-        let empty = DosAccumulator::new(*self.kernel.grid(), KERNEL_WIDTH)?;
         let curves = blocks.par_iter().map(|rows| {
-            let mut curves = [empty.clone(), empty.clone(), empty.clone()];
+            let mut curves = empty_curves(&self.kernel);
             curves[0].add_block(rows.iter().map(|row| &row.l[..]));
             curves[1].add_block(rows.iter().map(|row| &row.h[..]));
             curves[2].add_block(rows.iter().map(|row| &row.wh[..]));
             curves
         });
-        Ok(curves.collect())
+        curves.collect()
     }
 
     fn local<'a>(&self, rows: &'a [SpectrumRow]) -> Vec<LocalDosRow<'a>> {
@@ -101,4 +98,9 @@ impl Densities {
             })
             .collect()
     }
+}
+
+/// Curves of L, H and WH without an eigenvalue.
+fn empty_curves(kernel: &GridKernel) -> [DosAccumulator; 3] {
+    std::array::from_fn(|_| DosAccumulator::on(kernel.clone()))
 }

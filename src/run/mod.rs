@@ -49,6 +49,8 @@ pub use rerun::{Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, reru
 pub use rescore::{RescoreRequest, rescore};
 pub use scoring::ScoreSource;
 pub use shard::{Attempt, SHARD_SCHEMA, ShardRecord, ShardState, glance_at_shard, inspect_shard};
+#[cfg(feature = "mpi")]
+pub(crate) use shard::{place_shard, stage_shard};
 pub use shard_log::shard_log_layer;
 pub use stages::{ShardWorker, finished_pack, open_plan, plan, reduce, run};
 pub use truth::{PlannedTruth, TruthInput};

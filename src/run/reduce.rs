@@ -209,7 +209,7 @@ fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError>
     let states: Vec<(&ShardPlan, ShardState)> = plan.shards.par_iter().map(inspect).collect();
     for (shard, state) in states {
         match state {
-            ShardState::Done(record) => records.push(record),
+            ShardState::Done(record) => records.push(*record),
             ShardState::Missing => missing.push(shard.index),
             ShardState::Unusable(why) => damaged.push((shard.index, why)),
         }
@@ -288,6 +288,10 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
         throughput_rows_per_s: Some(plan.rows as f64 / seconds.max(computing).max(1e-9)),
         hosts: distinct(attempts().filter_map(|attempt| attempt.host.as_deref()).collect()),
         devices: distinct(attempts().map(|attempt| attempt.device.as_str()).collect()),
+        spectra: attempts().filter_map(|attempt| attempt.spectra).reduce(|mut sum, counts| {
+            sum += counts;
+            sum
+        }),
         threads: attempts().map(|attempt| attempt.threads).max(),
         shards: Some(plan.shards.len() as u64),
         scheduler: Some(provenance::scheduler().into()),

@@ -6,6 +6,7 @@ use super::config::RunConfig;
 use super::truth::TruthInput;
 use crate::library::ReadOptions;
 use crate::pack::ZipOutput;
+use crate::spectra::BackendChoice;
 
 /// The library of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct RunRequest {
     pub threads: Option<usize>,
     /// Number of shards; without it about 16,384 rows each.
     pub shards: Option<u32>,
+    /// Device that computes spectra.
+    pub backend: BackendChoice,
 }
 
 /// Where the pack of a run goes, and in what form.
@@ -99,6 +102,7 @@ impl RunRequest {
             resume: Resume::Fresh,
             threads: None,
             shards: None,
+            backend: BackendChoice::default(),
         }
     }
 }

@@ -471,6 +471,7 @@ fn provenance_of(old: &Manifest, started: Started, rows: u64) -> Provenance {
         hosts: provenance::host().into_iter().collect(),
         // No spectra were computed.
         devices: Vec::new(),
+        spectra: None,
         threads: Some(rayon::current_num_threads() as u64),
         shards: None,
         scheduler: Some("local".into()),

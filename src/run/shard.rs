@@ -13,6 +13,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::compute::{Engine, RowOutcome};
 use super::error::RunError;
@@ -24,6 +25,7 @@ use crate::files::{FileDigest, digest_file, write_atomically};
 use crate::library::{BLOCK_ROWS, Record, ShardReader};
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use crate::pack::tables::{TableReader, TableWriter};
+use crate::spectra::SpectraCounts;
 use crate::spectra::dos::EnergyRange;
 
 /// Schema of [`ShardRecord`].
@@ -74,13 +76,16 @@ pub struct Attempt {
     pub seconds: f64,
     /// Rows that were taken from a checkpoint.
     pub rows_from_checkpoint: u64,
+    /// What became of the spectra, where a GPU took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectra: Option<SpectraCounts>,
 }
 
 /// Whether a shard has to be computed.
 #[derive(Debug, PartialEq)]
 pub enum ShardState {
     /// Finished and whole.
-    Done(ShardRecord),
+    Done(Box<ShardRecord>),
     /// Not there.
     Missing,
     /// There, but of another plan or damaged.
@@ -95,7 +100,7 @@ pub fn inspect_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Shar
         return ShardState::Missing;
     }
     match read_record(&path, plan_digest, shard) {
-        Ok(record) if record.rows == shard.rows => ShardState::Done(record),
+        Ok(record) if record.rows == shard.rows => ShardState::Done(Box::new(record)),
         Ok(record) => {
             ShardState::Unusable(format!("{} rows instead of {}", record.rows, shard.rows))
         }
@@ -155,13 +160,8 @@ pub fn compute_shard(
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {
     let started = Instant::now();
-    let shards = dir.shards();
-    fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
-    // The temporary directory vanishes if anything below fails.
-    let staged = tempfile::Builder::new()
-        .prefix(&format!(".{:05}-", shard.index))
-        .tempdir_in(&shards)
-        .map_err(|e| RunError::io("create", &shards, e))?;
+    let counted = engine.spectra_counts().unwrap_or_default();
+    let staged = stage_shard(dir, shard.index)?;
     let mut tables = Tables::resume(staged.path(), dir, plan_digest, shard)?;
     let resumed = tables.rows;
     observer.event(Event::Computed { rows: resumed });
@@ -176,6 +176,7 @@ pub fn compute_shard(
         threads: rayon::current_num_threads() as u64,
         seconds: started.elapsed().as_secs_f64(),
         rows_from_checkpoint: resumed,
+        spectra: engine.spectra_counts().map(|counts| counts.since(counted)),
     };
     let record = tables.finish(shard, plan_digest, attempt)?;
     write_record(staged.path(), &record)?;
@@ -185,13 +186,7 @@ pub fn compute_shard(
         tracing::info!(shard = shard.index, rows = record.rows, "stopped, checkpoint written");
         return Err(RunError::Cancelled);
     }
-    let record = match inspect_shard(dir, plan_digest, shard) {
-        ShardState::Done(other) => other,
-        ShardState::Missing | ShardState::Unusable(_) => {
-            replace(staged, &dir.shard(shard.index))?;
-            record
-        }
-    };
+    let record = place_shard(dir, plan_digest, shard, staged)?.unwrap_or(record);
     // What another attempt left meanwhile is of no use either.
     let _ = fs::remove_dir_all(&checkpoint);
     Ok(record)
@@ -245,8 +240,38 @@ fn open_packed(dir: &RunDir, file: &PackedFile) -> Result<ShardReader, RunError>
     Ok(ShardReader::open(&path)?)
 }
 
+/// Gives a finished shard its place, unless another attempt at it was done
+/// first: returns the record of that one.
+///
+/// # Errors
+/// [`RunError::Io`] when the directory cannot be renamed.
+pub(crate) fn place_shard(
+    dir: &RunDir,
+    plan_digest: &str,
+    shard: &ShardPlan,
+    staged: TempDir,
+) -> Result<Option<ShardRecord>, RunError> {
+    match inspect_shard(dir, plan_digest, shard) {
+        ShardState::Done(other) => Ok(Some(*other)),
+        ShardState::Missing | ShardState::Unusable(_) => {
+            replace(staged, &dir.shard(shard.index))?;
+            Ok(None)
+        }
+    }
+}
+
+/// An empty directory for an attempt at a shard; it vanishes unless it is placed.
+pub(crate) fn stage_shard(dir: &RunDir, index: u32) -> Result<TempDir, RunError> {
+    let shards = dir.shards();
+    fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
+    tempfile::Builder::new()
+        .prefix(&format!(".{index:05}-"))
+        .tempdir_in(&shards)
+        .map_err(|e| RunError::io("create", &shards, e))
+}
+
 /// Gives a finished directory its name; what has that name makes way.
-fn replace(staged: tempfile::TempDir, target: &Path) -> Result<(), RunError> {
+fn replace(staged: TempDir, target: &Path) -> Result<(), RunError> {
     let staged = staged.keep();
     let aside = staged.with_extension("old");
     match fs::rename(target, &aside) {

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::compute::Engine;
 use super::error::RunError;
@@ -20,7 +21,10 @@ use super::shard::{ShardRecord, ShardState, compute_shard, inspect_shard};
 use super::shard_log::ShardLog;
 use super::truth::PlannedTruth;
 use crate::library::BLOCK_ROWS;
-use crate::spectra::{CpuBackend, SpectraBackend as _};
+use crate::spectra::{BackendChoice, BackendKind, SpectraBackend, open_backend};
+
+/// Runs with fewer rows do not look for a GPU unless they are told to.
+const FEW_ROWS: u64 = 20_000;
 
 /// Runs a request to its evidence pack: plan, all shards, reduction.
 ///
@@ -39,6 +43,11 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
     let started = Started::now();
     let dir = RunDir::new(&request.out);
     let _lock = RunLock::take(&dir)?;
+    // A device that was asked for and cannot be used must not cost a plan.
+    let asked = &request.backend;
+    let backend = (asked.kind == BackendKind::Gpu || asked.adapter.is_some())
+        .then(|| open_backend(asked, request.config.precision))
+        .transpose()?;
     let (plan, scores) = prepare(request, &dir, observer)?;
     let finished = match request.resume {
         // A pack outside the run directory outlives the run that is replaced.
@@ -47,7 +56,11 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
     };
     if finished.is_none() {
         let scores = scores.map_or_else(|| ScoreSource::load(&dir, &plan), Ok)?;
-        let worker = ShardWorker::with_scores(dir.clone(), plan.clone(), scores);
+        let worker =
+            ShardWorker::with_scores(dir.clone(), plan.clone(), scores, request.backend.clone());
+        if let Some(backend) = backend {
+            worker.backend.get_or_init(|| backend);
+        }
         compute_missing(&worker, observer)?;
     }
     conclude(&dir, &plan, &request.output, finished, started, observer)
@@ -147,25 +160,42 @@ pub struct ShardWorker {
     plan: Plan,
     plan_digest: String,
     scores: ScoreSource,
-    backend: CpuBackend,
+    choice: BackendChoice,
+    /// Opened when the first shard is computed.
+    backend: OnceLock<Box<dyn SpectraBackend>>,
     /// Whether each shard has a log of its own.
     logs: bool,
 }
 
 impl ShardWorker {
-    /// A worker for the plan of a run directory, which logs each shard there.
+    /// A worker for the plan of a run directory, which logs each shard there
+    /// and computes spectra on the device of this choice.
     ///
     /// # Errors
     /// As of [`open_plan`], or when the scores cannot be read.
-    pub fn open(dir: &RunDir) -> Result<Self, RunError> {
+    pub fn open(dir: &RunDir, choice: &BackendChoice) -> Result<Self, RunError> {
         let plan = open_plan(dir)?;
         let scores = ScoreSource::load(dir, &plan)?;
-        Ok(Self { logs: true, ..Self::with_scores(dir.clone(), plan, scores) })
+        Ok(Self { logs: true, ..Self::with_scores(dir.clone(), plan, scores, choice.clone()) })
     }
 
-    fn with_scores(dir: RunDir, plan: Plan, scores: ScoreSource) -> Self {
+    fn with_scores(dir: RunDir, plan: Plan, scores: ScoreSource, choice: BackendChoice) -> Self {
         let plan_digest = plan.digest();
-        Self { dir, plan, plan_digest, scores, backend: CpuBackend::new(), logs: false }
+        Self { dir, plan, plan_digest, scores, choice, backend: OnceLock::new(), logs: false }
+    }
+
+    fn backend(&self) -> Result<&dyn SpectraBackend, RunError> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(&**backend);
+        }
+        // Looking for a GPU would take longer than a small run.
+        let few = self.choice.kind == BackendKind::Auto
+            && self.choice.adapter.is_none()
+            && self.plan.rows < FEW_ROWS;
+        let small = few.then(BackendChoice::cpu);
+        let choice = small.as_ref().unwrap_or(&self.choice);
+        let backend = open_backend(choice, self.plan.config.precision)?;
+        Ok(&**self.backend.get_or_init(|| backend))
     }
 
     /// The plan.
@@ -198,13 +228,12 @@ impl ShardWorker {
     pub fn compute(&self, index: u32, observer: &dyn Observer) -> Result<ShardRecord, RunError> {
         let shard = self.plan.shard(index)?;
         let _log = self.logs.then(|| ShardLog::open(&self.dir, index));
-        let (rows, device) = (shard.rows, self.backend.name());
-        tracing::info!(shard = index, rows, device, "computing the shard");
+        tracing::info!(shard = index, rows = shard.rows, "computing the shard");
         let computed = self.compute_or_keep(shard, observer);
         match &computed {
             Ok(record) => {
-                let seconds = record.attempt.seconds;
-                tracing::info!(shard = index, seconds, "finished the shard");
+                let (seconds, device) = (record.attempt.seconds, &record.attempt.device);
+                tracing::info!(shard = index, seconds, device, "finished the shard");
             }
             Err(error) => tracing::info!(shard = index, "not finished: {error}"),
         }
@@ -218,9 +247,9 @@ impl ShardWorker {
     ) -> Result<ShardRecord, RunError> {
         if let ShardState::Done(record) = inspect_shard(&self.dir, &self.plan_digest, shard) {
             observer.event(Event::Computed { rows: record.rows });
-            return Ok(record);
+            return Ok(*record);
         }
-        let engine = Engine::new(&self.plan.config, &self.backend, &self.scores);
+        let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores);
         compute_shard(&self.dir, &self.plan_digest, shard, &self.plan, &engine, observer)
     }
 

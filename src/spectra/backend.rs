@@ -1,9 +1,12 @@
 //! What a device must do to give spectra, and the matrices it is given.
 //! Knows nothing of any device.
 
-use std::ops::Index;
+use std::ops::{AddAssign, Index};
 
-use super::Eigensystem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ShellDensities;
 
 /// A real symmetric matrix as a sparse graph, small enough to upload by the
 /// thousands; backends assemble what they need.
@@ -112,18 +115,78 @@ pub enum SpectraError {
         /// Order of the matrix.
         n: usize,
     },
-    /// A device failed.
-    #[error("{device}: {reason}; run on the CPU instead")]
-    Device {
-        /// Its name.
-        device: String,
-        /// What it said.
-        reason: String,
-    },
+    /// No adapter can be used as asked.
+    #[error("{0}; `hetero2 devices` lists the adapters, `--backend cpu` needs none")]
+    Adapter(String),
+}
+
+#[cfg(feature = "gpu")]
+impl SpectraError {
+    /// The same error of a batch in which matrix `k` is number `ids[k]`.
+    pub(super) fn renumbered(mut self, ids: &[usize]) -> Self {
+        let (Self::Shape { matrix, .. }
+        | Self::Edge { matrix, .. }
+        | Self::NotFinite { matrix, .. }
+        | Self::Overflow { matrix }
+        | Self::NoConvergence { matrix, .. }) = &mut self
+        else {
+            return self;
+        };
+        *matrix = ids.get(*matrix).copied().unwrap_or(*matrix);
+        self
+    }
+}
+
+/// What became of the spectra that a backend was asked for, where it is not
+/// the CPU alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct SpectraCounts {
+    /// Computed on the GPU, and published from there.
+    pub gpu: u64,
+    /// Computed on the CPU, because they were its share.
+    pub cpu: u64,
+    /// Computed on the GPU, and anew on the CPU, because a number lay so close
+    /// to a rounding boundary that the GPU's error could tip it.
+    pub guard_band: u64,
+    /// Computed on the GPU, and anew on the CPU, because the result failed a
+    /// check.
+    pub failed_check: u64,
+    /// Computed on the CPU, because no GPU kernel takes such a matrix.
+    pub unsuited: u64,
+    /// Computed on the CPU, because the GPU had failed.
+    pub after_failure: u64,
+}
+
+impl SpectraCounts {
+    /// What was added since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            gpu: self.gpu - earlier.gpu,
+            cpu: self.cpu - earlier.cpu,
+            guard_band: self.guard_band - earlier.guard_band,
+            failed_check: self.failed_check - earlier.failed_check,
+            unsuited: self.unsuited - earlier.unsuited,
+            after_failure: self.after_failure - earlier.after_failure,
+        }
+    }
+}
+
+impl AddAssign for SpectraCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.gpu += other.gpu;
+        self.cpu += other.cpu;
+        self.guard_band += other.guard_band;
+        self.failed_check += other.failed_check;
+        self.unsuited += other.unsuited;
+        self.after_failure += other.after_failure;
+    }
 }
 
 /// Computes spectra of batches. A result depends on its own matrix alone, not
-/// on the batch around it, its order or the number of threads.
+/// on the batch around it, its order or the number of threads. Every number
+/// that is published from a result of double precision is the same for all
+/// backends; the unrounded result need not be.
 pub trait SpectraBackend: Send + Sync {
     /// Kind of device and instructions, for provenance.
     fn name(&self) -> &str;
@@ -135,11 +198,19 @@ pub trait SpectraBackend: Send + Sync {
     /// The first matrix that is malformed, or that no solver could do.
     fn eigenvalues(&self, batch: &[SymmetricGraph<'_>]) -> Result<Spectra, SpectraError>;
 
-    /// Full eigensystem of each matrix, in input order.
+    /// Eigenvalues and densities of the shells of each matrix, in input order.
     ///
     /// # Errors
     /// The first matrix that is malformed, or that no solver could do.
-    fn eigensystems(&self, batch: &[SymmetricGraph<'_>]) -> Result<Vec<Eigensystem>, SpectraError>;
+    fn shell_densities(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<ShellDensities>, SpectraError>;
+
+    /// What became of the spectra so far; nothing for a CPU alone.
+    fn counts(&self) -> Option<SpectraCounts> {
+        None
+    }
 }
 
 /// Eigenvalues of a batch: all in one buffer, 8 bytes each, plus one offset a
@@ -174,6 +245,19 @@ impl Spectra {
         let end = self.values.len();
         self.values.extend_from_slice(&next.values);
         self.offsets.extend(next.offsets[1..].iter().map(|offset| end + offset));
+    }
+
+    /// Lets `change` see the eigenvalues of each matrix.
+    pub(super) fn each_mut(&mut self, change: impl Fn(&mut [f64])) {
+        for ends in self.offsets.windows(2) {
+            change(&mut self.values[ends[0]..ends[1]]);
+        }
+    }
+
+    /// Room for the eigenvalues of a matrix.
+    #[cfg(feature = "gpu")]
+    pub(super) fn get_mut(&mut self, matrix: usize) -> &mut [f64] {
+        &mut self.values[self.offsets[matrix]..self.offsets[matrix + 1]]
     }
 
     /// Number of matrices.

@@ -5,7 +5,9 @@
 use rayon::prelude::*;
 
 use super::kernel::{Job, Output, Problem};
-use super::{Eigensystem, Spectra, SpectraBackend, SpectraError, SymmetricGraph, dense};
+use super::{
+    Eigensystem, ShellDensities, Spectra, SpectraBackend, SpectraError, SymmetricGraph, dense,
+};
 
 /// Larger matrices leave the small-matrix kernel.
 const LARGEST_BATCHED_ORDER: usize = 500;
@@ -144,6 +146,28 @@ impl CpuBackend {
         Ok(spectra)
     }
 
+    /// Full eigensystem of each matrix, in input order.
+    ///
+    /// # Errors
+    /// The first matrix that is malformed, or that no solver could do.
+    pub fn eigensystems(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<Eigensystem>, SpectraError> {
+        let problems = prepare(0, batch)?;
+        let (by_order, mut left) = split(&problems);
+        let mut systems = vec![Eigensystem::default(); batch.len()];
+        let output = Output::Systems(&mut systems);
+        left.extend(self.dispatch.run(Job { problems: &problems, by_order: &by_order, output }));
+        for id in left {
+            systems[id] = dense::eigensystem(id, &problems[id])?;
+        }
+        for (id, system) in systems.iter().enumerate() {
+            check_finite(id, system.values())?;
+        }
+        Ok(systems)
+    }
+
     /// Eigenvalues of a batch whose first matrix is called `first` in errors.
     fn eigenvalues_from(
         &self,
@@ -181,19 +205,12 @@ impl SpectraBackend for CpuBackend {
         self.eigenvalues_from(0, batch)
     }
 
-    fn eigensystems(&self, batch: &[SymmetricGraph<'_>]) -> Result<Vec<Eigensystem>, SpectraError> {
-        let problems = prepare(0, batch)?;
-        let (by_order, mut left) = split(&problems);
-        let mut systems = vec![Eigensystem::default(); batch.len()];
-        let output = Output::Systems(&mut systems);
-        left.extend(self.dispatch.run(Job { problems: &problems, by_order: &by_order, output }));
-        for id in left {
-            systems[id] = dense::eigensystem(id, &problems[id])?;
-        }
-        for (id, system) in systems.iter().enumerate() {
-            check_finite(id, system.values())?;
-        }
-        Ok(systems)
+    fn shell_densities(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<ShellDensities>, SpectraError> {
+        let systems = self.eigensystems(batch)?;
+        Ok(systems.into_iter().map(Eigensystem::densities).collect())
     }
 }
 

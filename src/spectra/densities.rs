@@ -15,10 +15,14 @@ pub const SHELL_TOLERANCE: f64 = 1e-9;
 /// Neighbours are compared, so a chain of close levels is one shell.
 #[must_use]
 pub fn shell_ranges(values: &[f64]) -> Vec<Range<usize>> {
+    ranges_within(values, SHELL_TOLERANCE)
+}
+
+fn ranges_within(values: &[f64], tolerance: f64) -> Vec<Range<usize>> {
     let mut shells = Vec::with_capacity(values.len());
     let mut start = 0;
     for k in 1..=values.len() {
-        let closes = values.get(k).is_none_or(|&next| !same_shell(values[k - 1], next));
+        let closes = values.get(k).is_none_or(|&next| !same_shell(values[k - 1], next, tolerance));
         if closes {
             shells.push(start..k);
             start = k;
@@ -27,8 +31,8 @@ pub fn shell_ranges(values: &[f64]) -> Vec<Range<usize>> {
     shells
 }
 
-fn same_shell(a: f64, b: f64) -> bool {
-    (b - a).abs() <= SHELL_TOLERANCE * a.abs().max(b.abs()).max(1.0)
+fn same_shell(a: f64, b: f64, tolerance: f64) -> bool {
+    (b - a).abs() <= tolerance * a.abs().max(b.abs()).max(1.0)
 }
 
 /// A spectrum with the density of each shell on each atom.
@@ -57,6 +61,22 @@ impl ShellDensities {
                 }
             }
         }
+        Self { values, shells, densities }
+    }
+
+    /// From ascending eigenvalues and `n` rows of `n` densities, of which those
+    /// of the first level of each shell count: they hold the shell's density.
+    #[must_use]
+    pub(super) fn from_rows(values: Vec<f64>, rows: &[f64]) -> Self {
+        Self::with_tolerance(values, rows, SHELL_TOLERANCE)
+    }
+
+    /// As [`from_rows`](Self::from_rows), with another tolerance of shells.
+    #[must_use]
+    pub(super) fn with_tolerance(values: Vec<f64>, rows: &[f64], tolerance: f64) -> Self {
+        let (shells, n) = (ranges_within(&values, tolerance), values.len());
+        let densities =
+            shells.iter().flat_map(|shell| &rows[shell.start * n..][..n]).copied().collect();
         Self { values, shells, densities }
     }
 

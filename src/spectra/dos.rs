@@ -380,8 +380,14 @@ impl DosAccumulator {
     /// # Errors
     /// [`DosError::Width`] when the width is not a positive number.
     pub fn new(grid: EnergyGrid, width: f64) -> Result<Self, DosError> {
-        let sums = vec![FixedSum::default(); grid.len()];
-        Ok(Self { kernel: GaussianKernel::new(width)?.on(&grid), sums, count: 0 })
+        Ok(Self::on(GaussianKernel::new(width)?.on(&grid)))
+    }
+
+    /// An empty curve of this kernel, whose table it shares.
+    #[must_use]
+    pub fn on(kernel: GridKernel) -> Self {
+        let sums = vec![FixedSum::default(); kernel.grid().len()];
+        Self { kernel, sums, count: 0 }
     }
 
     /// Adds the spectra of one block of rows, in row order.

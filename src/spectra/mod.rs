@@ -3,18 +3,30 @@
 //! files, rows or packs.
 
 mod backend;
+mod choice;
 mod cpu;
 mod dense;
 pub mod densities;
 pub mod dos;
 pub mod features;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+#[cfg(feature = "gpu")]
+mod guard;
+#[cfg(feature = "gpu")]
+mod hybrid;
 mod kernel;
 pub mod ldos;
 pub mod scf;
+mod screening;
 mod shells;
 pub mod sum;
+#[cfg(all(test, feature = "gpu"))]
+mod twin;
 
-pub use self::backend::{Spectra, SpectraBackend, SpectraError, SymmetricGraph};
+pub use self::backend::{Spectra, SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph};
+pub use self::choice::{AdapterChoice, BackendChoice, BackendKind, open_backend};
 pub use self::cpu::{CpuBackend, Isa};
 pub use self::densities::{SHELL_TOLERANCE, ShellDensities};
+pub use self::screening::{Precision, SCREENING_DECIMALS};
 pub use self::shells::Eigensystem;

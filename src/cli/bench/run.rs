@@ -11,6 +11,7 @@ use hetero2::pack::report::grouped;
 use hetero2::run::{LibraryInput, RunRequest, ScoreMode};
 use serde::Serialize;
 
+use super::super::devices::BackendArguments;
 use super::super::failure::{Failure, VERIFICATION};
 use super::super::run::{OutputArguments, ReadingArguments, SettingsArguments};
 use super::super::{GlobalArguments, print_json, stop};
@@ -43,6 +44,8 @@ pub struct RunBenchArguments {
     warm_up: u32,
     #[command(flatten)]
     results: ResultArguments,
+    #[command(flatten)]
+    backend: BackendArguments,
     #[command(flatten)]
     settings: SettingsArguments,
     #[command(flatten)]
@@ -132,6 +135,7 @@ fn once(arguments: &RunBenchArguments, dir: &Path, threads: usize) -> Result<Exi
     let request = RunRequest {
         read_options: arguments.reading.options(),
         output: arguments.output.output(),
+        backend: arguments.backend.choice()?,
         threads: Some(threads),
         ..RunRequest::new(library, dir.to_owned(), config)
     };

@@ -7,10 +7,11 @@ use hetero2::bench::{
     BenchError, Curve, MatrixSet, Plot, SpectraBench, SpectraMeasurement, Subject, Work, graphs,
 };
 use hetero2::library::Source;
-use hetero2::spectra::{CpuBackend, Isa};
+use hetero2::spectra::{BackendChoice, BackendKind, CpuBackend, Isa, Precision, open_backend};
 use serde::Serialize;
 
 use super::super::GlobalArguments;
+use super::super::devices::BackendArguments;
 use super::super::failure::Failure;
 use super::super::run::ReadingArguments;
 use super::table::{Cell, Column, Table};
@@ -30,8 +31,8 @@ const MOLECULES: usize = 8_192;
   hetero2 bench spectra --sizes 16,32,64 --library library.smi.gz --svg spectra.svg
   hetero2 bench spectra --instruction-sets --threads 1 --json
 
-values: eigenvalues; vectors: eigenvalues and eigenvectors. Times hold packing and output; CPU is
-the time of all threads. The matrices of an order are molecule-like graphs, always the same; those
+values: eigenvalues; densities: eigenvalues and densities of shells, as for H. Times hold packing
+and output; CPU is the time of all threads. The matrices of an order are molecule-like graphs, always the same; those
 of the library are the H of its molecules, repeated where they are fewer than --matrices.")]
 pub struct SpectraArguments {
     /// Orders of the matrices, comma-separated, 1 to 2000 each
@@ -47,7 +48,9 @@ pub struct SpectraArguments {
     #[arg(short, long, value_name = "N,N…", value_delimiter = ',',
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Vec<u16>,
-    /// Measure every instruction set of this machine, not only the widest
+    #[command(flatten)]
+    backend: BackendArguments,
+    /// Measure every instruction set of the CPU, not only the widest
     #[arg(long)]
     instruction_sets: bool,
     /// Measurements of which the median is taken
@@ -89,7 +92,7 @@ pub fn spectra(
     sets.push(molecules);
     let (warm_up, repeats) = (arguments.warm_up, arguments.repeats);
     let bench = SpectraBench { warm_up, repeats };
-    let measurements = bench.measure(&subjects(arguments), &sets).map_err(failure)?;
+    let measurements = bench.measure(&subjects(arguments)?, &sets).map_err(failure)?;
     let (table, plot) = (table(&measurements), plot(&measurements));
     let mut report = Report::new("spectra", library, warm_up, repeats, Results { measurements });
     report.notes.push(note);
@@ -97,17 +100,34 @@ pub fn spectra(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is measured. A backend of another device is added here.
-fn subjects(arguments: &SpectraArguments) -> Vec<Subject> {
-    let threads = thread_counts(&arguments.threads, &[1, all_cores()]);
-    let threads: Vec<usize> = threads.into_iter().map(usize::from).collect();
-    let cpus: Vec<CpuBackend> = if arguments.instruction_sets {
-        Isa::ALL.into_iter().rev().filter_map(CpuBackend::with_isa).collect()
-    } else {
-        vec![CpuBackend::new()]
-    };
-    let cpu = |backend| Subject { backend: Box::new(backend), threads: threads.clone() };
-    cpus.into_iter().map(cpu).collect()
+/// What is measured: the CPU, a GPU, or with `auto` the CPU and the GPU that
+/// can be used, if any.
+fn subjects(arguments: &SpectraArguments) -> Result<Vec<Subject>, Failure> {
+    let choice = arguments.backend.choice()?;
+    let mut subjects = Vec::new();
+    if choice.kind != BackendKind::Gpu {
+        let threads = thread_counts(&arguments.threads, &[1, all_cores()]);
+        let threads: Vec<usize> = threads.into_iter().map(usize::from).collect();
+        let cpus: Vec<CpuBackend> = if arguments.instruction_sets {
+            Isa::ALL.into_iter().rev().filter_map(CpuBackend::with_isa).collect()
+        } else {
+            vec![CpuBackend::new()]
+        };
+        let cpu = |backend| Subject { backend: Box::new(backend), threads: threads.clone() };
+        subjects.extend(cpus.into_iter().map(cpu));
+    }
+    if choice.kind != BackendKind::Cpu {
+        let gpu = BackendChoice { kind: BackendKind::Gpu, ..choice.clone() };
+        match open_backend(&gpu, Precision::Double) {
+            // It takes whole batches, so one thread feeds it.
+            Ok(backend) => subjects.push(Subject { backend, threads: vec![1] }),
+            Err(why) if choice.kind == BackendKind::Gpu || choice.adapter.is_some() => {
+                return Err(Failure::usage(why));
+            }
+            Err(why) => tracing::info!("no GPU is measured: {why}"),
+        }
+    }
+    Ok(subjects)
 }
 
 fn of_order(n: usize, most: usize) -> MatrixSet {

@@ -1,0 +1,368 @@
+//! Spectra on GPUs, by the shaders in `shaders/`.
+//!
+//! No result is taken on trust: an adapter must pass a self-test, every result
+//! the trace and the norm of its matrix, and every published number the guard
+//! band. What fails, and all that follows a failure of the device, is computed
+//! on the CPU. Knows nothing of molecules.
+
+mod adapter;
+mod batch;
+mod cache;
+mod check;
+mod device;
+mod kernel;
+pub(in crate::spectra) mod real;
+mod self_test;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+pub use self::adapter::AdapterSummary;
+use self::batch::{Packed, Scratch, Suited, suits};
+use self::device::{Device, Failure, Flight};
+use self::kernel::{Task, Variant, variants};
+use self::real::Real;
+pub use self::self_test::{DeviceReport, SelfTest, devices};
+use super::choice::cpu_backend;
+use super::screening::{settle, settle_densities};
+use super::{
+    BackendChoice, Precision, ShellDensities, Spectra, SpectraBackend, SpectraCounts, SpectraError,
+    SymmetricGraph, guard,
+};
+
+/// The bound of errors that the guard band uses, in units of the measured
+/// error.
+const SAFETY: f64 = 10.0;
+/// Batches on the device at a time: one is read back while the other computes.
+const FLIGHTS: usize = 2;
+/// Results from this number on are checked on all threads of the pool.
+const MANY: usize = 4096;
+
+/// Opens the best GPU that passes its self-test.
+///
+/// # Errors
+/// [`SpectraError::Adapter`] when there is none, or none of that name.
+pub fn open(
+    choice: &BackendChoice,
+    precision: Precision,
+) -> Result<Box<dyn SpectraBackend>, SpectraError> {
+    let mut why = Vec::new();
+    for found in adapter::candidates(choice, precision)? {
+        let opened = match precision {
+            Precision::Double => GpuBackend::<f64>::open(&found).map(boxed),
+            Precision::Screening => GpuBackend::<f32>::open(&found).map(boxed),
+        };
+        match opened {
+            Ok(backend) => return Ok(backend),
+            Err(failure) => {
+                tracing::warn!("the GPU {} is not used: {failure}", found.summary.name);
+                why.push(format!("{}: {failure}", found.summary.name));
+            }
+        }
+    }
+    Err(SpectraError::Adapter(format!("no GPU can be used: {}", why.join("; "))))
+}
+
+fn boxed<T: Real>(backend: GpuBackend<T>) -> Box<dyn SpectraBackend> {
+    Box::new(backend)
+}
+
+/// A GPU that passed its self-test, and the CPU behind it.
+pub(super) struct GpuBackend<T> {
+    name: String,
+    device: Device<T>,
+    cpu: Box<dyn SpectraBackend>,
+    values: Vec<Variant>,
+    densities: Vec<Variant>,
+    /// Why the device is not used any more.
+    failure: OnceLock<Failure>,
+    counters: Counters,
+}
+
+/// [`SpectraCounts`] that many threads add to.
+#[derive(Default)]
+struct Counters {
+    gpu: AtomicU64,
+    guard_band: AtomicU64,
+    failed_check: AtomicU64,
+    unsuited: AtomicU64,
+    after_failure: AtomicU64,
+}
+
+/// Why the CPU computes a spectrum anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    GuardBand,
+    FailedCheck,
+}
+
+impl<T: Real> GpuBackend<T> {
+    fn open(found: &adapter::Found) -> Result<Self, Failure> {
+        let backend = Self::open_untested(found)?;
+        self_test::pass(&backend)?;
+        backend.device.keep_pipelines();
+        Ok(backend)
+    }
+
+    fn open_untested(found: &adapter::Found) -> Result<Self, Failure> {
+        let device = Device::<T>::open(found)?;
+        let (summary, precision) = (&found.summary, precision::<T>());
+        Ok(Self {
+            name: format!("gpu ({}, {}, {})", summary.name, summary.api, T::WGSL),
+            values: variants::<T>(Task::Values, device.kernel_limits),
+            densities: variants::<T>(Task::Densities, device.kernel_limits),
+            device,
+            cpu: cpu_backend(precision),
+            failure: OnceLock::new(),
+            counters: Counters::default(),
+        })
+    }
+
+    fn variants(&self, task: Task) -> &[Variant] {
+        match task {
+            Task::Values => &self.values,
+            Task::Densities => &self.densities,
+        }
+    }
+
+    /// The smallest variant that takes a matrix of order `n`.
+    fn variant(&self, task: Task, n: usize) -> Option<Variant> {
+        self.variants(task).iter().find(|variant| n <= variant.order).copied()
+    }
+
+    /// The largest error of an eigenvalue that is reckoned with.
+    fn bound(norm: f64) -> f64 {
+        SAFETY * T::MEASURED_ERROR * T::EPS.to_f64() * norm
+    }
+
+    /// Results by place in the batch, and the places that the CPU has to do.
+    fn solve<R: Send>(
+        &self,
+        task: Task,
+        batch: &[SymmetricGraph<'_>],
+        accept: impl Fn(&SymmetricGraph<'_>, f64, &[T]) -> Result<R, Refused> + Sync,
+    ) -> (Vec<Option<R>>, Vec<usize>) {
+        let mut results: Vec<Option<R>> = batch.iter().map(|_| None).collect();
+        let mut rest = Vec::new();
+        if self.failure.get().is_some() {
+            add(&self.counters.after_failure, batch.len());
+            return (results, (0..batch.len()).collect());
+        }
+        let (suited, unsuited) = self.sort(task, batch);
+        add(&self.counters.unsuited, unsuited.len());
+        rest.extend(unsuited);
+        let take = |flight: Flight<T>, results: &mut [Option<R>], rest: &mut Vec<usize>| {
+            let judged = self.device.finish(flight, |packed, reals| {
+                let judge = |(suited, place): &(Suited, std::ops::Range<usize>)| {
+                    let graph = &batch[suited.id];
+                    (suited.id, accept(graph, suited.norm, &reals[place.clone()]))
+                };
+                if packed.members.len() < MANY {
+                    packed.members.iter().map(judge).collect::<Vec<_>>()
+                } else {
+                    packed.members.par_iter().map(judge).collect()
+                }
+            })?;
+            for (id, result) in judged {
+                let counter = match &result {
+                    Ok(_) => &self.counters.gpu,
+                    Err(Refused::GuardBand) => &self.counters.guard_band,
+                    Err(Refused::FailedCheck) => &self.counters.failed_check,
+                };
+                add(counter, 1);
+                match result {
+                    Ok(result) => results[id] = Some(result),
+                    Err(_) => rest.push(id),
+                }
+            }
+            Ok::<(), Failure>(())
+        };
+        let mut fly = || {
+            let mut flights = VecDeque::new();
+            for packed in self.pack(task, batch, &suited) {
+                if flights.len() == FLIGHTS {
+                    flights.pop_front().map_or(Ok(()), |f| take(f, &mut results, &mut rest))?;
+                }
+                flights.push_back(self.device.submit(packed)?);
+            }
+            flights.into_iter().try_for_each(|flight| take(flight, &mut results, &mut rest))
+        };
+        if let Err(failure) = fly() {
+            self.give_up(failure);
+            let known: std::collections::HashSet<usize> = rest.iter().copied().collect();
+            let lost = suited.iter().map(|(suited, _)| suited.id);
+            let lost: Vec<usize> =
+                lost.filter(|id| results[*id].is_none() && !known.contains(id)).collect();
+            add(&self.counters.after_failure, lost.len());
+            rest.extend(lost);
+        }
+        (results, rest)
+    }
+
+    fn give_up(&self, failure: Failure) {
+        if self.failure.set(failure.clone()).is_ok() {
+            tracing::warn!("{} failed, going on with the CPU: {failure}", self.name);
+        }
+    }
+
+    /// The matrices that kernels take, by variant, and the others.
+    fn sort(
+        &self,
+        task: Task,
+        batch: &[SymmetricGraph<'_>],
+    ) -> (Vec<(Suited, Variant)>, Vec<usize>) {
+        let largest = self.variants(task).last().map_or(0, |variant| variant.order);
+        let (mut suited, mut unsuited) = (Vec::with_capacity(batch.len()), Vec::new());
+        let mut scratch = Scratch::default();
+        for (id, graph) in batch.iter().enumerate() {
+            let found = suits(graph, largest, &mut scratch)
+                .and_then(|norm| Some((Suited { id, norm }, self.variant(task, graph.n)?)));
+            match found {
+                Some(found) => suited.push(found),
+                None => unsuited.push(id),
+            }
+        }
+        suited.sort_by_key(|(_, variant)| variant.order);
+        (suited, unsuited)
+    }
+
+    /// Cuts matrices into what the device takes at a time.
+    fn pack<'a>(
+        &'a self,
+        task: Task,
+        batch: &'a [SymmetricGraph<'a>],
+        suited: &'a [(Suited, Variant)],
+    ) -> impl Iterator<Item = Packed<T>> + 'a {
+        let mut rest = suited.iter().peekable();
+        std::iter::from_fn(move || {
+            rest.peek()?;
+            let mut packed = Packed::default();
+            while let Some(&&(suited, variant)) = rest.peek() {
+                let n = batch[suited.id].n;
+                let results = match task {
+                    Task::Values => n,
+                    Task::Densities => n + n * n,
+                };
+                let limits = self.device.pack_limits;
+                if !packed.members.is_empty() && packed.is_full(variant, results, limits) {
+                    break;
+                }
+                packed.push(suited, &batch[suited.id], variant, results);
+                rest.next();
+            }
+            Some(packed)
+        })
+    }
+
+    fn accept_values(
+        graph: &SymmetricGraph<'_>,
+        norm: f64,
+        results: &[T],
+    ) -> Result<Vec<f64>, Refused> {
+        let mut values: Vec<f64> = results.iter().map(|x| x.to_f64()).collect();
+        let bound = Self::bound(norm);
+        if !check::values_hold(graph, &values, norm, bound) {
+            return Err(Refused::FailedCheck);
+        }
+        match precision::<T>() {
+            Precision::Screening => settle(&mut values),
+            Precision::Double if guard::values_decided(&values, bound) => {}
+            Precision::Double => return Err(Refused::GuardBand),
+        }
+        Ok(values)
+    }
+
+    fn accept_densities(
+        graph: &SymmetricGraph<'_>,
+        norm: f64,
+        results: &[T],
+    ) -> Result<ShellDensities, Refused> {
+        let (values, rows) = results.split_at(graph.n);
+        let values: Vec<f64> = values.iter().map(|x| x.to_f64()).collect();
+        let bound = Self::bound(norm);
+        if !check::values_hold(graph, &values, norm, bound) {
+            return Err(Refused::FailedCheck);
+        }
+        let rows: Vec<f64> = rows.iter().map(|x| x.to_f64()).collect();
+        let tolerance = T::SHELL.to_f64();
+        let spectrum = ShellDensities::with_tolerance(values, &rows, tolerance);
+        if !check::densities_hold(graph, &spectrum, norm, bound, tolerance) {
+            return Err(Refused::FailedCheck);
+        }
+        match precision::<T>() {
+            Precision::Screening => Ok(settle_densities(&spectrum)),
+            Precision::Double if guard::densities_decided(&spectrum, bound) => Ok(spectrum),
+            Precision::Double => Err(Refused::GuardBand),
+        }
+    }
+}
+
+impl<T: Real> SpectraBackend for GpuBackend<T> {
+    fn name(&self) -> &str {
+        if self.failure.get().is_some() { self.cpu.name() } else { &self.name }
+    }
+
+    fn eigenvalues(&self, batch: &[SymmetricGraph<'_>]) -> Result<Spectra, SpectraError> {
+        check_all(batch)?;
+        let (results, rest) = self.solve(Task::Values, batch, Self::accept_values);
+        let anew = self.cpu.eigenvalues(&chosen(batch, &rest));
+        let anew = anew.map_err(|error| error.renumbered(&rest))?;
+        let mut spectra = Spectra::zeros(batch);
+        for (id, values) in results.iter().enumerate() {
+            if let Some(values) = values {
+                spectra.get_mut(id).copy_from_slice(values);
+            }
+        }
+        for (&id, values) in rest.iter().zip(anew.iter()) {
+            spectra.get_mut(id).copy_from_slice(values);
+        }
+        Ok(spectra)
+    }
+
+    fn shell_densities(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<ShellDensities>, SpectraError> {
+        check_all(batch)?;
+        let (mut results, rest) = self.solve(Task::Densities, batch, Self::accept_densities);
+        let anew = self.cpu.shell_densities(&chosen(batch, &rest));
+        let anew = anew.map_err(|error| error.renumbered(&rest))?;
+        for (&id, spectrum) in rest.iter().zip(anew) {
+            results[id] = Some(spectrum);
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    fn counts(&self) -> Option<SpectraCounts> {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Some(SpectraCounts {
+            gpu: read(&self.counters.gpu),
+            cpu: 0,
+            guard_band: read(&self.counters.guard_band),
+            failed_check: read(&self.counters.failed_check),
+            unsuited: read(&self.counters.unsuited),
+            after_failure: read(&self.counters.after_failure),
+        })
+    }
+}
+
+fn precision<T: Real>() -> Precision {
+    if size_of::<T>() == size_of::<f64>() { Precision::Double } else { Precision::Screening }
+}
+
+fn add(counter: &AtomicU64, n: usize) {
+    counter.fetch_add(n as u64, Ordering::Relaxed);
+}
+
+fn check_all(batch: &[SymmetricGraph<'_>]) -> Result<(), SpectraError> {
+    batch.iter().enumerate().try_for_each(|(id, graph)| graph.check(id))
+}
+
+fn chosen<'a>(batch: &[SymmetricGraph<'a>], ids: &[usize]) -> Vec<SymmetricGraph<'a>> {
+    ids.iter().map(|&id| batch[id]).collect()
+}

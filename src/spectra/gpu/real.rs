@@ -1,0 +1,70 @@
+//! The two number types of the shaders.
+
+use bytemuck::Pod;
+
+use crate::spectra::SHELL_TOLERANCE;
+use crate::spectra::screening::LEVEL_TOLERANCE;
+
+/// `f64`, or `f32` for screening, with the constants that the shaders get.
+pub(in crate::spectra) trait Real:
+    Pod + Default + PartialOrd + Send + Sync + 'static
+{
+    /// Name of the type in WGSL.
+    const WGSL: &'static str;
+    /// What follows a literal of the type in WGSL.
+    const WGSL_SUFFIX: &'static str;
+    /// Half a unit in the last place of 1.
+    const EPS: Self;
+    /// Smallest pivot, smallest squared tolerance.
+    const TINY: Self;
+    /// Neighbours that differ by at most this, relative to the larger
+    /// magnitude but at least to 1, are one shell.
+    const SHELL: Self;
+    /// Halvings that bring a bisection below the rounding errors.
+    const HALVINGS: u32;
+    /// Largest error of an eigenvalue against the CPU kernel, in units of
+    /// `EPS` and the largest absolute row sum: measured on molecules and on
+    /// graphs of degenerate spectra, see docs/gpu.md.
+    const MEASURED_ERROR: f64;
+
+    /// The nearest number of this type.
+    fn from_f64(x: f64) -> Self;
+    /// The same number.
+    fn to_f64(self) -> f64;
+}
+
+impl Real for f64 {
+    const WGSL: &'static str = "f64";
+    const WGSL_SUFFIX: &'static str = "lf";
+    const EPS: Self = f64::EPSILON / 2.0;
+    const TINY: Self = 1e-280;
+    const SHELL: Self = SHELL_TOLERANCE;
+    const HALVINGS: u32 = 58;
+    const MEASURED_ERROR: f64 = 32.0;
+
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+impl Real for f32 {
+    const WGSL: &'static str = "f32";
+    const WGSL_SUFFIX: &'static str = "f";
+    const EPS: Self = f32::EPSILON / 2.0;
+    const TINY: Self = 1e-30;
+    const SHELL: Self = LEVEL_TOLERANCE as f32;
+    const HALVINGS: u32 = 29;
+    const MEASURED_ERROR: f64 = 32.0;
+
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
