@@ -51,10 +51,10 @@ count() {
 
 # Natively what a workload needs but does not count.
 "$program" plan "$demo" --out two --decoys 2 --quiet >plan.out
-"$program" shard two 0 --threads 1 --quiet >shard.out
+"$program" shard two 0 --backend cpu --threads 1 --quiet >shard.out
 # Assigned one by one, so that a failure ends the script.
-spectra=$(count spectra "$program" run "$demo" --decoys 0 --threads 1 --no-zip --out zero -v)
-audit=$(count audit "$program" run first200.smi --decoys 2 --threads 1 --no-zip --out audit)
+spectra=$(count spectra "$program" run "$demo" --backend cpu --decoys 0 --threads 1 --no-zip --out zero -v)
+audit=$(count audit "$program" run first200.smi --backend cpu --decoys 2 --threads 1 --no-zip --out audit)
 reduce=$(count reduce "$program" reduce two --threads 1)
 found=$(printf '%s\t%s\n' spectra "$spectra" audit "$audit" reduce "$reduce")
 grep -q 'device="cpu (avx2)"' spectra.err ||

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 29] = [
+const SUBCOMMANDS: [&str; 30] = [
     "run",
     "plan",
     "shard",
