@@ -7,6 +7,7 @@
 //! another.
 
 pub mod audit;
+pub mod bench;
 pub mod cluster;
 pub mod decoy;
 pub mod files;

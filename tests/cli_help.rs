@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 29] = [
+const SUBCOMMANDS: [&str; 30] = [
     "run",
     "plan",
     "shard",
@@ -38,6 +38,7 @@ const SUBCOMMANDS: [&str; 29] = [
     "registry",
     "schema",
     "batch",
+    "bench",
     "completions",
     "man",
 ];
@@ -61,6 +62,10 @@ fn help_of_the_program_and_of_every_subcommand() {
         let done = hetero2_with(&[name, "--help"]).expect_code(0);
         assert!(done.stderr.is_empty(), "{}", done.stderr);
         insta::assert_snapshot!(format!("help_{name}"), done.stdout);
+    }
+    for name in ["spectra", "run"] {
+        let done = hetero2_with(&["bench", name, "--help"]).expect_code(0);
+        insta::assert_snapshot!(format!("help_bench_{name}"), done.stdout);
     }
 }
 

@@ -46,6 +46,11 @@ impl Failure {
         Self { code: MISSING, error: anyhow::Error::msg(message) }
     }
 
+    /// A failure with an exit code that is known already.
+    pub fn coded(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self { code, error: error.into() }
+    }
+
     /// A pack that cannot be read.
     pub fn from_pack(error: hetero2::pack::PackError) -> Self {
         Self::usage(error)

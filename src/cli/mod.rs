@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 mod accept;
 mod audit;
 mod batch;
+mod bench;
 mod cost_lift;
 mod decoys;
 mod describe;
@@ -107,6 +108,7 @@ enum Command {
     Accept(accept::AcceptArguments),
     ProxyTruth(proxy_truth::ProxyTruthArguments),
     Batch(batch::BatchArguments),
+    Bench(bench::BenchArguments),
     Completions(generate::CompletionsArguments),
     Man(generate::ManArguments),
 }
@@ -164,6 +166,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Accept(arguments) => accept::accept(arguments, global),
         Command::ProxyTruth(arguments) => proxy_truth::proxy_truth(arguments, global),
         Command::Batch(arguments) => batch::batch(arguments, global),
+        Command::Bench(arguments) => bench::bench(arguments, global),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),
     }

@@ -4,6 +4,8 @@
 // Each test and benchmark uses its own part of this.
 #![allow(dead_code)]
 
+use hetero2::bench::graphs::molecule_like;
+use hetero2::operator::OperatorMatrix;
 use hetero2::random::PythonRandom;
 use hetero2::spectra::SymmetricGraph;
 
@@ -54,58 +56,10 @@ impl Graph {
     }
 }
 
-fn below(rng: &mut PythonRandom, n: usize) -> usize {
-    (rng.random() * n as f64) as usize
-}
-
-/// Like a drug: atoms of degree up to 4, five- and six-membered rings, in a
-/// partly shuffled order; every second one with bond orders and a potential.
+/// See [`molecule_like`].
 pub fn molecule(n: usize, rng: &mut PythonRandom) -> Graph {
-    let mut edges: Vec<(u32, u32)> = Vec::new();
-    let mut degree = vec![0; n];
-    let mut placed = usize::from(n > 0);
-    let bond = |edges: &mut Vec<_>, degree: &mut Vec<i32>, i: usize, j: usize| {
-        edges.push((i as u32, j as u32));
-        degree[i] += 1;
-        degree[j] += 1;
-    };
-    while placed < n {
-        let pick =
-            std::iter::repeat_with(|| below(&mut *rng, placed)).take(50).find(|&i| degree[i] < 3);
-        let at = pick.unwrap_or(placed - 1);
-        bond(&mut edges, &mut degree, at, placed);
-        let ring = if rng.random() < 0.7 { 6 } else { 5 };
-        if rng.random() < 0.16 && placed + ring <= n {
-            for step in 0..ring {
-                bond(&mut edges, &mut degree, placed + step, placed + (step + 1) % ring);
-            }
-            placed += ring;
-        } else {
-            placed += 1;
-        }
-    }
-    if rng.random() < 0.5 {
-        let mut order: Vec<u32> = (0..n as u32).collect();
-        for i in (1..n).rev() {
-            order.swap(i, below(rng, i + 1));
-        }
-        for (i, j) in &mut edges {
-            (*i, *j) = (order[*i as usize], order[*j as usize]);
-        }
-    }
-    let mut graph = Graph::laplacian(n, edges);
-    if rng.random() < 0.5 {
-        for (&(i, j), entry) in graph.edges.iter().zip(&mut graph.off_diagonal) {
-            let order = [1.0, 1.5, 2.0][below(rng, 3)];
-            *entry = -order;
-            graph.diagonal[i as usize] += order - 1.0;
-            graph.diagonal[j as usize] += order - 1.0;
-        }
-        for d in &mut graph.diagonal {
-            *d += [0.0, 0.0, 0.0, 0.55, 1.5, 2.7][below(rng, 6)];
-        }
-    }
-    graph
+    let OperatorMatrix { edges, off_diagonal, diagonal, .. } = molecule_like(n, rng);
+    Graph { edges, off_diagonal, diagonal }
 }
 
 /// `count` molecules whose sizes follow N(25, 7), cut to 5..=60.
