@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use super::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
 use crate::decoy::{self, DecoyOutcome, DecoyRequest};
-use crate::molecule::{Descriptors, Molecule, MoleculeError, ParseLimits};
+use crate::molecule::{
+    Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
+};
 use crate::operator::{AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale};
 
 /// Why a row ends without results.
@@ -66,12 +68,15 @@ fn fill(
     if smiles.trim_ascii().is_empty() {
         return Err(EarlyEnd::Skip("missing_smiles"));
     }
-    let molecule = read_molecule(out, smiles, config)?;
-    if config.score_mode == ScoreMode::ExternalScores && !has_scores {
-        return Err(EarlyEnd::Skip("missing_scores_input"));
+    let limits = ParseLimits::with_max_heavy_atoms(config.max_atoms as usize);
+    if config.decoys == 0 && config.artifacts == Artifacts::Light {
+        let read = readable(out, MolecularGraph::from_smiles(smiles, &limits))?;
+        let MolecularGraph { canonical_smiles, graph, component_count } = read;
+        return begin(out, canonical_smiles, &graph, component_count, config, has_scores);
     }
-    out.atomic_numbers.clone_from(&molecule.graph().atomic_numbers);
-    out.operators = Some(build_operators(out, &molecule, config)?);
+    let molecule = readable(out, Molecule::from_smiles(smiles, &limits))?;
+    let (smiles, components) = (molecule.canonical_smiles().to_owned(), molecule.component_count());
+    begin(out, smiles, molecule.graph(), components, config, has_scores)?;
     if config.decoys > 0 {
         find_decoys(out, &molecule, seed, config)?;
     }
@@ -91,16 +96,9 @@ fn fill(
     Ok(())
 }
 
-fn read_molecule(
-    out: &mut Chemistry,
-    smiles: &[u8],
-    config: &RunConfig,
-) -> Result<Molecule, EarlyEnd> {
-    let limits = ParseLimits {
-        max_heavy_atoms: (config.max_atoms > 0).then_some(config.max_atoms as usize),
-        ..ParseLimits::default()
-    };
-    let molecule = Molecule::from_smiles(smiles, &limits).map_err(|error| match error {
+/// The molecule, or what its error means for the row.
+fn readable<T>(out: &mut Chemistry, read: Result<T, MoleculeError>) -> Result<T, EarlyEnd> {
+    read.map_err(|error| match error {
         MoleculeError::TooManyAtoms { found, limit } => {
             out.heavy_atoms = Some(u32::try_from(found).unwrap_or(u32::MAX));
             out.warnings.insert(format!("skip:too_large:n_heavy_atoms={found}:limit={limit}"));
@@ -115,18 +113,33 @@ fn read_molecule(
             out.warnings.insert(format!("invalid_smiles:{error}"));
             EarlyEnd::Skip("invalid_smiles")
         }
-    })?;
-    out.canonical_smiles = Some(molecule.canonical_smiles().to_owned());
-    out.heavy_atoms = u32::try_from(molecule.heavy_atom_count()).ok();
-    let components = molecule.component_count();
+    })
+}
+
+/// Checks the guardrails and builds the operators.
+fn begin(
+    out: &mut Chemistry,
+    canonical_smiles: String,
+    graph: &HeavyGraph,
+    components: usize,
+    config: &RunConfig,
+    has_scores: bool,
+) -> Result<(), EarlyEnd> {
+    out.canonical_smiles = Some(canonical_smiles);
+    out.heavy_atoms = u32::try_from(graph.atomic_numbers.len()).ok();
     if config.connectivity == Connectivity::Required && components > 1 {
         out.warnings.insert(format!("skip:disconnected:n_components={components}"));
         return Err(EarlyEnd::Skip("disconnected"));
     }
-    if molecule.graph().atomic_numbers.is_empty() {
+    if graph.atomic_numbers.is_empty() {
         return Err(EarlyEnd::Error("no_heavy_atoms".into()));
     }
-    Ok(molecule)
+    if config.score_mode == ScoreMode::ExternalScores && !has_scores {
+        return Err(EarlyEnd::Skip("missing_scores_input"));
+    }
+    out.atomic_numbers.clone_from(&graph.atomic_numbers);
+    out.operators = Some(build_operators(out, graph, config)?);
+    Ok(())
 }
 
 /// The operator part of a configuration.
@@ -141,20 +154,17 @@ pub(super) fn operator_settings(config: &RunConfig) -> OperatorSettings {
 
 fn build_operators(
     out: &mut Chemistry,
-    molecule: &Molecule,
+    graph: &HeavyGraph,
     config: &RunConfig,
 ) -> Result<GraphOperators, EarlyEnd> {
     let settings = operator_settings(config);
-    GraphOperators::build(molecule.graph(), AtomTable::embedded(), &settings).map_err(|error| {
-        match error {
-            OperatorError::MissingPhysicsParams(missing) => {
-                out.missing_params =
-                    u32::try_from(missing.atomic_numbers.len()).unwrap_or(u32::MAX);
-                out.warnings.extend(missing.warnings());
-                EarlyEnd::Error("missing_physics_params".into())
-            }
-            error => EarlyEnd::Error(format!("internal: {error}")),
+    GraphOperators::build(graph, AtomTable::embedded(), &settings).map_err(|error| match error {
+        OperatorError::MissingPhysicsParams(missing) => {
+            out.missing_params = u32::try_from(missing.atomic_numbers.len()).unwrap_or(u32::MAX);
+            out.warnings.extend(missing.warnings());
+            EarlyEnd::Error("missing_physics_params".into())
         }
+        error => EarlyEnd::Error(format!("internal: {error}")),
     })
 }
 

@@ -193,7 +193,8 @@ pub fn compute_shard(
 }
 
 /// Computes and writes the rows that the tables do not have yet, or those
-/// before the observer asks to stop.
+/// before the observer asks to stop. Each wave is written while the next one
+/// is computed.
 fn compute_rows(
     dir: &RunDir,
     shard: &ShardPlan,
@@ -204,23 +205,28 @@ fn compute_rows(
 ) -> Result<(), RunError> {
     let wave = wave_rows(plan.config.decoys);
     let end = shard.first_row + shard.rows;
+    let mut next = shard.first_row + tables.rows;
+    let mut outcomes = Vec::new();
     for file in plan.packed_of(shard) {
-        if file.first_row + file.rows <= shard.first_row + tables.rows {
+        if file.first_row + file.rows <= next {
             continue;
         }
         for batch in open_packed(dir, file)? {
             let mut batch = batch?;
-            let next = shard.first_row + tables.rows;
             batch.retain(|record| (next..end).contains(&record.row));
             for wave in batch.chunks(wave) {
-                let outcomes = compute_wave(engine, wave, observer)?;
-                tables.write(&outcomes)?;
+                let compute = || compute_wave(engine, wave, observer);
+                let (computed, written) = rayon::join(compute, || tables.write(&outcomes));
+                written?;
+                outcomes = computed?;
+                next += outcomes.len() as u64;
                 if outcomes.len() < wave.len() {
-                    return Ok(());
+                    return tables.write(&outcomes);
                 }
             }
         }
     }
+    tables.write(&outcomes)?;
     if tables.rows == shard.rows {
         return Ok(());
     }

@@ -1,0 +1,339 @@
+//! Aromatic rings of a plain molecule by Hückel's rule, after RDKit's
+//! `Aromaticity.cpp`: single rings first, then up to six fused ones.
+
+use super::graph::{Order, Plain, Rows};
+use super::valence::{default_valence, outer_electrons};
+
+/// Larger rings are not looked at together with others.
+const MAX_FUSED_RING: usize = 24;
+/// Most rings that are looked at together.
+const MAX_FUSED: usize = 6;
+/// Systems of more rings are left to the general path.
+const MAX_SYSTEM: usize = 16;
+
+/// Electrons that an atom gives to a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Donor {
+    None,
+    Vacant,
+    One,
+    Two,
+}
+
+/// Buffers for perception.
+#[derive(Default)]
+pub(super) struct Perceiver {
+    /// Per atom: what it gives, once it was asked.
+    donors: Vec<Option<(Donor, bool)>>,
+    /// The rings of candidates only, as atoms and as bonds.
+    atoms: Rows,
+    bonds: Rows,
+    /// Per candidate ring: the rings fused to it, and whether its system is done.
+    fused: Vec<Vec<usize>>,
+    done: Vec<bool>,
+    system: Vec<usize>,
+    subset: Vec<usize>,
+    reached: Vec<usize>,
+    /// Per atom and per bond: in how many rings of the subset.
+    atom_counts: Vec<u8>,
+    bond_counts: Vec<u8>,
+    /// Per bond: found aromatic.
+    marked: Vec<bool>,
+}
+
+impl Perceiver {
+    /// Marks aromatic atoms and bonds of a molecule in Kekulé form. `None`
+    /// where the result would hang on the order of rings, or take long.
+    pub(super) fn perceive(&mut self, plain: &mut Plain) -> Option<()> {
+        self.collect_candidates(plain)?;
+        self.find_fused();
+        for list in [&mut self.atom_counts, &mut self.bond_counts] {
+            list.clear();
+        }
+        self.atom_counts.resize(plain.atoms.len(), 0);
+        self.bond_counts.resize(plain.bonds.len(), 0);
+        self.marked.clear();
+        self.marked.resize(plain.bonds.len(), false);
+        for ring in 0..self.atoms.len() {
+            if self.done[ring] {
+                continue;
+            }
+            self.system.clear();
+            self.system.push(ring);
+            self.done[ring] = true;
+            let mut at = 0;
+            while let Some(&member) = self.system.get(at) {
+                at += 1;
+                for &next in &self.fused[member] {
+                    if !self.done[next] {
+                        self.done[next] = true;
+                        self.system.push(next);
+                    }
+                }
+            }
+            self.perceive_system(plain)?;
+        }
+        Some(())
+    }
+
+    fn collect_candidates(&mut self, plain: &Plain) -> Option<()> {
+        self.donors.clear();
+        self.donors.resize(plain.atoms.len(), None);
+        self.atoms.clear();
+        self.bonds.clear();
+        for (ring, bonds) in plain.ring_atoms.iter().zip(plain.ring_bonds.iter()) {
+            let mut all = true;
+            for &atom in ring {
+                let known = &mut self.donors[atom as usize];
+                let (_, candidate) = match *known {
+                    Some(found) => found,
+                    None => {
+                        let mut donor = donor(plain, atom);
+                        if ring.len() >= 9 && donor == Donor::Two && is_bridge(plain, atom) {
+                            // Which ring meets the atom first would decide.
+                            if plain.atom_rings[atom as usize] > 1 {
+                                return None;
+                            }
+                            donor = Donor::None;
+                        }
+                        *known.insert((donor, is_candidate(plain, atom, donor)))
+                    }
+                };
+                all &= candidate;
+            }
+            if all {
+                self.atoms.push(ring);
+                self.bonds.push(bonds);
+            }
+        }
+        Some(())
+    }
+
+    /// Rings are fused that share one bond.
+    fn find_fused(&mut self) {
+        let count = self.atoms.len();
+        self.done.clear();
+        self.done.resize(count, false);
+        self.fused.iter_mut().for_each(Vec::clear);
+        if self.fused.len() < count {
+            self.fused.resize_with(count, Vec::new);
+        }
+        for i in 0..count {
+            for j in i + 1..count {
+                let (a, b) = (self.bonds.row(i), self.bonds.row(j));
+                let small = a.len() <= MAX_FUSED_RING && b.len() <= MAX_FUSED_RING;
+                if small && a.iter().filter(|bond| b.contains(bond)).count() == 1 {
+                    self.fused[i].push(j);
+                    self.fused[j].push(i);
+                }
+            }
+        }
+    }
+
+    fn perceive_system(&mut self, plain: &mut Plain) -> Option<()> {
+        let count = self.system.len();
+        if count > MAX_SYSTEM {
+            return None;
+        }
+        let mut left = 0;
+        for &ring in &self.system {
+            for &bond in self.bonds.row(ring) {
+                if self.bond_counts[bond as usize] == 0 {
+                    self.bond_counts[bond as usize] = 1;
+                    left += 1;
+                }
+            }
+        }
+        for &ring in &self.system {
+            self.bonds.row(ring).iter().for_each(|&bond| self.bond_counts[bond as usize] = 0);
+        }
+        for size in 1..=count.min(MAX_FUSED) {
+            if left == 0 {
+                break;
+            }
+            self.subset.clear();
+            self.subset.extend(0..size);
+            loop {
+                if self.is_connected() && self.obeys_huckel() {
+                    left -= self.mark(plain)?;
+                }
+                if !next_combination(&mut self.subset, count) {
+                    break;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Whether the rings of the subset hang together.
+    fn is_connected(&mut self) -> bool {
+        let Some(&first) = self.subset.first() else { return false };
+        if self.subset.len() == 1 {
+            return true;
+        }
+        self.reached.clear();
+        self.reached.push(self.system[first]);
+        let mut at = 0;
+        while let Some(&ring) = self.reached.get(at) {
+            at += 1;
+            for &next in &self.fused[ring] {
+                let inside = self.subset.iter().any(|&place| self.system[place] == next);
+                if inside && !self.reached.contains(&next) {
+                    self.reached.push(next);
+                }
+            }
+        }
+        self.reached.len() == self.subset.len()
+    }
+
+    /// Whether the atoms in one or two rings of the subset have 4n + 2 electrons.
+    fn obeys_huckel(&mut self) -> bool {
+        let rings = || self.subset.iter().map(|&place| self.atoms.row(self.system[place]));
+        for &atom in rings().flatten() {
+            self.atom_counts[atom as usize] += 1;
+        }
+        let mut electrons = 0;
+        for &atom in rings().flatten() {
+            let seen = std::mem::take(&mut self.atom_counts[atom as usize]);
+            if matches!(seen, 1 | 2) {
+                electrons += match self.donors[atom as usize] {
+                    Some((Donor::One, _)) => 1,
+                    Some((Donor::Two, _)) => 2,
+                    _ => 0,
+                };
+            }
+        }
+        electrons == 2 || electrons >= 6 && (electrons - 2) % 4 == 0
+    }
+
+    /// Marks the bonds that only one ring of the subset has; the number of new
+    /// ones. `None` for a triple bond, which would stay one.
+    fn mark(&mut self, plain: &mut Plain) -> Option<usize> {
+        let rings = || self.subset.iter().map(|&place| self.bonds.row(self.system[place]));
+        for &bond in rings().flatten() {
+            self.bond_counts[bond as usize] += 1;
+        }
+        let mut new = 0;
+        for &index in rings().flatten() {
+            if std::mem::take(&mut self.bond_counts[index as usize]) != 1 {
+                continue;
+            }
+            let bond = &mut plain.bonds[index as usize];
+            if bond.order == Order::Triple {
+                return None;
+            }
+            bond.aromatic = true;
+            bond.order = Order::Aromatic;
+            plain.atoms[bond.begin as usize].aromatic = true;
+            plain.atoms[bond.end as usize].aromatic = true;
+            new += usize::from(!std::mem::replace(&mut self.marked[index as usize], true));
+        }
+        Some(new)
+    }
+}
+
+/// The next choice of as many of `total`, in lexicographic order.
+fn next_combination(chosen: &mut [usize], total: usize) -> bool {
+    let size = chosen.len();
+    let Some(at) = (0..size).rev().find(|&at| chosen[at] != total - size + at) else {
+        return false;
+    };
+    chosen[at] += 1;
+    for later in at + 1..size {
+        chosen[later] = chosen[later - 1] + 1;
+    }
+    true
+}
+
+/// A neutral oxygen or sulfur with two single bonds: in large rings no donor.
+fn is_bridge(plain: &Plain, index: u32) -> bool {
+    let atom = &plain.atoms[index as usize];
+    matches!(atom.z, 8 | 16)
+        && atom.charge == 0
+        && plain.degree(index) == 2
+        && plain.arcs(index).iter().all(|arc| {
+            !matches!(plain.bonds[arc.bond as usize].order, Order::Double | Order::Triple)
+        })
+}
+
+/// Electrons an atom has for a pi system (`countAtomElec`).
+fn pi_electrons(plain: &Plain, index: u32) -> i32 {
+    let atom = &plain.atoms[index as usize];
+    let default = default_valence(i32::from(atom.z));
+    let degree = plain.degree(index) + atom.total_hs();
+    if default <= 1 || degree > 3 {
+        return -1;
+    }
+    let lone = (outer_electrons(atom.z) - default - i32::from(atom.charge)).max(0);
+    let electrons = default - degree + lone - i32::from(atom.radicals);
+    if electrons > 1 && atom.explicit_valence - plain.degree(index) > 1 { 1 } else { electrons }
+}
+
+/// The neighbour at the other end of a multiple bond that is in no ring.
+fn outside_partner(plain: &Plain, index: u32) -> Option<u8> {
+    let outside = plain.arcs(index).iter().find(|arc| {
+        let bond = arc.bond as usize;
+        plain.bond_rings[bond] == 0 && plain.bonds[bond].order.doubled() >= 4
+    })?;
+    Some(plain.atoms[outside.to as usize].z)
+}
+
+fn has_ring_multiple_bond(plain: &Plain, index: u32) -> bool {
+    plain.arcs(index).iter().any(|arc| {
+        let bond = arc.bond as usize;
+        plain.bond_rings[bond] != 0 && plain.bonds[bond].order.doubled() >= 4
+    })
+}
+
+fn is_more_electronegative(z: u8, than: u8) -> bool {
+    let (a, b) = (outer_electrons(z), outer_electrons(than));
+    a > b || (a == b && z < than)
+}
+
+fn donor(plain: &Plain, index: u32) -> Donor {
+    let atom = &plain.atoms[index as usize];
+    let electrons = pi_electrons(plain, index);
+    let partner = outside_partner(plain, index);
+    let drawn = partner.is_some_and(|z| is_more_electronegative(z, atom.z));
+    match electrons {
+        i32::MIN..=-1 => Donor::None,
+        0 if partner.is_some() => Donor::Vacant,
+        0 if has_ring_multiple_bond(plain, index) => Donor::One,
+        0 => Donor::None,
+        1 if drawn => Donor::Vacant,
+        1 if partner.is_some() => Donor::One,
+        1 => {
+            let single = plain.degree(index) + i32::from(atom.explicit_hs);
+            if atom.explicit_valence != single {
+                Donor::One
+            } else if atom.charge == 1 {
+                Donor::Vacant
+            } else {
+                Donor::None
+            }
+        }
+        more if (more - i32::from(drawn)) % 2 == 1 => Donor::One,
+        _ => Donor::Two,
+    }
+}
+
+fn is_candidate(plain: &Plain, index: u32, donor: Donor) -> bool {
+    let atom = &plain.atoms[index as usize];
+    if donor == Donor::None || (atom.z > 18 && !matches!(atom.z, 34 | 52)) {
+        return false;
+    }
+    let like = i32::from(atom.z) - i32::from(atom.charge);
+    if atom.total_valence() > default_valence(like) {
+        return false;
+    }
+    if atom.radicals != 0 && (atom.z != 6 || atom.charge != 0) {
+        return false;
+    }
+    if atom.explicit_valence - plain.degree(index) > 1 {
+        let multiple = plain.arcs(index).iter().filter(|arc| {
+            matches!(plain.bonds[arc.bond as usize].order, Order::Double | Order::Triple)
+        });
+        return multiple.count() <= 1;
+    }
+    true
+}

@@ -1,0 +1,310 @@
+//! A Kekulé structure for the aromatic bonds of a plain molecule, after
+//! RDKit's `Kekulize.cpp`: the one that its walk through each fused ring
+//! system finds, with atoms met in the order of their numbers.
+
+use std::collections::VecDeque;
+
+use super::graph::{Order, Plain};
+use super::rings::RingFinder;
+use super::valence::valences;
+
+const MAX_BACKTRACKS: usize = 100;
+const NONE: u32 = u32::MAX;
+
+/// Neighbours that an atom may still share a double bond with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    list: [u32; 4],
+    next: u8,
+    len: u8,
+}
+
+impl Options {
+    fn push(&mut self, atom: u32) -> Option<()> {
+        *self.list.get_mut(usize::from(self.len))? = atom;
+        self.len += 1;
+        Some(())
+    }
+
+    fn pop(&mut self) -> Option<u32> {
+        if self.is_empty() {
+            return None;
+        }
+        self.next += 1;
+        Some(self.list[usize::from(self.next) - 1])
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next == self.len
+    }
+}
+
+/// Buffers for the walk.
+#[derive(Default)]
+pub(super) struct Kekulizer {
+    /// The atoms of the ring system at hand, ascending.
+    system: Vec<u32>,
+    /// Per atom: in the ring system, wants a double bond, visits so far.
+    inside: Vec<bool>,
+    wants: Vec<bool>,
+    visits: Vec<u32>,
+    visited: Vec<u32>,
+    options: Vec<Options>,
+    /// Atoms with options left, latest last.
+    choices: Vec<u32>,
+    queue: VecDeque<u32>,
+    neighbours: Vec<u32>,
+    /// Per bond: made double by the walk.
+    made: Vec<bool>,
+    /// Per atom: its ring system.
+    block: Vec<u32>,
+}
+
+impl Kekulizer {
+    /// Replaces aromatic bonds by single and double ones, and clears the marks
+    /// of aromatic atoms. `None` where that takes more than the plain walk.
+    pub(super) fn kekulize(&mut self, plain: &mut Plain, rings: &RingFinder) -> Option<()> {
+        if !plain.atoms.iter().any(|atom| atom.aromatic) {
+            return Some(());
+        }
+        self.assign_systems(plain, rings)?;
+        for members in rings.systems() {
+            self.system.clear();
+            for &bond in members {
+                let bond = plain.bonds[bond as usize];
+                for end in [bond.begin, bond.end] {
+                    if !self.inside[end as usize] {
+                        self.inside[end as usize] = true;
+                        self.system.push(end);
+                    }
+                }
+            }
+            self.system.sort_unstable();
+            let aromatic = self.system.iter().any(|&atom| plain.atoms[atom as usize].aromatic);
+            let done = !aromatic || {
+                self.find_wanting(plain);
+                self.walk(plain)?
+            };
+            for &atom in &self.system {
+                self.inside[atom as usize] = false;
+            }
+            if !done {
+                return None;
+            }
+        }
+        clear_marks(plain)
+    }
+
+    /// Notes each atom's ring system. Aromatic atoms in none or in two are not plain.
+    fn assign_systems(&mut self, plain: &Plain, rings: &RingFinder) -> Option<()> {
+        let n = plain.atoms.len();
+        self.block.clear();
+        self.block.resize(n, NONE);
+        self.inside.clear();
+        self.inside.resize(n, false);
+        self.wants.clear();
+        self.wants.resize(n, false);
+        self.made.clear();
+        self.made.resize(plain.bonds.len(), false);
+        self.options.clear();
+        self.options.resize(n, Options::default());
+        for (number, members) in rings.systems().enumerate() {
+            for &bond in members {
+                let bond = plain.bonds[bond as usize];
+                for end in [bond.begin, bond.end] {
+                    let block = &mut self.block[end as usize];
+                    let elsewhere = *block != NONE && *block != number as u32;
+                    if elsewhere && plain.atoms[end as usize].aromatic {
+                        return None;
+                    }
+                    *block = number as u32;
+                }
+            }
+        }
+        let mut atoms = plain.atoms.iter().zip(&self.block);
+        atoms.all(|(atom, &block)| !atom.aromatic || block != NONE).then_some(())
+    }
+
+    /// Marks the atoms of the system that lack a bond, and makes its aromatic
+    /// bonds single.
+    fn find_wanting(&mut self, plain: &mut Plain) {
+        self.visited.clear();
+        self.visits.clear();
+        self.visits.resize(plain.atoms.len(), 0);
+        for &index in &self.system {
+            if plain.atoms[index as usize].aromatic {
+                self.wants[index as usize] = wants_double_bond(plain, index);
+            } else {
+                self.visited.push(index);
+                self.visits[index as usize] += 1;
+            }
+        }
+        for &index in &self.system {
+            if plain.atoms[index as usize].aromatic {
+                for at in 0..plain.arcs(index).len() {
+                    let bond = plain.arcs(index)[at].bond as usize;
+                    if plain.bonds[bond].aromatic && plain.bonds[bond].order != Order::Triple {
+                        plain.bonds[bond].order = Order::Single;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Walks through the system, giving atoms their double bonds; true when all have one.
+    fn walk(&mut self, plain: &mut Plain) -> Option<bool> {
+        self.queue.clear();
+        self.choices.clear();
+        let mut backtracks = 0;
+        while self.visited.len() < self.system.len() || !self.queue.is_empty() {
+            let next = self.queue.pop_front();
+            let unvisited = || self.system.iter().find(|&&atom| self.visits[atom as usize] == 0);
+            let Some(atom) = next.or_else(|| unvisited().copied()) else { return Some(false) };
+            let a = atom as usize;
+            self.visited.push(atom);
+            self.visits[a] += 1;
+            let stored = !self.options[a].is_empty();
+            let mut options = if stored { self.options[a] } else { self.look_around(plain, atom)? };
+            if !self.wants[a] {
+                continue;
+            }
+            if let Some(partner) = options.pop() {
+                let bond = plain.bond_between(atom, partner)? as usize;
+                plain.bonds[bond].order = Order::Double;
+                self.made[bond] = true;
+                self.wants[a] = false;
+                self.wants[partner as usize] = false;
+                self.options[a] = options;
+                if stored && options.is_empty() {
+                    self.choices.pop();
+                } else if !stored && !options.is_empty() {
+                    self.choices.push(atom);
+                }
+            } else {
+                let Some(&choice) = self.choices.last() else { return Some(false) };
+                if backtracks == MAX_BACKTRACKS {
+                    return Some(false);
+                }
+                backtracks += 1;
+                self.back_track(plain, choice)?;
+            }
+        }
+        Some(true)
+    }
+
+    /// Queues the unvisited neighbours of an atom; its options are those that
+    /// lack a bond as well.
+    fn look_around(&mut self, plain: &Plain, atom: u32) -> Option<Options> {
+        self.neighbours.clear();
+        for arc in plain.arcs(atom) {
+            if self.inside[arc.to as usize] && self.visits[arc.to as usize] == 0 {
+                self.neighbours.push(arc.to);
+            }
+        }
+        self.neighbours.sort_unstable();
+        let mut options = Options::default();
+        let queued = self.queue.len();
+        for &neighbour in &self.neighbours {
+            if !self.queue.iter().take(queued).any(|&waiting| waiting == neighbour) {
+                self.queue.push_back(neighbour);
+            }
+            let bond = plain.bond_between(atom, neighbour)?;
+            if self.wants[atom as usize]
+                && self.wants[neighbour as usize]
+                && plain.bonds[bond as usize].aromatic
+            {
+                options.push(neighbour)?;
+            }
+        }
+        Some(options)
+    }
+
+    /// Goes back to the latest choice.
+    fn back_track(&mut self, plain: &mut Plain, choice: u32) -> Option<()> {
+        let first = self.visited.iter().position(|&atom| atom == choice)?;
+        let last = self.visited.iter().rposition(|&atom| atom == choice)?;
+        for &atom in self.visited[last..].iter().rev() {
+            self.queue.push_front(atom);
+        }
+        for atom in self.visited.drain(first..) {
+            self.visits[atom as usize] -= 1;
+        }
+        for (bond, made) in plain.bonds.iter_mut().zip(&mut self.made) {
+            let (a, b) = (bond.begin as usize, bond.end as usize);
+            if *made
+                && self.inside[a]
+                && self.inside[b]
+                && self.visits[a] == 0
+                && self.visits[b] == 0
+            {
+                *made = false;
+                bond.order = Order::Single;
+                self.wants[a] = true;
+                self.wants[b] = true;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Whether an aromatic atom's bonds, taken as single, leave one bond over.
+fn wants_double_bond(plain: &Plain, index: u32) -> bool {
+    let atom = &plain.atoms[index as usize];
+    let bonds = plain.arcs(index).iter().map(|arc| &plain.bonds[arc.bond as usize]);
+    let single: i32 = bonds
+        .map(|bond| {
+            let taken = bond.aromatic && bond.order != Order::Triple;
+            if taken { 1 } else { bond.order.doubled() / 2 }
+        })
+        .sum::<i32>()
+        + atom.total_hs();
+    let mut charge = i32::from(atom.charge);
+    if atom.z == 5 || atom.z == 6 && charge > 0 {
+        charge = -charge;
+    }
+    let list = valences(i32::from(atom.z));
+    let mut valence = list[0] + charge;
+    let total = atom.total_valence();
+    for &higher in &list[1..] {
+        if total <= valence {
+            break;
+        }
+        valence = higher + charge;
+    }
+    let degree = plain.degree(index) + atom.implicit_hs;
+    if total == 5
+        && single == 4
+        && valence == 3
+        && degree == 3
+        && charge == 0
+        && atom.total_hs() == 0
+        && matches!(atom.z, 7 | 15 | 33)
+    {
+        valence = 5;
+    }
+    degree < valence && (valence == single + 1 || (atom.no_implicit && valence == single + 2))
+}
+
+/// Clears the aromatic marks; a pyrrole's hydrogen is implied from now on.
+fn clear_marks(plain: &mut Plain) -> Option<()> {
+    for bond in &mut plain.bonds {
+        bond.aromatic = false;
+    }
+    for index in 0..plain.atoms.len() {
+        let atom = &mut plain.atoms[index];
+        if !atom.aromatic {
+            continue;
+        }
+        atom.aromatic = false;
+        if matches!(atom.z, 7 | 15) && atom.charge == 0 && atom.explicit_hs == 1 {
+            let before = atom.total_valence();
+            atom.no_implicit = false;
+            atom.explicit_hs = 0;
+            plain.update_valence(index as u32, false)?;
+            if plain.atoms[index].total_valence() != before {
+                return None;
+            }
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,255 @@
+//! SMILES text to a plain molecule, or the finding that it is none.
+
+use super::graph::{Atom, Bond, Order, Plain};
+
+/// Larger molecules are left to the general path.
+const MAX_ATOMS: usize = 1000;
+
+/// What to do with marks that say nothing of valences: chirality, directions,
+/// isotopes, atom maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marks {
+    /// The canonical text would need them.
+    Refuse,
+    /// The text is canonical already.
+    Ignore,
+}
+
+/// A ring number that waits for its second end.
+#[derive(Clone, Copy)]
+struct OpenRing {
+    atom: u32,
+    order: Option<Order>,
+    /// How many rings were opened before.
+    place: u32,
+}
+
+/// Buffers for reading.
+pub(super) struct Reader {
+    branches: Vec<u32>,
+    rings: [Option<OpenRing>; 100],
+    open: usize,
+    opened: u32,
+    /// Bonds that close rings, with the ring's number and place: RDKit counts
+    /// them after all others, in this order.
+    closures: Vec<(usize, u32, Bond)>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { branches: Vec::new(), rings: [None; 100], open: 0, opened: 0, closures: Vec::new() }
+    }
+}
+
+impl Reader {
+    /// Reads a text that the scan has passed. `None` for what is no plain
+    /// molecule, and for anything that is wrong.
+    pub(super) fn read(&mut self, text: &[u8], marks: Marks, plain: &mut Plain) -> Option<()> {
+        plain.clear();
+        self.branches.clear();
+        self.closures.clear();
+        self.opened = 0;
+        if self.open > 0 {
+            self.rings = [None; 100];
+            self.open = 0;
+        }
+        let mut current: Option<u32> = None;
+        let mut order: Option<Order> = None;
+        let mut at = 0;
+        while let Some(&byte) = text.get(at) {
+            match byte {
+                b'(' => {
+                    self.branches.push(current?);
+                    at += 1;
+                }
+                b')' => {
+                    current = Some(self.branches.pop()?);
+                    at += 1;
+                }
+                b'-' | b'=' | b'#' => {
+                    order = Some(match byte {
+                        b'-' => Order::Single,
+                        b'=' => Order::Double,
+                        _ => Order::Triple,
+                    });
+                    at += 1;
+                }
+                // Single, or aromatic between aromatic atoms: as if it were not there.
+                b'/' | b'\\' if marks == Marks::Ignore => at += 1,
+                b'0'..=b'9' | b'%' => {
+                    let number = ring_number(text, &mut at)?;
+                    self.ring_end(number, current?, order.take(), plain)?;
+                }
+                _ => {
+                    let atom = atom(text, marks, &mut at)?;
+                    let index = plain.atoms.len() as u32;
+                    if index as usize >= MAX_ATOMS {
+                        return None;
+                    }
+                    plain.atoms.push(atom);
+                    if let Some(previous) = current {
+                        let bond = new_bond(plain, previous, index, order.take());
+                        plain.bonds.push(bond);
+                    }
+                    current = Some(index);
+                }
+            }
+        }
+        if self.open > 0 || plain.atoms.is_empty() {
+            return None;
+        }
+        self.closures.sort_unstable_by_key(|&(number, place, _)| (number, place));
+        plain.bonds.extend(self.closures.iter().map(|&(_, _, bond)| bond));
+        plain.connect();
+        Some(())
+    }
+
+    fn ring_end(
+        &mut self,
+        number: usize,
+        atom: u32,
+        order: Option<Order>,
+        plain: &mut Plain,
+    ) -> Option<()> {
+        let Some(open) = self.rings[number].take() else {
+            self.rings[number] = Some(OpenRing { atom, order, place: self.opened });
+            self.opened += 1;
+            self.open += 1;
+            return Some(());
+        };
+        self.open -= 1;
+        let order = match (open.order, order) {
+            (Some(a), Some(b)) if a != b => return None,
+            (a, b) => a.or(b),
+        };
+        let (low, high) = (open.atom.min(atom), open.atom.max(atom));
+        let same = |bond: &Bond| bond.begin == low && bond.end == high;
+        let mut closures = self.closures.iter().map(|(_, _, bond)| bond);
+        if open.atom == atom || plain.bonds.iter().any(same) || closures.any(same) {
+            return None;
+        }
+        self.closures.push((number, open.place, new_bond(plain, open.atom, atom, order)));
+        Some(())
+    }
+}
+
+/// A bond from the lower to the higher atom.
+fn new_bond(plain: &Plain, begin: u32, end: u32, order: Option<Order>) -> Bond {
+    let both = plain.atoms[begin as usize].aromatic && plain.atoms[end as usize].aromatic;
+    let order = order.unwrap_or(if both { Order::Aromatic } else { Order::Single });
+    Bond { begin: begin.min(end), end: begin.max(end), order, aromatic: order == Order::Aromatic }
+}
+
+fn ring_number(text: &[u8], at: &mut usize) -> Option<usize> {
+    let digit = |at: usize| {
+        text.get(at).filter(|byte| byte.is_ascii_digit()).map(|&byte| usize::from(byte - b'0'))
+    };
+    if let Some(value) = digit(*at) {
+        *at += 1;
+        return Some(value);
+    }
+    let value = 10 * digit(*at + 1)? + digit(*at + 2)?;
+    *at += 3;
+    Some(value)
+}
+
+fn atom(text: &[u8], marks: Marks, at: &mut usize) -> Option<Atom> {
+    let second = text.get(*at + 1).copied().unwrap_or(0);
+    let (z, aromatic, width) = match (text[*at], second) {
+        (b'[', _) => return bracket_atom(text, marks, at),
+        (b'C', b'l') => (17, false, 2),
+        (b'B', b'r') => (35, false, 2),
+        // Read as selenium without brackets by some programs.
+        (b's', b'e') => return None,
+        (byte, _) => {
+            let z = organic(byte.to_ascii_uppercase())?;
+            let aromatic = byte.is_ascii_lowercase();
+            if aromatic && matches!(byte, b'f' | b'i') {
+                return None;
+            }
+            (z, aromatic, 1)
+        }
+    };
+    *at += width;
+    Some(Atom {
+        z,
+        charge: 0,
+        explicit_hs: 0,
+        no_implicit: false,
+        aromatic,
+        was_aromatic: aromatic,
+        radicals: 0,
+        explicit_valence: 0,
+        implicit_hs: 0,
+    })
+}
+
+fn organic(symbol: u8) -> Option<u8> {
+    Some(match symbol {
+        b'B' => 5,
+        b'C' => 6,
+        b'N' => 7,
+        b'O' => 8,
+        b'F' => 9,
+        b'P' => 15,
+        b'S' => 16,
+        b'I' => 53,
+        _ => return None,
+    })
+}
+
+/// Reads `[nH]`, `[N+]` and the like: an element, hydrogens, a charge of one.
+fn bracket_atom(text: &[u8], marks: Marks, at: &mut usize) -> Option<Atom> {
+    let length = text[*at..].iter().position(|&byte| byte == b']')?;
+    let mut inside = &text[*at + 1..*at + length];
+    if marks == Marks::Ignore {
+        let isotope = inside.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let map = inside.iter().position(|&byte| byte == b':').unwrap_or(inside.len());
+        inside = inside.get(isotope..map)?;
+    }
+    *at += length + 1;
+    let (z, aromatic, mut rest) = match inside {
+        [b'C', b'l', rest @ ..] => (17, false, rest),
+        [b'B', b'r', rest @ ..] => (35, false, rest),
+        [b'S', b'i', rest @ ..] => (14, false, rest),
+        [b'S', b'e', rest @ ..] => (34, false, rest),
+        [b's', b'e', rest @ ..] => (34, true, rest),
+        [b'A', b's', rest @ ..] => (33, false, rest),
+        [b'T', b'e', rest @ ..] => (52, false, rest),
+        [_, b'a'..=b'z', ..] => return None,
+        [symbol @ (b'b' | b'c' | b'n' | b'o' | b'p' | b's'), rest @ ..] => {
+            (organic(symbol.to_ascii_uppercase())?, true, rest)
+        }
+        [symbol, rest @ ..] => (organic(*symbol)?, false, rest),
+        [] => return None,
+    };
+    if marks == Marks::Ignore {
+        while let [b'@', more @ ..] = rest {
+            rest = more;
+        }
+    }
+    let mut explicit_hs = 0;
+    if let [b'H', more @ ..] = rest {
+        (explicit_hs, rest) = match more {
+            [digit @ b'0'..=b'9', after @ ..] => (digit - b'0', after),
+            _ => (1, more),
+        };
+    }
+    let charge = match rest {
+        [] => 0,
+        [b'+'] => 1,
+        [b'-'] => -1,
+        _ => return None,
+    };
+    Some(Atom {
+        z,
+        charge,
+        explicit_hs,
+        no_implicit: true,
+        aromatic,
+        was_aromatic: aromatic,
+        radicals: 0,
+        explicit_valence: 0,
+        implicit_hs: 0,
+    })
+}

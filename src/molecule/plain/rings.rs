@@ -1,0 +1,255 @@
+//! The symmetrised smallest set of smallest rings of a plain molecule.
+//!
+//! Most molecules have one minimum cycle basis only, and then it is that set.
+//! A cycle that is the only shortest one through some bond belongs to every
+//! minimum cycle basis; as many of them as there are independent cycles are
+//! the basis. The chemistry crate decides where this does not settle it.
+
+use chematic::perception;
+
+use super::graph::{Plain, Rows};
+
+const NONE: u32 = u32::MAX;
+
+/// Buffers for finding rings.
+#[derive(Default)]
+pub(super) struct RingFinder {
+    /// Per atom: its place in the depth-first order, and the lowest reachable.
+    order: Vec<u32>,
+    low: Vec<u32>,
+    stack: Vec<(u32, u32, u32)>,
+    bond_stack: Vec<u32>,
+    /// Per bond: the block of bonds that share cycles with it, or `NONE`.
+    block: Vec<u32>,
+    /// Independent cycles of each block.
+    cycles: Vec<u32>,
+    /// Per atom, of the search at hand: distance, paths that short, parent.
+    distance: Vec<u32>,
+    paths: Vec<u32>,
+    parent: Vec<u32>,
+    queue: Vec<u32>,
+    rings: Rows,
+    found: Vec<u32>,
+    covered: Vec<bool>,
+    members: Vec<Vec<u32>>,
+    /// Whether the rings last found are the only ones possible.
+    pub unique: bool,
+}
+
+impl RingFinder {
+    /// Finds the rings; `None` where the chemistry crate cannot.
+    pub(super) fn find(&mut self, plain: &mut Plain) -> Option<()> {
+        self.rings.clear();
+        self.block.clear();
+        self.block.resize(plain.bonds.len(), NONE);
+        self.cycles.clear();
+        self.unique = true;
+        if plain.bonds.len() >= plain.atoms.len() {
+            self.find_blocks(plain);
+            self.unique = self.find_unique(plain);
+            if !self.unique {
+                return general(plain);
+            }
+        }
+        let rings = std::mem::take(&mut self.rings);
+        let bonded = plain.set_rings(rings.iter());
+        self.rings = rings;
+        let shared = plain
+            .ring_bonds
+            .iter()
+            .any(|ring| ring.iter().all(|&bond| plain.bond_rings[bond as usize] > 1));
+        if shared {
+            self.unique = false;
+            return general(plain);
+        }
+        bonded.then_some(())
+    }
+
+    /// The bonds of each fused ring system.
+    pub(super) fn systems(&self) -> impl Iterator<Item = &[u32]> {
+        self.members.iter().take(self.cycles.len()).map(Vec::as_slice)
+    }
+
+    /// Blocks of bonds between which no cycle runs (Tarjan), iteratively.
+    fn find_blocks(&mut self, plain: &Plain) {
+        let n = plain.atoms.len();
+        for list in [&mut self.order, &mut self.low] {
+            list.clear();
+            list.resize(n, NONE);
+        }
+        self.members.iter_mut().for_each(Vec::clear);
+        let mut clock = 1;
+        self.order[0] = 0;
+        self.low[0] = 0;
+        self.stack.clear();
+        self.bond_stack.clear();
+        self.stack.push((0, NONE, 0));
+        while let Some(top) = self.stack.last_mut() {
+            let (atom, via, next) = *top;
+            let a = atom as usize;
+            if let Some(arc) = plain.arcs(atom).get(next as usize) {
+                top.2 += 1;
+                let o = arc.to as usize;
+                if arc.bond == via {
+                    continue;
+                }
+                if self.order[o] == NONE {
+                    self.order[o] = clock;
+                    self.low[o] = clock;
+                    clock += 1;
+                    self.bond_stack.push(arc.bond);
+                    self.stack.push((arc.to, arc.bond, 0));
+                } else if self.order[o] < self.order[a] {
+                    self.bond_stack.push(arc.bond);
+                    self.low[a] = self.low[a].min(self.order[o]);
+                }
+                continue;
+            }
+            self.stack.pop();
+            let Some(&(parent, _, _)) = self.stack.last() else { break };
+            let p = parent as usize;
+            self.low[p] = self.low[p].min(self.low[a]);
+            if self.low[a] >= self.order[p] {
+                self.close_block(plain, via);
+            }
+        }
+    }
+
+    /// Takes the bonds from the stack down to `via`: a block, unless it is one.
+    fn close_block(&mut self, plain: &Plain, via: u32) {
+        let Some(at) = self.bond_stack.iter().rposition(|&bond| bond == via) else { return };
+        if self.bond_stack.len() - at == 1 {
+            self.bond_stack.pop();
+            return;
+        }
+        let block = self.cycles.len();
+        if self.members.len() == block {
+            self.members.push(Vec::new());
+        }
+        self.distance.resize(plain.atoms.len().max(self.distance.len()), NONE);
+        let mut atoms = 0;
+        for bond in self.bond_stack.drain(at..) {
+            self.block[bond as usize] = block as u32;
+            self.members[block].push(bond);
+            let ends = plain.bonds[bond as usize];
+            for end in [ends.begin, ends.end] {
+                // A mark for atoms that this block has counted.
+                if self.distance[end as usize] != block as u32 {
+                    self.distance[end as usize] = block as u32;
+                    atoms += 1;
+                }
+            }
+        }
+        let bonds = self.members[block].len() as u32;
+        self.cycles.push(bonds + 1 - atoms);
+        for &bond in &self.members[block] {
+            let ends = plain.bonds[bond as usize];
+            self.distance[ends.begin as usize] = NONE;
+            self.distance[ends.end as usize] = NONE;
+        }
+    }
+
+    /// Fills `rings` where every block has one minimum cycle basis only.
+    fn find_unique(&mut self, plain: &Plain) -> bool {
+        let n = plain.atoms.len();
+        for list in [&mut self.distance, &mut self.paths, &mut self.parent] {
+            list.clear();
+            list.resize(n, NONE);
+        }
+        self.covered.clear();
+        self.covered.resize(plain.bonds.len(), false);
+        for block in 0..self.cycles.len() {
+            let wanted = self.rings.len() + self.cycles[block] as usize;
+            let first = self.rings.len();
+            // Bonds in a ring already found can only show the same ring or none.
+            for again in [false, true] {
+                for at in 0..self.members[block].len() {
+                    let bond = self.members[block][at];
+                    if self.rings.len() == wanted {
+                        break;
+                    }
+                    if self.covered[bond as usize] == again && self.shortest(plain, bond) {
+                        self.keep(plain, first);
+                    }
+                }
+            }
+            if self.rings.len() != wanted {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Writes into `found` the shortest cycle through `bond`, if there is only one.
+    fn shortest(&mut self, plain: &Plain, bond: u32) -> bool {
+        let ends = plain.bonds[bond as usize];
+        let block = self.block[bond as usize];
+        self.queue.clear();
+        self.queue.push(ends.begin);
+        self.distance[ends.begin as usize] = 0;
+        self.paths[ends.begin as usize] = 1;
+        self.parent[ends.begin as usize] = NONE;
+        let mut head = 0;
+        while let Some(&atom) = self.queue.get(head) {
+            head += 1;
+            let distance = self.distance[atom as usize];
+            if distance >= self.distance[ends.end as usize] {
+                break;
+            }
+            for arc in plain.arcs(atom) {
+                if arc.bond == bond || self.block[arc.bond as usize] != block {
+                    continue;
+                }
+                let to = arc.to as usize;
+                if self.distance[to] == NONE {
+                    self.distance[to] = distance + 1;
+                    self.paths[to] = self.paths[atom as usize];
+                    self.parent[to] = atom;
+                    self.queue.push(arc.to);
+                } else if self.distance[to] == distance + 1 {
+                    self.paths[to] = self.paths[to].saturating_add(self.paths[atom as usize]);
+                }
+            }
+        }
+        let unique = self.distance[ends.end as usize] != NONE && self.paths[ends.end as usize] == 1;
+        if unique {
+            self.found.clear();
+            let mut atom = ends.end;
+            while atom != NONE {
+                self.found.push(atom);
+                atom = self.parent[atom as usize];
+            }
+        }
+        for &atom in &self.queue {
+            self.distance[atom as usize] = NONE;
+        }
+        unique
+    }
+
+    /// Adds `found` to the rings, unless it is there among those from `first`.
+    fn keep(&mut self, plain: &Plain, first: usize) {
+        let found = &self.found;
+        let same = |ring: &[u32]| {
+            ring.len() == found.len() && ring.iter().all(|atom| found.contains(atom))
+        };
+        if (first..self.rings.len()).any(|index| same(self.rings.row(index))) {
+            return;
+        }
+        for (at, &atom) in found.iter().enumerate() {
+            if let Some(bond) = plain.bond_between(atom, found[(at + 1) % found.len()]) {
+                self.covered[bond as usize] = true;
+            }
+        }
+        self.rings.push(&self.found);
+    }
+}
+
+/// The rings as the chemistry crate finds them.
+fn general(plain: &mut Plain) -> Option<()> {
+    let bonds: Vec<(usize, usize, bool)> =
+        plain.bonds.iter().map(|bond| (bond.begin as usize, bond.end as usize, true)).collect();
+    let rings = perception::rdkit_symmetrized_sssr(plain.atoms.len(), &bonds)?;
+    let rings: Vec<Vec<u32>> =
+        rings.iter().map(|ring| ring.iter().map(|&atom| atom as u32).collect()).collect();
+    plain.set_rings(rings.iter().map(Vec::as_slice)).then_some(())
+}

@@ -1,0 +1,229 @@
+//! Plain molecules must be what the chemistry crate makes of them.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::super::edit::fixed_form;
+use super::super::parse::{
+    MolecularGraph, Molecule, MoleculeError, ParseLimits, admitted, canonical_smiles,
+};
+use super::sanitized;
+
+/// A molecule by the chemistry crate alone.
+fn by_crate(text: &str) -> Result<Molecule, MoleculeError> {
+    let scan = admitted(text.as_bytes(), &ParseLimits::default())?;
+    let molecule = Molecule::perceived_by_crate(canonical_smiles(&scan)?)?;
+    if molecule.perceived_as_written() {
+        return Ok(molecule);
+    }
+    Molecule::perceived_by_crate(fixed_form(molecule.canonical_smiles)?)
+}
+
+/// Compares what is read with what the crate alone reads; whether the text is
+/// a plain molecule.
+fn agrees(text: &str) -> bool {
+    let limits = ParseLimits::default();
+    let found = Molecule::from_smiles(text.as_bytes(), &limits);
+    let graph = MolecularGraph::from_smiles(text.as_bytes(), &limits);
+    match (&found, by_crate(text)) {
+        (Ok(found), Ok(expected)) => {
+            assert_eq!(found.canonical_smiles, expected.canonical_smiles, "{text}");
+            assert_eq!(found.atom_aromatic, expected.atom_aromatic, "{text}");
+            assert_eq!(found.bonds, expected.bonds, "{text}");
+            assert_eq!(found.graph, expected.graph, "{text}");
+            assert_eq!(found.component_count, expected.component_count, "{text}");
+            assert_eq!(found.heavy_atom_count, expected.heavy_atom_count, "{text}");
+            assert_eq!(graph, Ok(expected.into()), "{text}");
+        }
+        (Err(found), Err(expected)) => {
+            assert_eq!(*found, expected, "{text}");
+            assert_eq!(graph, Err(expected), "{text}");
+        }
+        (found, expected) => panic!("{text}: {found:?} instead of {expected:?}"),
+    }
+    let scan = admitted(text.as_bytes(), &limits);
+    scan.is_ok_and(|scan| sanitized(&scan.smiles, |_| ()).is_some())
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)).unwrap()
+}
+
+/// The same molecule written from another atom, by the chemistry crate.
+fn rewritten(text: &str) -> Option<String> {
+    let model = chematic::smiles::parse(text).ok()?;
+    Some(chematic::smiles::canonical_smiles(&model))
+}
+
+#[test]
+fn fixtures_are_read_as_the_chemistry_crate_reads_them() {
+    let mut text = String::new();
+    let golden = fixture("molecules.jsonl.gz");
+    flate2::read::GzDecoder::new(&golden[..]).read_to_string(&mut text).unwrap();
+    let mut texts: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter_map(|row| Some(row["smiles"].as_str()?.to_owned()))
+        .collect();
+    let demo = String::from_utf8(fixture("demo.smi")).unwrap();
+    texts.extend(demo.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned));
+    texts.extend(texts.clone().iter().filter_map(|text| rewritten(text)));
+    let plain = texts.iter().filter(|text| agrees(text)).count();
+    assert!(2 * plain > texts.len(), "{plain} of {} are plain", texts.len());
+}
+
+#[test]
+fn odd_plain_molecules_are_read_as_the_chemistry_crate_reads_them() {
+    for text in [
+        "C",
+        "[CH3]",
+        "[CH2]",
+        "[C]",
+        "[N+]",
+        "[O-]",
+        "[BH4-]",
+        "[NH4+]",
+        "[Si]",
+        "[SiH4]",
+        "I",
+        "C#N",
+        "[C-]#[O+]",
+        "C=C=C",
+        "C#CC#C",
+        "O=S(=O)(O)O",
+        "OS(O)(=O)=O",
+        "C[S+](C)[O-]",
+        "C[SH](C)C",
+        "FS(F)(F)(F)(F)F",
+        "FP(F)(F)(F)F",
+        "C[PH](C)(C)C",
+        "[Cl-]",
+        "C[I+]C",
+        "c1ccccc1",
+        "C1=CC=CC=C1",
+        "c1cc[nH]c1",
+        "[nH]1cccc1",
+        "c1ccc2ccccc2c1",
+        "c1cc2cccc2cc1",
+        "C1=CC2=CC=CC2=C1",
+        "c1ccc2cccc2cc1",
+        "c1cccc2cccc2c1",
+        "O=c1cc[nH]cc1",
+        "O=c1ccocc1",
+        "c1cc[se]c1",
+        "c1cc[o+]cc1",
+        "C[n+]1ccccc1",
+        "[O-][n+]1ccccc1",
+        "c1c[nH]c2ncnc2n1",
+        "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
+        "O=C1C=CC(=O)C=C1",
+        "C1=CC=CC=CC=C1",
+        "c1ccccc1-c1ccccc1",
+        "c1ccccc1c1ccccc1",
+        "c1ccc2c(c1)-c1ccccc1-2",
+        "c1ccc2c(c1)Cc1ccccc1-2",
+        "C12C3C4C1C5C2C3C45",
+        "C1CC2CCC1C2",
+        "C1C2CC3CC1CC(C2)C3",
+        "C1CCC2(CC1)CCCC2",
+        "c1cc2ccc3cccc4ccc(c1)c2c34",
+        "c1cc2cccc3ccc4cccc1c4c23",
+        "C1=CC2=CC=C3C=CC=C4C=CC(=C1)C2=C34",
+        "B1OCCO1",
+        "b1ccccc1",
+        "c1ccb[nH]1",
+        "c1cnb2ccccc2c1",
+        "[B-]1=CC=CC=C1",
+        "C1CCCCCCCCCCC1",
+        "C1COCCOCCOCCOCCO1",
+        "c1cc2cc3ccc(cc4ccc(cc5ccc(cc1n2)[nH]5)n4)[nH]3",
+        "O1C=COC=COC=CO1",
+        "c1ccsc1",
+        "s1cccc1",
+        "c1cs(=O)cc1",
+        "O=S1(=O)C=CC=C1",
+        "c1cnc2[nH]c3ccccc3c2c1",
+        "[CH]1C=CC=C1",
+        "[CH-]1C=CC=C1",
+        "[cH-]1cccc1",
+        "[cH+]1cccccc1",
+        "C1=C[CH+]C=CC=C1",
+        "CC(C)(C)c1cc(C(C)(C)C)cc(C(C)(C)C)c1",
+        "C1CC1C1CC1C1CC1",
+        "N[Te]C",
+        "[AsH3]",
+        "C[As](C)C",
+        "[SeH2]",
+        "C[Se]C",
+        "[S-]C",
+        "[SH-]",
+        "C%10CC%10",
+        "C1CC%01",
+        "C=1CCCCC=1",
+        "C=1CCCCC1",
+        "C1CCCCC=1",
+        "[CH]=C",
+        "[CH2]C",
+        "N=[N+]=[N-]",
+        "[N-]=[N+]=NC",
+        "C[N+](=O)[O-]",
+        "[C]1=CC=CC=C1",
+        "c1c[c]ccc1",
+        "c1ccc[c-]c1",
+        "C#1CCCCC#1",
+        "c1ccccc#1",
+        "C1=CC#CC=C1",
+    ] {
+        agrees(text);
+    }
+}
+
+#[test]
+fn what_is_not_plain_is_left_to_the_chemistry_crate() {
+    for text in [
+        "C.C",
+        "[H]C",
+        "[2H]C",
+        "[13CH4]",
+        "*C",
+        "C[C@H](N)O",
+        "F/C=C/F",
+        "[Fe]",
+        "[CH3:1]C",
+        "[NH3]->C",
+        "C$C",
+        "CN(=O)=O",
+        "C1C1",
+        "C11",
+        "c1cccc1",
+        "C(C)(C)(C)(C)C",
+        "[O+2]",
+        "F=F",
+        "C12CC12",
+        "cc",
+        "c1ccc",
+    ] {
+        assert!(!agrees(text), "{text}");
+    }
+}
+
+/// Every line of the SMILES files in the directory `HETERO2_SMILES`.
+#[test]
+fn every_given_molecule_is_read_as_the_chemistry_crate_reads_it() {
+    let Some(directory) = std::env::var_os("HETERO2_SMILES") else {
+        eprintln!("SKIPPED: HETERO2_SMILES is not set, no further molecules compared");
+        return;
+    };
+    for file in std::fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let texts = text.lines().filter_map(|line| line.split_whitespace().next());
+        let (mut plain, mut total) = (0, 0);
+        for text in texts {
+            total += 1;
+            plain += usize::from(agrees(text));
+        }
+        eprintln!("{}: {plain} of {total} are plain", path.display());
+    }
+}

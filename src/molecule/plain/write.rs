@@ -1,0 +1,286 @@
+//! Canonical SMILES of a ranked plain molecule, after RDKit's `Canon.cpp` and
+//! `SmilesWrite.cpp`: one walk finds the bonds that close rings, a second one
+//! writes the text.
+
+use super::graph::{Order, Plain};
+
+/// Offsets that bring ring closures first, then ring bonds by their type.
+const MAX_ATOMS: i64 = 5000;
+const MAX_BOND_TYPE: i64 = 32;
+/// More rings open at once are left to the general path.
+const MAX_OPEN: usize = 99;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Not,
+    Open,
+    Done,
+}
+
+/// A bond that leads on from an atom, sorted by `rank`.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    rank: i64,
+    to: u32,
+    bond: u32,
+}
+
+/// An atom whose ways are being followed.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    atom: u32,
+    start: usize,
+    end: usize,
+    next: usize,
+    in_branch: bool,
+}
+
+/// Buffers for writing.
+#[derive(Default)]
+pub(super) struct Writer {
+    /// What was written last.
+    pub text: String,
+    /// The atoms in the order in which they were written.
+    pub order: Vec<u32>,
+    visits: Vec<Visit>,
+    ways: Vec<Way>,
+    frames: Vec<Frame>,
+    /// Per atom: the bonds that close rings there, in the order they were met.
+    closures: Vec<Vec<u32>>,
+    /// Per bond: the number of the ring that it closes, 0 before it is opened.
+    numbers: Vec<u8>,
+    /// Ring numbers in use.
+    open: Vec<bool>,
+    closed: Vec<u8>,
+}
+
+impl Writer {
+    /// Writes the canonical text of a sanitised molecule.
+    pub(super) fn write(&mut self, plain: &Plain, ranks: &[u32]) -> Option<()> {
+        let first = ranks.iter().position(|&rank| rank == 0)? as u32;
+        let n = plain.atoms.len();
+        self.text.clear();
+        self.order.clear();
+        self.closures.iter_mut().for_each(Vec::clear);
+        if self.closures.len() < n {
+            self.closures.resize_with(n, Vec::new);
+        }
+        self.find_closures(plain, ranks, first);
+        self.numbers.clear();
+        self.numbers.resize(plain.bonds.len(), 0);
+        self.open.clear();
+        self.write_from(plain, ranks, first)
+    }
+
+    fn begin(&mut self, plain: &Plain) {
+        self.visits.clear();
+        self.visits.resize(plain.atoms.len(), Visit::Not);
+        self.ways.clear();
+        self.frames.clear();
+    }
+
+    fn push_frame(&mut self, atom: u32, start: usize) {
+        self.ways[start..].sort_by_key(|way| way.rank);
+        let end = self.ways.len();
+        self.frames.push(Frame { atom, start, end, next: start, in_branch: false });
+    }
+
+    /// The first walk (`dfsFindCycles`).
+    fn find_closures(&mut self, plain: &Plain, ranks: &[u32], first: u32) {
+        self.begin(plain);
+        self.enter_search(plain, ranks, first, None);
+        while let Some(frame) = self.frames.last_mut() {
+            if frame.next == frame.end {
+                self.visits[frame.atom as usize] = Visit::Done;
+                self.ways.truncate(frame.start);
+                self.frames.pop();
+                continue;
+            }
+            let way = self.ways[frame.next];
+            let atom = frame.atom;
+            frame.next += 1;
+            match self.visits[way.to as usize] {
+                Visit::Not => self.enter_search(plain, ranks, way.to, Some(way.bond)),
+                Visit::Open => {
+                    self.closures[way.to as usize].push(way.bond);
+                    self.closures[atom as usize].push(way.bond);
+                }
+                Visit::Done => {}
+            }
+        }
+    }
+
+    fn enter_search(&mut self, plain: &Plain, ranks: &[u32], atom: u32, via: Option<u32>) {
+        self.visits[atom as usize] = Visit::Open;
+        let start = self.ways.len();
+        for arc in plain.arcs(atom) {
+            if Some(arc.bond) == via {
+                continue;
+            }
+            let kind = MAX_BOND_TYPE - plain.bonds[arc.bond as usize].order as i64;
+            let mut rank = i64::from(ranks[arc.to as usize]);
+            if self.visits[arc.to as usize] == Visit::Open {
+                rank += kind * MAX_ATOMS - (MAX_BOND_TYPE + 1) * MAX_ATOMS * MAX_ATOMS;
+            } else if plain.bond_rings[arc.bond as usize] != 0 {
+                rank += kind * MAX_ATOMS * MAX_ATOMS;
+            }
+            self.ways.push(Way { rank, to: arc.to, bond: arc.bond });
+        }
+        self.push_frame(atom, start);
+    }
+
+    /// The second walk (`dfsBuildStack`), writing as it goes.
+    fn write_from(&mut self, plain: &Plain, ranks: &[u32], first: u32) -> Option<()> {
+        self.begin(plain);
+        self.enter_text(plain, ranks, first, None)?;
+        while let Some(frame) = self.frames.last_mut() {
+            if std::mem::take(&mut frame.in_branch) {
+                self.text.push(')');
+            }
+            let mut child = None;
+            while frame.next < frame.end {
+                let way = self.ways[frame.next];
+                frame.next += 1;
+                if self.visits[way.to as usize] == Visit::Not {
+                    child = Some(way);
+                    break;
+                }
+            }
+            let Some(way) = child else {
+                self.visits[frame.atom as usize] = Visit::Done;
+                self.ways.truncate(frame.start);
+                self.frames.pop();
+                continue;
+            };
+            if frame.next != frame.end {
+                self.text.push('(');
+                frame.in_branch = true;
+            }
+            write_bond(&mut self.text, plain, way.bond);
+            self.enter_text(plain, ranks, way.to, Some(way.bond))?;
+        }
+        Some(())
+    }
+
+    fn enter_text(
+        &mut self,
+        plain: &Plain,
+        ranks: &[u32],
+        atom: u32,
+        via: Option<u32>,
+    ) -> Option<()> {
+        write_atom(&mut self.text, plain, atom);
+        self.order.push(atom);
+        self.visits[atom as usize] = Visit::Open;
+        let closures = std::mem::take(&mut self.closures[atom as usize]);
+        self.write_closures(plain, &closures)?;
+        let start = self.ways.len();
+        for arc in plain.arcs(atom) {
+            let closes = closures.contains(&arc.bond);
+            if Some(arc.bond) == via || closes || self.visits[arc.to as usize] != Visit::Not {
+                continue;
+            }
+            let mut rank = i64::from(ranks[arc.to as usize]);
+            if plain.bond_rings[arc.bond as usize] != 0 {
+                let kind = MAX_BOND_TYPE - plain.bonds[arc.bond as usize].order as i64;
+                rank += kind * MAX_ATOMS * MAX_ATOMS;
+            }
+            self.ways.push(Way { rank, to: arc.to, bond: arc.bond });
+        }
+        self.closures[atom as usize] = closures;
+        self.push_frame(atom, start);
+        Some(())
+    }
+
+    /// Writes the ring numbers of an atom. A number that is closed here is
+    /// free from the next atom on.
+    fn write_closures(&mut self, plain: &Plain, closures: &[u32]) -> Option<()> {
+        self.closed.clear();
+        for &bond in closures {
+            let mut number = self.numbers[bond as usize];
+            if number == 0 {
+                let free = self.open.iter().position(|&open| !open).unwrap_or(self.open.len());
+                if free == self.open.len() {
+                    self.open.push(false);
+                }
+                if free >= MAX_OPEN {
+                    return None;
+                }
+                self.open[free] = true;
+                number = free as u8 + 1;
+                self.numbers[bond as usize] = number;
+            } else {
+                write_bond(&mut self.text, plain, bond);
+                self.closed.push(number);
+            }
+            if number >= 10 {
+                self.text.push('%');
+                self.text.push(char::from(b'0' + number / 10));
+            }
+            self.text.push(char::from(b'0' + number % 10));
+        }
+        for &number in &self.closed {
+            self.open[usize::from(number) - 1] = false;
+        }
+        Some(())
+    }
+}
+
+fn write_bond(text: &mut String, plain: &Plain, index: u32) {
+    let bond = &plain.bonds[index as usize];
+    let both = plain.atoms[bond.begin as usize].aromatic && plain.atoms[bond.end as usize].aromatic;
+    let symbol = match bond.order {
+        Order::Single if both && !bond.aromatic => '-',
+        Order::Double if !both || !bond.aromatic => '=',
+        Order::Triple => '#',
+        Order::Aromatic if !both => ':',
+        _ => return,
+    };
+    text.push(symbol);
+}
+
+fn write_atom(text: &mut String, plain: &Plain, index: u32) {
+    let atom = &plain.atoms[index as usize];
+    let hydrogens = atom.total_hs();
+    let bracket = atom.needs_bracket();
+    if bracket {
+        text.push('[');
+    }
+    let symbol = match atom.z {
+        5 => "B",
+        6 => "C",
+        7 => "N",
+        8 => "O",
+        9 => "F",
+        14 => "Si",
+        15 => "P",
+        16 => "S",
+        17 => "Cl",
+        33 => "As",
+        34 => "Se",
+        35 => "Br",
+        52 => "Te",
+        _ => "I",
+    };
+    if atom.aromatic && matches!(atom.z, 5..=8 | 14..=16 | 33 | 34 | 52) {
+        let lower = symbol.bytes().map(|byte| char::from(byte.to_ascii_lowercase()));
+        text.extend(lower);
+    } else {
+        text.push_str(symbol);
+    }
+    if !bracket {
+        return;
+    }
+    if hydrogens > 0 {
+        text.push('H');
+        if hydrogens > 1 {
+            text.push_str(&hydrogens.to_string());
+        }
+    }
+    match atom.charge {
+        0 => {}
+        1.. => text.push('+'),
+        _ => text.push('-'),
+    }
+    text.push(']');
+}
