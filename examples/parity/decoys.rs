@@ -160,7 +160,7 @@ fn compare_outcome(t: &mut Tallies, id: &str, ours: &DecoyOutcome, theirs: Their
 }
 
 fn compare_rings(tally: &mut Tally, id: &str, theirs: &Value, ours: &Decoy) -> Result<()> {
-    let found = ours.molecule.rings()?;
+    let found = ours.molecule.molecule()?.rings()?;
     let count = |name: &str| theirs["ring_info"][name].as_u64().unwrap_or_default();
     let pair = |rings: u64, aromatic: u64| format!("{rings}, {aromatic} in {}", ours.smiles());
     tally.same(
@@ -172,7 +172,7 @@ fn compare_rings(tally: &mut Tally, id: &str, theirs: &Value, ours: &Decoy) -> R
 }
 
 fn compare_properties(tally: &mut Tally, id: &str, theirs: &Value, ours: &Decoy) -> Result<()> {
-    let d = ours.molecule.descriptors()?;
+    let d = ours.molecule.molecule()?.descriptors()?;
     let ours = [d.mw, d.logp, d.tpsa, d.hbd.into(), d.hba.into(), d.qed];
     let names = ["mw", "logp", "tpsa", "hbd", "hba", "qed"];
     let theirs = names.map(|name| theirs["physchem"][name].as_f64().unwrap_or(f64::NAN));

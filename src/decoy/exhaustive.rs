@@ -110,7 +110,7 @@ impl<'a> Search<'a> {
     /// Goes through the swaps of `candidates` that were not `tried` yet.
     fn run(
         &mut self,
-        rewirer: &mut Rewirer,
+        rewirer: &mut Rewirer<'_>,
         candidates: &[(u32, u32)],
         strategy: StrategyId,
         tried: &mut HashSet<BondSwap>,

@@ -22,11 +22,56 @@ struct Segment {
     counters: DecoyCounters,
 }
 
-/// The outcome of a swap, once computed: trying it again cannot give a decoy.
-#[derive(Clone, Copy)]
-enum Tried {
+/// What is known of two candidates; either order of them is the same swap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pair {
+    Untried,
+    /// The swap is not admissible: the draw is repeated.
+    Forbidden,
+    /// The swap was computed; trying it again cannot give a decoy.
     NotAMolecule,
     Seen,
+}
+
+/// Most candidates whose pairs are kept in a table: 1 MiB.
+const MAX_TABLE: usize = 1024;
+
+/// What is known of the pairs of candidates.
+enum Pairs {
+    Table(Vec<Pair>, usize),
+    Sparse(HashMap<(usize, usize), Pair>),
+}
+
+impl Pairs {
+    fn of(candidates: usize) -> Self {
+        if candidates <= MAX_TABLE {
+            Self::Table(vec![Pair::Untried; candidates * candidates], candidates)
+        } else {
+            Self::Sparse(HashMap::new())
+        }
+    }
+
+    fn get(&self, first: usize, second: usize) -> Pair {
+        match self {
+            Self::Table(pairs, width) => pairs[first * width + second],
+            Self::Sparse(pairs) => {
+                let pair = (first.min(second), first.max(second));
+                pairs.get(&pair).copied().unwrap_or(Pair::Untried)
+            }
+        }
+    }
+
+    fn set(&mut self, first: usize, second: usize, state: Pair) {
+        match self {
+            Self::Table(pairs, width) => {
+                pairs[first * *width + second] = state;
+                pairs[second * *width + first] = state;
+            }
+            Self::Sparse(pairs) => {
+                pairs.insert((first.min(second), first.max(second)), state);
+            }
+        }
+    }
 }
 
 pub(super) fn generate(
@@ -65,7 +110,9 @@ pub(super) fn generate(
             strictest = segment.counters;
         }
     }
-    let rewirer = aromatic_as_single(molecule, &mut remarks).unwrap_or(rewirer);
+    let converted = aromatic_as_single(molecule, &mut remarks);
+    let converted = converted.as_ref().and_then(|converted| Rewirer::new(converted).ok());
+    let rewirer = converted.unwrap_or(rewirer);
     let strategy = StrategyId::AromaticAsSingle;
     let candidates = rewirer.candidates(BondKind::Any);
     let mut segment = draws.segment(rewirer, &candidates, strategy)?;
@@ -78,11 +125,11 @@ pub(super) fn generate(
     Ok(outcome(segment, Some(strategy), remarks))
 }
 
-fn aromatic_as_single(molecule: &Molecule, remarks: &mut Vec<String>) -> Option<Rewirer> {
+fn aromatic_as_single(molecule: &Molecule, remarks: &mut Vec<String>) -> Option<Molecule> {
     match molecule.with_aromatic_bonds_single() {
         Ok(Some(converted)) => {
             remarks.push("decoy_fallback_aromatic_as_single:1".into());
-            Rewirer::new(&converted).ok()
+            Some(converted)
         }
         Ok(None) => None,
         Err(_) => {
@@ -116,33 +163,34 @@ impl Draws<'_> {
     /// attempts is reached.
     fn segment(
         &self,
-        mut rewirer: Rewirer,
+        mut rewirer: Rewirer<'_>,
         candidates: &[(u32, u32)],
         strategy: StrategyId,
     ) -> Result<Segment, Interrupted> {
         let mut rng = PythonRandom::new(self.request.seed);
         let mut segment = Segment::default();
-        let mut tried: HashMap<BondSwap, Tried> = HashMap::new();
+        let mut pairs = Pairs::of(candidates.len());
         for _ in 0..self.request.count.saturating_mul(200).max(100) {
             if segment.decoys.len() >= self.request.count {
                 break;
             }
             segment.counters.attempts += 1;
-            let Some(swap) = draw_swap(&rewirer, candidates, &mut rng) else {
+            let Some((first, second)) = draw(&rewirer, candidates, &mut pairs, &mut rng) else {
                 segment.counters.no_candidate_swap += 1;
                 continue;
             };
-            match tried.get(&swap.unoriented()) {
-                Some(Tried::NotAMolecule) => segment.counters.sanitize_fail += 1,
-                Some(Tried::Seen) => segment.counters.duplicate += 1,
-                None if !(self.keep_going)() => return Err(Interrupted),
-                None => {
+            match pairs.get(first, second) {
+                Pair::NotAMolecule => segment.counters.sanitize_fail += 1,
+                Pair::Seen => segment.counters.duplicate += 1,
+                _ if !(self.keep_going)() => return Err(Interrupted),
+                _ => {
+                    let swap = swap_of(candidates, first, second);
                     let rewired = rewirer.apply(swap);
                     let outcome = match rewired {
-                        Rewired::Invalid(_) => Tried::NotAMolecule,
-                        Rewired::New(_) | Rewired::Repeated => Tried::Seen,
+                        Rewired::Invalid(_) => Pair::NotAMolecule,
+                        Rewired::New(_) | Rewired::Repeated => Pair::Seen,
                     };
-                    tried.insert(swap.unoriented(), outcome);
+                    pairs.set(first, second, outcome);
                     self.take(rewired, strategy, swap, &mut segment);
                 }
             }
@@ -166,18 +214,32 @@ impl Draws<'_> {
     }
 }
 
-fn draw_swap(
-    rewirer: &Rewirer,
+/// Draws two candidates until their swap is admissible, but not for ever.
+fn draw(
+    rewirer: &Rewirer<'_>,
     candidates: &[(u32, u32)],
+    pairs: &mut Pairs,
     rng: &mut PythonRandom,
-) -> Option<BondSwap> {
+) -> Option<(usize, usize)> {
     if candidates.len() < 2 {
         return None;
     }
     (0..DRAWS_PER_ATTEMPT).find_map(|_| {
-        let &(a, b) = rng.choice(candidates);
-        let &(c, d) = rng.choice(candidates);
-        let swap = BondSwap { a, b, c, d };
-        rewirer.allows(swap).then_some(swap)
+        let first = rng.below(candidates.len());
+        let second = rng.below(candidates.len());
+        let admissible = match pairs.get(first, second) {
+            Pair::Untried if rewirer.allows(swap_of(candidates, first, second)) => true,
+            Pair::Untried => {
+                pairs.set(first, second, Pair::Forbidden);
+                false
+            }
+            known => known != Pair::Forbidden,
+        };
+        admissible.then_some((first, second))
     })
+}
+
+fn swap_of(candidates: &[(u32, u32)], first: usize, second: usize) -> BondSwap {
+    let ((a, b), (c, d)) = (candidates[first], candidates[second]);
+    BondSwap { a, b, c, d }
 }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{DecoyRequest, StrategyId};
-use crate::molecule::{BondSwap, Fingerprint, Molecule};
+use crate::molecule::{BondSwap, Fingerprint, RewiredMolecule};
 
 /// SHA-256 of a decoy's canonical SMILES; scores are keyed by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,17 +66,20 @@ impl Similarity {
 }
 
 /// Similarity of a decoy to its original's fingerprint.
-pub(super) fn similarity(decoy: &Molecule, reference: Option<&Fingerprint>) -> Option<Similarity> {
+pub(super) fn similarity(
+    decoy: &RewiredMolecule,
+    reference: Option<&Fingerprint>,
+) -> Option<Similarity> {
     let fingerprint = decoy.fingerprint().ok()?;
     Some(Similarity::between(reference?, &fingerprint))
 }
 
 /// A decoy. Its descriptors are computed when asked for, through
-/// [`Molecule::descriptors`].
+/// [`RewiredMolecule::molecule`].
 #[derive(Debug, Clone)]
 pub struct Decoy {
     /// The decoy itself.
-    pub molecule: Molecule,
+    pub molecule: RewiredMolecule,
     /// SHA-256 of its canonical SMILES.
     pub hash: DecoyHash,
     /// Similarity to the original (Morgan, radius 2, 2,048 bits); `None` where
@@ -91,7 +94,7 @@ pub struct Decoy {
 
 impl Decoy {
     pub(super) fn new(
-        molecule: Molecule,
+        molecule: RewiredMolecule,
         similarity: Option<Similarity>,
         strategy: StrategyId,
         swap: BondSwap,

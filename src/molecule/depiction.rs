@@ -25,8 +25,9 @@ impl Molecule {
                 self.atom_count()
             )));
         }
+        let model = self.model()?;
         let svg = guarded(|| {
-            let mut drawn = self.model.clone();
+            let mut drawn = model.clone();
             // The crate draws `/` and `\` as wedges, which they are not.
             let directed: Vec<cc::BondIdx> = drawn
                 .bonds()

@@ -115,6 +115,7 @@ impl Molecule {
     }
 
     fn describe<T>(&self, compute: impl FnOnce(&cc::Molecule) -> T) -> Result<T, MoleculeError> {
-        guarded(|| compute(&self.model))
+        let model = self.model()?;
+        guarded(|| compute(model))
     }
 }

@@ -67,7 +67,7 @@ impl EditableGraph {
     /// # Errors
     /// [`MoleculeError`] where the chemistry model cannot describe it.
     pub fn of(molecule: &Molecule) -> Result<Self, MoleculeError> {
-        let model = &molecule.model;
+        let model = molecule.model()?;
         let view = guarded(|| cs::rdkit_mol_view(model))?.map_err(sanitize_error)?;
         if view.num_atoms() != model.atom_count() {
             return Err(MoleculeError::Unsupported("hydrogens left in a canonical SMILES".into()));
@@ -217,12 +217,16 @@ impl EditableGraph {
 impl Molecule {
     /// Whether sanitising found the aromatic atoms and bonds that the canonical
     /// SMILES was written with; if so, writing it again changes nothing.
-    pub(super) fn perceived_as_written(&self) -> bool {
-        let atoms = self.model.atoms().map(|(_, atom)| atom.aromatic);
-        let bonds = self.model.rdkit_bond_order().into_iter();
-        let written = bonds.map(|bond| self.model.bond(bond).order == cc::BondOrder::Aromatic);
+    ///
+    /// # Errors
+    /// [`MoleculeError`] where the chemistry crate cannot read it.
+    pub(super) fn perceived_as_written(&self) -> Result<bool, MoleculeError> {
+        let model = self.model()?;
+        let atoms = model.atoms().map(|(_, atom)| atom.aromatic);
+        let bonds = model.rdkit_bond_order().into_iter();
+        let written = bonds.map(|bond| model.bond(bond).order == cc::BondOrder::Aromatic);
         let perceived = self.bonds.iter().map(|bond| bond.order == BondOrder::Aromatic);
-        atoms.eq(self.atom_aromatic.iter().copied()) && written.eq(perceived)
+        Ok(atoms.eq(self.atom_aromatic.iter().copied()) && written.eq(perceived))
     }
 }
 

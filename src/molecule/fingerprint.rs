@@ -1,6 +1,8 @@
 //! Morgan fingerprints and Tanimoto similarity.
 
+use super::graph::BondOrder;
 use super::guard::guarded;
+use super::morgan::{MorganBond, morgan};
 use super::parse::{Molecule, MoleculeError};
 
 /// A Morgan fingerprint of radius 2 folded to 2,048 bits.
@@ -29,6 +31,21 @@ impl Overlap {
 }
 
 impl Fingerprint {
+    pub(super) fn empty() -> Self {
+        Self { words: [0; 32] }
+    }
+
+    /// Sets the bit of an environment's hash.
+    pub(super) fn set(&mut self, hash: u32) {
+        let bit = hash % 2048;
+        self.words[(bit / 64) as usize] |= 1 << (bit % 64);
+    }
+
+    /// The bits of both.
+    pub(super) fn union(&self, other: &Self) -> Self {
+        Self { words: std::array::from_fn(|word| self.words[word] | other.words[word]) }
+    }
+
     /// Bits that this fingerprint and `other` have in common and together.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> Overlap {
@@ -60,12 +77,67 @@ impl Molecule {
     /// [`MoleculeError::Unsupported`] where the molecule is outside what the
     /// fingerprint models.
     pub fn fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
-        let morgan = || chematic::fp::rdkit_morgan_ecfp4_bitvec(&self.model);
+        match self.own_fingerprint() {
+            Some(fingerprint) => Ok(fingerprint),
+            None => self.general_fingerprint(),
+        }
+    }
+
+    /// The fingerprint as the chemistry crate computes it, from the molecule
+    /// as written.
+    fn general_fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
+        let model = self.model()?;
+        let morgan = || chematic::fp::rdkit_morgan_ecfp4_bitvec(model);
         let bits = guarded(morgan)?.map_err(|e| MoleculeError::Unsupported(e.to_string()))?;
         let mut words = [0u64; 32];
         for bit in (0..2048usize).filter(|&bit| bits.get(bit)) {
             words[bit / 64] |= 1 << (bit % 64);
         }
         Ok(Fingerprint { words })
+    }
+
+    /// The same from what sanitising found; `None` where that says too little.
+    fn own_fingerprint(&self) -> Option<Fingerprint> {
+        let atoms = self.morgan_atoms.as_ref()?;
+        let bonds = self.bonds.iter().map(|bond| {
+            let order = match bond.order {
+                BondOrder::Single => 1,
+                BondOrder::Double => 2,
+                BondOrder::Triple => 3,
+                BondOrder::Aromatic => 12,
+                BondOrder::Zero | BondOrder::Quadruple | BondOrder::Dative => return None,
+            };
+            Some(MorganBond { begin: bond.begin, end: bond.end, order })
+        });
+        morgan(atoms.iter().copied(), &bonds.collect::<Option<Vec<_>>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::molecule::ParseLimits;
+
+    #[test]
+    fn the_own_fingerprint_is_that_of_the_chemistry_crate() {
+        let (mut own, mut total) = (0, 0);
+        for molecule in crate::molecule::test_library::molecules() {
+            total += 1;
+            if let Some(fingerprint) = molecule.own_fingerprint() {
+                own += 1;
+                assert_eq!(Ok(fingerprint), molecule.general_fingerprint(), "{molecule:?}");
+            }
+        }
+        assert!(own as f64 > 0.9 * total as f64, "{own} of {total}");
+    }
+
+    #[test]
+    fn molecules_outside_the_model_take_the_general_way() {
+        for smiles in ["[2H]C", "C*", "[Na+].[Cl-]", "[13CH4]"] {
+            let molecule =
+                Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).unwrap();
+            assert_eq!(molecule.own_fingerprint(), None, "{smiles}");
+            assert_eq!(molecule.fingerprint(), molecule.general_fingerprint(), "{smiles}");
+        }
     }
 }

@@ -12,10 +12,13 @@ mod graph;
 mod guard;
 mod labelling;
 mod molfile;
+mod morgan;
 mod parse;
 mod plain;
 mod rewire;
 mod syntax;
+#[cfg(test)]
+mod test_library;
 mod topology;
 
 pub use deadline::{DeadlineError, run_with_deadline};
@@ -25,4 +28,4 @@ pub use fingerprint::{Fingerprint, Overlap};
 pub use graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
 pub use molfile::{MolfileError, smiles_from_molfile};
 pub use parse::{MolecularGraph, Molecule, MoleculeError, ParseLimits};
-pub use rewire::{BondKind, BondSwap, Rewired, Rewirer};
+pub use rewire::{BondKind, BondSwap, Rewired, RewiredMolecule, Rewirer};

@@ -1,11 +1,14 @@
 //! Reading SMILES text into a sanitised molecule.
 
+use std::sync::OnceLock;
+
 use chematic::core as cc;
 use chematic::smiles as cs;
 
 use super::edit::fixed_form;
 use super::graph::{Bond, BondOrder, HeavyGraph};
 use super::guard::guarded;
+use super::morgan::MorganAtom;
 use super::plain::{self, Sanitized};
 use super::syntax::{self, Scan};
 use super::topology;
@@ -85,9 +88,12 @@ pub enum MoleculeError {
 /// 300 bytes per atom.
 #[derive(Clone)]
 pub struct Molecule {
-    pub(super) model: cc::Molecule,
+    /// The chemistry crate's model of the canonical SMILES, once it is needed.
+    model: OnceLock<cc::Molecule>,
     pub(super) canonical_smiles: String,
     pub(super) atom_aromatic: Vec<bool>,
+    /// What a fingerprint says of each atom, where it is known.
+    pub(super) morgan_atoms: Option<Vec<MorganAtom>>,
     pub(super) bonds: Vec<Bond>,
     pub(super) graph: HeavyGraph,
     pub(super) heavy_atom_count: usize,
@@ -123,22 +129,34 @@ impl Molecule {
         if scan.heavy_atoms <= limits.heavy_atoms()
             && let Some(found) = guarded(|| plain::sanitized(&scan.smiles, Self::from_plain))?
         {
-            return found;
+            return Ok(found);
         }
         Self::read(&scan, limits)
     }
 
-    fn from_plain(found: Sanitized<'_>) -> Result<Self, MoleculeError> {
+    fn from_plain(found: Sanitized<'_>) -> Self {
         let graph = found.graph();
-        Ok(Self {
-            model: parse(found.canonical_smiles)?,
+        let text = found.canonical_smiles.as_bytes();
+        let isotopes = text.windows(2).any(|two| two[0] == b'[' && two[1].is_ascii_digit());
+        Self {
+            model: OnceLock::new(),
             canonical_smiles: found.canonical_smiles.to_owned(),
             atom_aromatic: found.atom_aromatic(),
+            morgan_atoms: if isotopes { None } else { found.morgan_atoms() },
             bonds: found.bonds(),
             heavy_atom_count: graph.atomic_numbers.len(),
             component_count: 1,
             graph,
-        })
+        }
+    }
+
+    /// The chemistry crate's model of the canonical SMILES.
+    pub(super) fn model(&self) -> Result<&cc::Molecule, MoleculeError> {
+        if let Some(model) = self.model.get() {
+            return Ok(model);
+        }
+        let model = guarded(|| parse(&self.canonical_smiles))??;
+        Ok(self.model.get_or_init(|| model))
     }
 
     /// Reads a molecule whose canonical SMILES only the chemistry crate can write.
@@ -156,7 +174,7 @@ impl Molecule {
     /// The molecule of a canonical SMILES, or of the form that it settles in.
     fn settled(canonical: String) -> Result<Self, MoleculeError> {
         let molecule = Self::from_canonical(canonical)?;
-        if molecule.perceived_as_written() {
+        if molecule.perceived_as_written()? {
             return Ok(molecule);
         }
         Self::from_canonical(fixed_form(molecule.canonical_smiles)?)
@@ -164,8 +182,10 @@ impl Molecule {
 
     /// Reads a canonical SMILES that the chemistry crate has just written.
     pub(super) fn from_canonical(canonical_smiles: String) -> Result<Self, MoleculeError> {
-        plain::perceived(&canonical_smiles, |found, _| Self::from_plain(found))
-            .unwrap_or_else(|| Self::perceived_by_crate(canonical_smiles))
+        match plain::perceived(&canonical_smiles, |found, _| Self::from_plain(found)) {
+            Some(molecule) => Ok(molecule),
+            None => Self::perceived_by_crate(canonical_smiles),
+        }
     }
 
     /// The same by the chemistry crate alone.
@@ -191,9 +211,10 @@ impl Molecule {
         let graph = topology::heavy_graph(&model, &bonds);
         let heavy_atom_count = graph.atomic_numbers.len();
         Ok(Self {
-            model,
+            model: OnceLock::from(model),
             canonical_smiles,
             atom_aromatic,
+            morgan_atoms: None,
             bonds,
             graph,
             heavy_atom_count,
@@ -223,7 +244,7 @@ impl Molecule {
     /// Number of atoms of any kind that the canonical SMILES writes.
     #[must_use]
     pub fn atom_count(&self) -> usize {
-        self.model.atom_count()
+        self.atom_aromatic.len()
     }
 
     /// Number of atoms with Z > 1; hydrogens and dummies do not count.

@@ -2,12 +2,17 @@
 //!
 //! It must not know which edits a strategy chooses.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use chematic::core as cc;
 
 use super::edit::{EditBond, EditableGraph, SanitizeError};
+use super::fingerprint::Fingerprint;
+use super::guard::guarded;
 use super::parse::{Molecule, MoleculeError};
+use super::plain::{PlainBond, PlainGraph, PlainProduct};
 
 /// Which bonds a rewiring strategy may take (published definition).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,44 +59,135 @@ impl BondSwap {
 #[derive(Debug, Clone)]
 pub enum Rewired {
     /// A valid molecule, met for the first time by this [`Rewirer`].
-    New(Box<Molecule>),
+    New(Box<RewiredMolecule>),
     /// The parent, or a valid molecule that an earlier swap gave.
     Repeated,
     /// A graph that is no valid molecule.
     Invalid(SanitizeError),
 }
 
+/// A molecule that a swap gave. Its canonical SMILES is known; the molecule
+/// itself is read from that when asked for.
+#[derive(Debug, Clone)]
+pub struct RewiredMolecule {
+    canonical_smiles: String,
+    fingerprint: Option<Fingerprint>,
+    molecule: Option<Molecule>,
+}
+
+impl RewiredMolecule {
+    /// The canonical SMILES.
+    #[must_use]
+    pub fn canonical_smiles(&self) -> &str {
+        &self.canonical_smiles
+    }
+
+    /// The Morgan fingerprint (see [`Molecule::fingerprint`]).
+    ///
+    /// # Errors
+    /// Those of [`Molecule::fingerprint`].
+    pub fn fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
+        match &self.fingerprint {
+            Some(fingerprint) => Ok(fingerprint.clone()),
+            None => self.molecule()?.fingerprint(),
+        }
+    }
+
+    /// The molecule.
+    ///
+    /// # Errors
+    /// [`MoleculeError::Internal`].
+    pub fn molecule(&self) -> Result<Cow<'_, Molecule>, MoleculeError> {
+        match &self.molecule {
+            Some(molecule) => Ok(Cow::Borrowed(molecule)),
+            None => {
+                let read = || Molecule::from_canonical(self.canonical_smiles.clone());
+                guarded(read)?.map(Cow::Owned)
+            }
+        }
+    }
+}
+
+impl From<Molecule> for RewiredMolecule {
+    fn from(molecule: Molecule) -> Self {
+        let canonical_smiles = molecule.canonical_smiles().to_owned();
+        Self { canonical_smiles, fingerprint: None, molecule: Some(molecule) }
+    }
+}
+
+impl From<PlainProduct> for RewiredMolecule {
+    fn from(product: PlainProduct) -> Self {
+        let PlainProduct { smiles, fingerprint } = product;
+        Self { canonical_smiles: smiles, fingerprint, molecule: None }
+    }
+}
+
 /// A molecule made ready for many swaps. Isomorphic results are sanitised once.
 #[derive(Clone)]
-pub struct Rewirer {
-    graph: EditableGraph,
-    bonded: HashSet<(u32, u32)>,
+pub struct Rewirer<'a> {
+    molecule: &'a Molecule,
+    /// Where the molecule is a plain one; the graph is then made when a swap
+    /// gives one that is not.
+    plain: Option<PlainGraph>,
+    graph: OnceCell<Result<EditableGraph, MoleculeError>>,
+    bonds: Vec<PlainBond>,
+    aromatic: Vec<bool>,
+    neighbours: Neighbours,
     graphs: HashMap<Vec<u32>, Option<SanitizeError>>,
     molecules: HashSet<String>,
 }
 
-impl Rewirer {
+impl<'a> Rewirer<'a> {
     /// Prepares `molecule`.
     ///
     /// # Errors
     /// [`MoleculeError`] where the chemistry model cannot describe it.
-    pub fn new(molecule: &Molecule) -> Result<Self, MoleculeError> {
+    pub fn new(molecule: &'a Molecule) -> Result<Self, MoleculeError> {
+        match guarded(|| PlainGraph::read(molecule.canonical_smiles()))? {
+            Some(plain) => {
+                let bonds = plain.bonds().collect();
+                let atoms = 0..plain.atom_count() as u32;
+                let aromatic = atoms.map(|atom| plain.is_aromatic(atom)).collect();
+                Ok(Self::prepared(molecule, Some(plain), OnceCell::new(), bonds, aromatic))
+            }
+            None => Self::general(molecule),
+        }
+    }
+
+    /// Prepares `molecule` for swaps that the chemistry crate computes.
+    pub(super) fn general(molecule: &'a Molecule) -> Result<Self, MoleculeError> {
         let graph = EditableGraph::of(molecule)?;
-        let ends = graph.bonds.iter().map(|bond| (bond.begin, bond.end));
-        let bonded = ends.flat_map(|(begin, end)| [(begin, end), (end, begin)]).collect();
-        let graphs = HashMap::from([(graph.canonical().1, None)]);
+        let bonds = graph.bonds.iter().map(|bond| PlainBond {
+            begin: bond.begin,
+            end: bond.end,
+            single: bond.is_single(),
+            in_ring: bond.in_ring,
+        });
+        let bonds = bonds.collect();
+        let aromatic = graph.atoms.iter().map(|atom| atom.aromatic).collect();
+        Ok(Self::prepared(molecule, None, OnceCell::from(Ok(graph)), bonds, aromatic))
+    }
+
+    fn prepared(
+        molecule: &'a Molecule,
+        plain: Option<PlainGraph>,
+        graph: OnceCell<Result<EditableGraph, MoleculeError>>,
+        bonds: Vec<PlainBond>,
+        aromatic: Vec<bool>,
+    ) -> Self {
+        let neighbours = Neighbours::new(aromatic.len(), &bonds);
         let molecules = HashSet::from([molecule.canonical_smiles().to_owned()]);
-        Ok(Self { graph, bonded, graphs, molecules })
+        let graphs = HashMap::new();
+        Self { molecule, plain, graph, bonds, aromatic, neighbours, graphs, molecules }
     }
 
     /// The bonds that `kind` allows, as (begin, end), in RDKit's bond order.
     #[must_use]
     pub fn candidates(&self, kind: BondKind) -> Vec<(u32, u32)> {
-        let aromatic = |atom: u32| self.graph.atoms[atom as usize].aromatic;
-        self.graph
-            .bonds
+        let aromatic = |atom: u32| self.aromatic[atom as usize];
+        self.bonds
             .iter()
-            .filter(|bond| bond.is_single())
+            .filter(|bond| bond.single)
             .filter(|bond| match kind {
                 BondKind::Strict | BondKind::RingBonds => {
                     !aromatic(bond.begin) && !aromatic(bond.end)
@@ -111,43 +207,101 @@ impl Rewirer {
     pub fn allows(&self, swap: BondSwap) -> bool {
         let BondSwap { a, b, c, d } = swap;
         let distinct = a != b && a != c && a != d && b != c && b != d && c != d;
-        distinct && !self.bonded.contains(&(a, d)) && !self.bonded.contains(&(c, b))
+        distinct && !self.neighbours.of(a).contains(&d) && !self.neighbours.of(c).contains(&b)
+    }
+
+    fn graph(&self) -> Result<&EditableGraph, MoleculeError> {
+        let graph = self.graph.get_or_init(|| EditableGraph::of(self.molecule));
+        graph.as_ref().map_err(MoleculeError::clone)
     }
 
     /// The graph that `swap`, which [`Self::allows`], makes.
-    #[must_use]
-    pub fn swapped(&self, swap: BondSwap) -> EditableGraph {
+    ///
+    /// # Errors
+    /// [`MoleculeError`] where the chemistry model cannot describe the molecule.
+    pub fn swapped(&self, swap: BondSwap) -> Result<EditableGraph, MoleculeError> {
         let BondSwap { a, b, c, d } = swap;
+        let graph = self.graph()?;
         let kept = |bond: &&EditBond| {
             let pair = (bond.begin.min(bond.end), bond.begin.max(bond.end));
             pair != (a.min(b), a.max(b)) && pair != (c.min(d), c.max(d))
         };
         let made = [EditBond::single(a, d), EditBond::single(c, b)];
-        let bonds = self.graph.bonds.iter().filter(kept).copied().chain(made).collect();
-        EditableGraph { atoms: self.graph.atoms.clone(), bonds }
+        let bonds = graph.bonds.iter().filter(kept).copied().chain(made).collect();
+        Ok(EditableGraph { atoms: graph.atoms.clone(), bonds })
     }
 
     /// Applies `swap`, which [`Self::allows`], to the prepared molecule.
     #[must_use]
     pub fn apply(&mut self, swap: BondSwap) -> Rewired {
-        let (graph, certificate) = self.swapped(swap).canonical();
+        let BondSwap { a, b, c, d } = swap;
+        let plain = self.plain.as_ref();
+        let product = || plain?.rewired([(a, b), (c, d)], [(a, d), (c, b)]);
+        match guarded(product).ok().flatten() {
+            Some(product) => self.meet(product.into()),
+            None => self.apply_general(swap),
+        }
+    }
+
+    fn meet(&mut self, molecule: RewiredMolecule) -> Rewired {
+        if self.molecules.contains(&molecule.canonical_smiles) {
+            return Rewired::Repeated;
+        }
+        self.molecules.insert(molecule.canonical_smiles.clone());
+        Rewired::New(Box::new(molecule))
+    }
+
+    fn apply_general(&mut self, swap: BondSwap) -> Rewired {
+        if self.graphs.is_empty()
+            && let Ok(parent) = self.graph()
+        {
+            let certificate = parent.canonical().1;
+            self.graphs.insert(certificate, None);
+        }
+        let (graph, certificate) = match self.swapped(swap) {
+            Ok(graph) => graph.canonical(),
+            Err(error) => return Rewired::Invalid(error.into()),
+        };
         if let Some(known) = self.graphs.get(&certificate) {
             return known.clone().map_or(Rewired::Repeated, Rewired::Invalid);
         }
         match graph.settle().map_err(SanitizeError::from) {
             Ok(molecule) => {
                 self.graphs.insert(certificate, None);
-                if self.molecules.insert(molecule.canonical_smiles().to_owned()) {
-                    Rewired::New(Box::new(molecule))
-                } else {
-                    Rewired::Repeated
-                }
+                self.meet(molecule.into())
             }
             Err(error) => {
                 self.graphs.insert(certificate, Some(error.clone()));
                 Rewired::Invalid(error)
             }
         }
+    }
+}
+
+/// Each atom's neighbours, back to back.
+#[derive(Clone)]
+struct Neighbours {
+    start: Vec<u32>,
+    atoms: Vec<u32>,
+}
+
+impl Neighbours {
+    fn new(atoms: usize, bonds: &[PlainBond]) -> Self {
+        let mut arcs: Vec<(u32, u32)> = bonds
+            .iter()
+            .flat_map(|bond| [(bond.begin, bond.end), (bond.end, bond.begin)])
+            .collect();
+        arcs.sort_unstable();
+        let starts = 0..=atoms as u32;
+        Self {
+            start: starts.map(|v| arcs.partition_point(|arc| arc.0 < v) as u32).collect(),
+            atoms: arcs.into_iter().map(|arc| arc.1).collect(),
+        }
+    }
+
+    fn of(&self, atom: u32) -> &[u32] {
+        let atom = atom as usize;
+        &self.atoms[self.start[atom] as usize..self.start[atom + 1] as usize]
     }
 }
 
@@ -168,5 +322,58 @@ impl Molecule {
             bond.order = bond.direction.take().unwrap_or(cc::BondOrder::Single);
         }
         graph.sanitized().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::molecule::test_library;
+    use crate::random::PythonRandom;
+
+    /// Swaps tried per molecule and kind of bonds.
+    const SWAPS: usize = 12;
+
+    fn outcome(rewired: Rewired) -> Result<Option<(String, Option<Fingerprint>)>, SanitizeError> {
+        match rewired {
+            Rewired::New(new) => {
+                Ok(Some((new.canonical_smiles().to_owned(), new.fingerprint().ok())))
+            }
+            Rewired::Repeated => Ok(None),
+            Rewired::Invalid(error) => Err(error),
+        }
+    }
+
+    #[test]
+    fn own_and_general_rewiring_agree() {
+        let mut rng = PythonRandom::new(17);
+        let (mut own, mut total) = (0, 0);
+        let kinds = [BondKind::Strict, BondKind::AromaticEnds, BondKind::RingBonds, BondKind::Any];
+        for molecule in test_library::molecules() {
+            let mut fast = Rewirer::new(&molecule).unwrap();
+            let mut general = Rewirer::general(&molecule).unwrap();
+            for kind in kinds {
+                let candidates = fast.candidates(kind);
+                assert_eq!(candidates, general.candidates(kind), "{molecule:?}");
+                if candidates.len() < 2 {
+                    continue;
+                }
+                for _ in 0..SWAPS {
+                    let (&(a, b), &(c, d)) = (rng.choice(&candidates), rng.choice(&candidates));
+                    let swap = BondSwap { a, b, c, d };
+                    if !fast.allows(swap) {
+                        continue;
+                    }
+                    total += 1;
+                    own += usize::from(fast.plain.as_ref().is_some_and(|plain| {
+                        plain.rewired([(a, b), (c, d)], [(a, d), (c, b)]).is_some()
+                    }));
+                    let (fast, general) = (fast.apply(swap), general.apply(swap));
+                    assert_eq!(outcome(fast), outcome(general), "{molecule:?} {swap:?}");
+                }
+            }
+        }
+        println!("{own} of {total} swaps without the chemistry crate");
+        assert!(own as f64 > 0.4 * total as f64, "{own} of {total}");
     }
 }

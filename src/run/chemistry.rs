@@ -81,16 +81,15 @@ fn fill(
         find_decoys(out, &molecule, seed, config)?;
     }
     if config.artifacts == Artifacts::Full {
-        let describe = |molecule: &Molecule| {
-            molecule.descriptors().map_err(|e| EarlyEnd::Error(format!("internal: {e}")))
-        };
-        out.descriptors = Some(describe(&molecule)?);
+        let internal = |e: MoleculeError| EarlyEnd::Error(format!("internal: {e}"));
+        out.descriptors = Some(molecule.descriptors().map_err(internal)?);
         if let Some(decoys) = &out.decoys {
             out.decoy_descriptors = decoys
                 .decoys
                 .iter()
-                .map(|decoy| describe(&decoy.molecule))
-                .collect::<Result<_, _>>()?;
+                .map(|decoy| decoy.molecule.molecule()?.descriptors())
+                .collect::<Result<_, _>>()
+                .map_err(internal)?;
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ mod graph;
 mod kekule;
 mod rank;
 mod read;
+mod rewire;
 mod rings;
 mod valence;
 mod write;
@@ -21,7 +22,10 @@ use std::cell::RefCell;
 
 use self::graph::{Order, Plain};
 use self::read::Marks;
+use self::rewire::hangs_on_numbering;
+pub(super) use self::rewire::{PlainBond, PlainGraph, PlainProduct};
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
+use super::morgan::MorganAtom;
 
 /// A plain molecule, sanitised, in the order of its canonical SMILES.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +59,27 @@ impl Sanitized<'_> {
     pub(super) fn atom_aromatic(&self) -> Vec<bool> {
         self.plain.atoms.iter().map(|atom| atom.aromatic).collect()
     }
+
+    /// What a fingerprint says of each atom; `None` where aromaticity hangs on
+    /// the numbering, so that the chemistry crate's fingerprint may see another.
+    pub(super) fn morgan_atoms(&self) -> Option<Vec<MorganAtom>> {
+        let old = self.plain.bonds.len();
+        (!hangs_on_numbering(self.plain, old)).then(|| morgan_atoms(self.plain).collect())
+    }
+}
+
+/// What a fingerprint says of each atom.
+fn morgan_atoms(plain: &Plain) -> impl Iterator<Item = MorganAtom> {
+    plain.atoms.iter().enumerate().map(|(index, atom)| {
+        let hydrogens = atom.total_hs() as u32;
+        MorganAtom {
+            atomic_number: atom.z,
+            total_degree: plain.degree(index as u32) as u32 + hydrogens,
+            hydrogens,
+            charge: atom.charge.into(),
+            in_ring: plain.atom_rings[index] > 0,
+        }
+    })
 }
 
 /// One thread's buffers.

@@ -13,7 +13,7 @@ use super::sanitized;
 fn by_crate(text: &str) -> Result<Molecule, MoleculeError> {
     let scan = admitted(text.as_bytes(), &ParseLimits::default())?;
     let molecule = Molecule::perceived_by_crate(canonical_smiles(&scan)?)?;
-    if molecule.perceived_as_written() {
+    if molecule.perceived_as_written()? {
         return Ok(molecule);
     }
     Molecule::perceived_by_crate(fixed_form(molecule.canonical_smiles)?)

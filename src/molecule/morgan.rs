@@ -1,0 +1,182 @@
+//! Morgan fingerprints of molecules as flat arrays, hash for hash as RDKit
+//! makes them (Rogers and Hahn 2010; RDKit's `MorganGenerator`, BSD-3-Clause,
+//! see NOTICE): radius 2, 2,048 bits, bond types, no chirality, environments
+//! that cover the same bonds counted once. It must not know where the arrays
+//! come from.
+
+use std::cell::RefCell;
+
+use super::fingerprint::Fingerprint;
+
+/// Bonds of an environment are kept as bits; larger molecules are left to the
+/// general path.
+const MAX_BONDS: usize = 128;
+
+const RADIUS: u32 = 2;
+
+/// What the fingerprint says of an atom by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MorganAtom {
+    pub atomic_number: u8,
+    /// Neighbours and hydrogens.
+    pub total_degree: u32,
+    pub hydrogens: u32,
+    pub charge: i32,
+    pub in_ring: bool,
+}
+
+/// A bond; `order` as RDKit numbers bond types.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MorganBond {
+    pub begin: u32,
+    pub end: u32,
+    pub order: u32,
+}
+
+impl MorganAtom {
+    /// The hash that stands for the atom at radius 0; no isotopes.
+    fn invariant(&self) -> u32 {
+        let parts =
+            [self.atomic_number.into(), self.total_degree, self.hydrogens, self.charge as u32, 0];
+        let hash = parts.into_iter().fold(0, combine);
+        if self.in_ring { combine(hash, 1) } else { hash }
+    }
+}
+
+/// Boost's `hash_combine` on 32 bits.
+fn combine(seed: u32, value: u32) -> u32 {
+    let mixed = value.wrapping_add(0x9e37_79b9).wrapping_add(seed << 6).wrapping_add(seed >> 2);
+    seed ^ mixed
+}
+
+/// One thread's buffers.
+#[derive(Default)]
+struct Workspace {
+    start: Vec<u32>,
+    /// Per atom, back to back: bond, neighbour.
+    arcs: Vec<(u32, u32)>,
+    /// Per atom the hash of its environment, 0 once that is no longer grown.
+    hashes: Vec<u32>,
+    next_hashes: Vec<u32>,
+    /// Per atom the bonds of its environment.
+    covered: Vec<u128>,
+    next_covered: Vec<u128>,
+    dead: Vec<bool>,
+    /// Environments of this radius: bonds, hash, atom.
+    round: Vec<(u128, u32, u32)>,
+    seen: Vec<u128>,
+    pairs: Vec<(u32, u32)>,
+}
+
+thread_local! {
+    static WORKSPACE: RefCell<Workspace> = RefCell::default();
+}
+
+/// The fingerprint; `None` for molecules of more than 128 bonds.
+pub(super) fn morgan(
+    atoms: impl Iterator<Item = MorganAtom>,
+    bonds: &[MorganBond],
+) -> Option<Fingerprint> {
+    if bonds.len() > MAX_BONDS {
+        return None;
+    }
+    WORKSPACE.with(|workspace| Some(workspace.try_borrow_mut().ok()?.morgan(atoms, bonds)))
+}
+
+impl Workspace {
+    fn morgan(
+        &mut self,
+        atoms: impl Iterator<Item = MorganAtom>,
+        bonds: &[MorganBond],
+    ) -> Fingerprint {
+        let mut fingerprint = Fingerprint::empty();
+        self.hashes.clear();
+        self.hashes.extend(atoms.map(|atom| atom.invariant()));
+        self.hashes.iter().for_each(|&hash| fingerprint.set(hash));
+        self.connect(bonds);
+        let n = self.hashes.len();
+        for list in [&mut self.covered, &mut self.next_covered] {
+            list.clear();
+            list.resize(n, 0);
+        }
+        self.next_hashes.clear();
+        self.next_hashes.resize(n, 0);
+        self.dead.clear();
+        self.dead.resize(n, false);
+        self.seen.clear();
+        for layer in 0..RADIUS {
+            self.grow(layer, bonds);
+            self.keep_new(&mut fingerprint);
+            std::mem::swap(&mut self.hashes, &mut self.next_hashes);
+            std::mem::swap(&mut self.covered, &mut self.next_covered);
+        }
+        fingerprint
+    }
+
+    fn connect(&mut self, bonds: &[MorganBond]) {
+        let n = self.hashes.len();
+        self.start.clear();
+        self.start.resize(n + 2, 0);
+        for bond in bonds {
+            self.start[bond.begin as usize + 2] += 1;
+            self.start[bond.end as usize + 2] += 1;
+        }
+        for atom in 2..n + 2 {
+            self.start[atom] += self.start[atom - 1];
+        }
+        self.arcs.clear();
+        self.arcs.resize(2 * bonds.len(), (0, 0));
+        for (index, bond) in bonds.iter().enumerate() {
+            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
+                let next = &mut self.start[from as usize + 1];
+                self.arcs[*next as usize] = (index as u32, to);
+                *next += 1;
+            }
+        }
+    }
+
+    /// Hashes the environments that are one bond wider.
+    fn grow(&mut self, layer: u32, bonds: &[MorganBond]) {
+        self.round.clear();
+        for atom in 0..self.hashes.len() {
+            let arcs = &self.arcs[self.start[atom] as usize..self.start[atom + 1] as usize];
+            self.dead[atom] |= arcs.is_empty();
+            if self.dead[atom] {
+                self.next_covered[atom] = self.covered[atom];
+                self.next_hashes[atom] = 0;
+                continue;
+            }
+            let mut covered = 0;
+            self.pairs.clear();
+            for &(bond, other) in arcs {
+                covered |= (1u128 << bond) | self.covered[other as usize];
+                self.pairs.push((bonds[bond as usize].order, self.hashes[other as usize]));
+            }
+            self.pairs.sort_unstable();
+            let hash = self.pairs.iter().fold(combine(layer, self.hashes[atom]), |hash, pair| {
+                combine(hash, combine(combine(0, pair.0), pair.1))
+            });
+            self.next_covered[atom] = covered;
+            self.next_hashes[atom] = hash;
+            self.round.push((covered, hash, atom as u32));
+        }
+    }
+
+    /// Sets the bits of environments that no smaller radius covered; of equal
+    /// ones of this radius the least hash stands for all, the others end.
+    fn keep_new(&mut self, fingerprint: &mut Fingerprint) {
+        self.round.sort_unstable();
+        let before = self.seen.len();
+        for group in self.round.chunk_by(|a, b| a.0 == b.0) {
+            let (covered, hash, _) = group[0];
+            let known = self.seen[..before].contains(&covered);
+            if !known {
+                fingerprint.set(hash);
+                self.seen.push(covered);
+            }
+            for &(_, _, atom) in &group[usize::from(!known)..] {
+                self.dead[atom as usize] = true;
+            }
+        }
+    }
+}
