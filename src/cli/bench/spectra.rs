@@ -32,8 +32,9 @@ const MOLECULES: usize = 8_192;
   hetero2 bench spectra --instruction-sets --threads 1 --json
 
 values: eigenvalues; densities: eigenvalues and densities of shells, as for H. Times hold packing
-and output; CPU is the time of all threads. The matrices of an order are molecule-like graphs, always the same; those
-of the library are the H of its molecules, repeated where they are fewer than --matrices.")]
+and output; CPU is the time of all threads. The matrices of an order are molecule-like graphs,
+always the same; those of the library are the H of its molecules, repeated where they are fewer
+than --matrices.")]
 pub struct SpectraArguments {
     /// Orders of the matrices, comma-separated, 1 to 2000 each
     #[arg(long, value_name = "N,N…", value_delimiter = ',', default_value = "8,16,25,32,64,128,256",
