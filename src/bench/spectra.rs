@@ -7,11 +7,8 @@ use serde::Serialize;
 
 use super::{BenchError, Spread, Usage};
 use crate::operator::OperatorMatrix;
-use crate::spectra::{SpectraBackend, SpectraError, SymmetricGraph};
+use crate::spectra::{SpectraBackend, SpectraError, SymmetricGraph, parts as cut};
 
-/// Most components of eigenvectors that a call takes, but for one
-/// matrix that has more: 8 MiB, as in a run.
-const PART_COMPONENTS: usize = 1 << 20;
 /// Parts that each thread gets, so that none waits long for the last one.
 const PARTS_PER_THREAD: usize = 4;
 
@@ -209,26 +206,14 @@ fn parts<'a, 'b>(
         Work::Values => 0,
         Work::Densities => graph.n * graph.n,
     };
-    let mut parts = Vec::new();
-    let mut rest = batch;
-    while !rest.is_empty() {
-        let mut components = 0;
-        let fits = |graph: &&SymmetricGraph<'_>| {
-            components += size(graph);
-            components <= PART_COMPONENTS
-        };
-        let taken = rest.iter().take(most).take_while(fits).count().max(1);
-        let (part, later) = rest.split_at(taken);
-        parts.push(part);
-        rest = later;
-    }
-    parts
+    cut(batch, most, size)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::graphs;
     use super::*;
+    use crate::spectra::PART_COMPONENTS;
 
     #[test]
     fn parts_hold_every_matrix_once_and_never_too_many_components() {

@@ -22,11 +22,9 @@ use crate::pack::rows::{
 use crate::rounding::round8;
 use crate::spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use crate::spectra::ldos::LocalDensity;
-use crate::spectra::{ShellDensities, SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph};
-
-/// Most components of eigenvectors that a thread holds at a time, but for one
-/// matrix that has more: 8 MiB.
-const PART_COMPONENTS: usize = 1 << 20;
+use crate::spectra::{
+    ShellDensities, SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph, parts,
+};
 
 /// One input row's whole result.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,7 +146,7 @@ impl<'a> Engine<'a> {
                 going.iter().map(|(_, view)| symmetric(*view)).collect();
             if self.settings.publishes(operator) && operator.has_potential() {
                 let mut rest = going.iter();
-                for part in parts(&batch) {
+                for part in parts(&batch, batch.len(), |graph| graph.n * graph.n) {
                     let found = self.backend.shell_densities(part)?;
                     // In this order: the shorter side of a zip must be asked first.
                     for (densities, (i, _)) in found.into_iter().zip(rest.by_ref()) {
@@ -268,25 +266,6 @@ impl RowSpectra {
     }
 }
 
-/// Cuts a batch where the eigenvectors of a part would pass
-/// [`PART_COMPONENTS`].
-fn parts<'a, 'b>(batch: &'a [SymmetricGraph<'b>]) -> Vec<&'a [SymmetricGraph<'b>]> {
-    let mut parts = Vec::new();
-    let mut rest = batch;
-    while !rest.is_empty() {
-        let mut components = 0;
-        let fits = |graph: &&SymmetricGraph<'_>| {
-            components += graph.n * graph.n;
-            components <= PART_COMPONENTS
-        };
-        let taken = rest.iter().take_while(fits).count().max(1);
-        let (part, later) = rest.split_at(taken);
-        parts.push(part);
-        rest = later;
-    }
-    parts
-}
-
 /// The local lines of a row, as published.
 fn local_lines(densities: &ShellDensities, atomic_numbers: &[u8]) -> Option<LocalLines> {
     let local = LocalDensity::of(densities)?;
@@ -356,7 +335,7 @@ fn add_deltas(rows: &mut [DecoyRow], original: Option<&Descriptors>, decoys: &[D
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectra::CpuBackend;
+    use crate::spectra::{CpuBackend, PART_COMPONENTS};
 
     #[test]
     fn a_row_does_not_depend_on_the_parts_that_its_chunk_is_cut_into() {

@@ -50,6 +50,39 @@ impl SymmetricGraph<'_> {
     }
 }
 
+/// Checks every matrix of a batch, as [`SymmetricGraph::check`].
+#[cfg(feature = "gpu")]
+pub(super) fn check_all(batch: &[SymmetricGraph<'_>]) -> Result<(), SpectraError> {
+    batch.iter().enumerate().try_for_each(|(id, graph)| graph.check(id))
+}
+
+/// Most components of eigenvectors that a part of a batch holds, but for one
+/// matrix that has more: 8 MiB.
+pub(crate) const PART_COMPONENTS: usize = 1 << 20;
+
+/// Cuts a batch where a part would pass `most` matrices or, by their
+/// `components`, [`PART_COMPONENTS`].
+pub(crate) fn parts<'a, 'b>(
+    batch: &'a [SymmetricGraph<'b>],
+    most: usize,
+    components: impl Fn(&SymmetricGraph<'_>) -> usize,
+) -> Vec<&'a [SymmetricGraph<'b>]> {
+    let mut parts = Vec::new();
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let mut sum = 0;
+        let fits = |graph: &&SymmetricGraph<'_>| {
+            sum += components(graph);
+            sum <= PART_COMPONENTS
+        };
+        let taken = rest.iter().take(most).take_while(fits).count().max(1);
+        let (part, later) = rest.split_at(taken);
+        parts.push(part);
+        rest = later;
+    }
+    parts
+}
+
 /// Why spectra could not be computed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SpectraError {

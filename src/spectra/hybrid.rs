@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_deque::{Injector, Steal};
 use rayon::prelude::*;
 
+use super::backend::check_all;
 use super::choice::cpu_backend;
 use super::{
     BackendChoice, Precision, ShellDensities, Spectra, SpectraBackend, SpectraCounts, SpectraError,
@@ -124,7 +125,7 @@ impl HybridBackend {
         + Sync,
     ) -> Result<Vec<R>, SpectraError> {
         // Errors name matrices by their place in the whole batch.
-        batch.iter().enumerate().try_for_each(|(id, graph)| graph.check(id))?;
+        check_all(batch)?;
         let pieces = Injector::new();
         for start in (0..batch.len()).step_by(PIECE) {
             pieces.push(start..(start + PIECE).min(batch.len()));

@@ -24,6 +24,9 @@ pub mod sum;
 #[cfg(all(test, feature = "gpu"))]
 mod twin;
 
+#[cfg(test)]
+pub(crate) use self::backend::PART_COMPONENTS;
+pub(crate) use self::backend::parts;
 pub use self::backend::{Spectra, SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph};
 pub use self::choice::{AdapterChoice, BackendChoice, BackendKind, open_backend};
 pub use self::cpu::{CpuBackend, Isa};

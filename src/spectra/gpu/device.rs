@@ -286,7 +286,7 @@ impl<T: Real> Device<T> {
 
 /// A lock whose holder panicked guards no less than before: every change under
 /// these locks is a single one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -17,17 +17,19 @@ mod self_test;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock};
 
 use rayon::prelude::*;
 
 pub use self::adapter::AdapterSummary;
 use self::batch::{Packed, Scratch, Suited, suits};
-use self::device::{Device, Failure, Flight};
+use self::device::{Device, Failure, Flight, lock};
 use self::kernel::{Task, Variant, variants};
 use self::real::Real;
+use self::self_test::Passed;
 pub use self::self_test::{DeviceReport, SelfTest, devices};
+use super::backend::check_all;
 use super::choice::cpu_backend;
 use super::screening::{settle, settle_densities};
 use super::{
@@ -81,17 +83,7 @@ pub(super) struct GpuBackend<T> {
     densities: Vec<Variant>,
     /// Why the device is not used any more.
     failure: OnceLock<Failure>,
-    counters: Counters,
-}
-
-/// [`SpectraCounts`] that many threads add to.
-#[derive(Default)]
-struct Counters {
-    gpu: AtomicU64,
-    guard_band: AtomicU64,
-    failed_check: AtomicU64,
-    unsuited: AtomicU64,
-    after_failure: AtomicU64,
+    counts: Mutex<SpectraCounts>,
 }
 
 /// Why the CPU computes a spectrum anew.
@@ -103,23 +95,27 @@ enum Refused {
 
 impl<T: Real> GpuBackend<T> {
     fn open(found: &adapter::Found) -> Result<Self, Failure> {
+        Self::open_tested(found).map(|(backend, _)| backend)
+    }
+
+    fn open_tested(found: &adapter::Found) -> Result<(Self, Passed), Failure> {
         let backend = Self::open_untested(found)?;
-        self_test::pass(&backend)?;
+        let passed = self_test::pass(&backend)?;
         backend.device.keep_pipelines();
-        Ok(backend)
+        Ok((backend, passed))
     }
 
     fn open_untested(found: &adapter::Found) -> Result<Self, Failure> {
         let device = Device::<T>::open(found)?;
-        let (summary, precision) = (&found.summary, precision::<T>());
+        let summary = &found.summary;
         Ok(Self {
             name: format!("gpu ({}, {}, {})", summary.name, summary.api, T::WGSL),
             values: variants::<T>(Task::Values, device.kernel_limits),
             densities: variants::<T>(Task::Densities, device.kernel_limits),
             device,
-            cpu: cpu_backend(precision),
+            cpu: cpu_backend(T::PRECISION),
             failure: OnceLock::new(),
-            counters: Counters::default(),
+            counts: Mutex::default(),
         })
     }
 
@@ -140,25 +136,25 @@ impl<T: Real> GpuBackend<T> {
         SAFETY * T::MEASURED_ERROR * T::EPS.to_f64() * norm
     }
 
-    /// Results by place in the batch, and the places that the CPU has to do.
+    /// Results by place in the batch; the CPU has to do what has none.
     fn solve<R: Send>(
         &self,
         task: Task,
         batch: &[SymmetricGraph<'_>],
         accept: impl Fn(&SymmetricGraph<'_>, f64, &[T]) -> Result<R, Refused> + Sync,
-    ) -> (Vec<Option<R>>, Vec<usize>) {
+    ) -> Vec<Option<R>> {
         let mut results: Vec<Option<R>> = batch.iter().map(|_| None).collect();
-        let mut rest = Vec::new();
+        let mut counts = SpectraCounts::default();
         if self.failure.get().is_some() {
-            add(&self.counters.after_failure, batch.len());
-            return (results, (0..batch.len()).collect());
+            counts.after_failure = batch.len() as u64;
+            *lock(&self.counts) += counts;
+            return results;
         }
-        let (suited, unsuited) = self.sort(task, batch);
-        add(&self.counters.unsuited, unsuited.len());
-        rest.extend(unsuited);
-        let take = |flight: Flight<T>, results: &mut [Option<R>], rest: &mut Vec<usize>| {
+        let suited = self.suited(task, batch);
+        counts.unsuited = (batch.len() - suited.len()) as u64;
+        let mut take = |flight: Flight<T>| {
             let judged = self.device.finish(flight, |packed, reals| {
-                let judge = |(suited, place): &(Suited, std::ops::Range<usize>)| {
+                let judge = |(suited, place): &(Suited, Range<usize>)| {
                     let graph = &batch[suited.id];
                     (suited.id, accept(graph, suited.norm, &reals[place.clone()]))
                 };
@@ -169,16 +165,12 @@ impl<T: Real> GpuBackend<T> {
                 }
             })?;
             for (id, result) in judged {
-                let counter = match &result {
-                    Ok(_) => &self.counters.gpu,
-                    Err(Refused::GuardBand) => &self.counters.guard_band,
-                    Err(Refused::FailedCheck) => &self.counters.failed_check,
-                };
-                add(counter, 1);
-                match result {
-                    Ok(result) => results[id] = Some(result),
-                    Err(_) => rest.push(id),
+                match &result {
+                    Ok(_) => counts.gpu += 1,
+                    Err(Refused::GuardBand) => counts.guard_band += 1,
+                    Err(Refused::FailedCheck) => counts.failed_check += 1,
                 }
+                results[id] = result.ok();
             }
             Ok::<(), Failure>(())
         };
@@ -186,22 +178,19 @@ impl<T: Real> GpuBackend<T> {
             let mut flights = VecDeque::new();
             for packed in self.pack(task, batch, &suited) {
                 if flights.len() == FLIGHTS {
-                    flights.pop_front().map_or(Ok(()), |f| take(f, &mut results, &mut rest))?;
+                    flights.pop_front().map_or(Ok(()), &mut take)?;
                 }
                 flights.push_back(self.device.submit(packed)?);
             }
-            flights.into_iter().try_for_each(|flight| take(flight, &mut results, &mut rest))
+            flights.into_iter().try_for_each(&mut take)
         };
         if let Err(failure) = fly() {
             self.give_up(failure);
-            let known: std::collections::HashSet<usize> = rest.iter().copied().collect();
-            let lost = suited.iter().map(|(suited, _)| suited.id);
-            let lost: Vec<usize> =
-                lost.filter(|id| results[*id].is_none() && !known.contains(id)).collect();
-            add(&self.counters.after_failure, lost.len());
-            rest.extend(lost);
+            let judged = counts.gpu + counts.guard_band + counts.failed_check;
+            counts.after_failure = suited.len() as u64 - judged;
         }
-        (results, rest)
+        *lock(&self.counts) += counts;
+        results
     }
 
     fn give_up(&self, failure: Failure) {
@@ -210,25 +199,17 @@ impl<T: Real> GpuBackend<T> {
         }
     }
 
-    /// The matrices that kernels take, by variant, and the others.
-    fn sort(
-        &self,
-        task: Task,
-        batch: &[SymmetricGraph<'_>],
-    ) -> (Vec<(Suited, Variant)>, Vec<usize>) {
+    /// The matrices that kernels take, by variant.
+    fn suited(&self, task: Task, batch: &[SymmetricGraph<'_>]) -> Vec<(Suited, Variant)> {
         let largest = self.variants(task).last().map_or(0, |variant| variant.order);
-        let (mut suited, mut unsuited) = (Vec::with_capacity(batch.len()), Vec::new());
         let mut scratch = Scratch::default();
-        for (id, graph) in batch.iter().enumerate() {
-            let found = suits(graph, largest, &mut scratch)
-                .and_then(|norm| Some((Suited { id, norm }, self.variant(task, graph.n)?)));
-            match found {
-                Some(found) => suited.push(found),
-                None => unsuited.push(id),
-            }
-        }
+        let suited = batch.iter().enumerate().filter_map(|(id, graph)| {
+            let norm = suits(graph, largest, &mut scratch)?;
+            Some((Suited { id, norm }, self.variant(task, graph.n)?))
+        });
+        let mut suited: Vec<(Suited, Variant)> = suited.collect();
         suited.sort_by_key(|(_, variant)| variant.order);
-        (suited, unsuited)
+        suited
     }
 
     /// Cuts matrices into what the device takes at a time.
@@ -269,7 +250,7 @@ impl<T: Real> GpuBackend<T> {
         if !check::values_hold(graph, &values, norm, bound) {
             return Err(Refused::FailedCheck);
         }
-        match precision::<T>() {
+        match T::PRECISION {
             Precision::Screening => settle(&mut values),
             Precision::Double if guard::values_decided(&values, bound) => {}
             Precision::Double => return Err(Refused::GuardBand),
@@ -294,7 +275,7 @@ impl<T: Real> GpuBackend<T> {
         if !check::densities_hold(graph, &spectrum, norm, bound, tolerance) {
             return Err(Refused::FailedCheck);
         }
-        match precision::<T>() {
+        match T::PRECISION {
             Precision::Screening => Ok(settle_densities(&spectrum)),
             Precision::Double if guard::densities_decided(&spectrum, bound) => Ok(spectrum),
             Precision::Double => Err(Refused::GuardBand),
@@ -309,7 +290,8 @@ impl<T: Real> SpectraBackend for GpuBackend<T> {
 
     fn eigenvalues(&self, batch: &[SymmetricGraph<'_>]) -> Result<Spectra, SpectraError> {
         check_all(batch)?;
-        let (results, rest) = self.solve(Task::Values, batch, Self::accept_values);
+        let results = self.solve(Task::Values, batch, Self::accept_values);
+        let rest = missing(&results);
         let anew = self.cpu.eigenvalues(&chosen(batch, &rest));
         let anew = anew.map_err(|error| error.renumbered(&rest))?;
         let mut spectra = Spectra::zeros(batch);
@@ -329,7 +311,8 @@ impl<T: Real> SpectraBackend for GpuBackend<T> {
         batch: &[SymmetricGraph<'_>],
     ) -> Result<Vec<ShellDensities>, SpectraError> {
         check_all(batch)?;
-        let (mut results, rest) = self.solve(Task::Densities, batch, Self::accept_densities);
+        let mut results = self.solve(Task::Densities, batch, Self::accept_densities);
+        let rest = missing(&results);
         let anew = self.cpu.shell_densities(&chosen(batch, &rest));
         let anew = anew.map_err(|error| error.renumbered(&rest))?;
         for (&id, spectrum) in rest.iter().zip(anew) {
@@ -339,15 +322,7 @@ impl<T: Real> SpectraBackend for GpuBackend<T> {
     }
 
     fn counts(&self) -> Option<SpectraCounts> {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Some(SpectraCounts {
-            gpu: read(&self.counters.gpu),
-            cpu: 0,
-            guard_band: read(&self.counters.guard_band),
-            failed_check: read(&self.counters.failed_check),
-            unsuited: read(&self.counters.unsuited),
-            after_failure: read(&self.counters.after_failure),
-        })
+        Some(*lock(&self.counts))
     }
 }
 
@@ -358,16 +333,10 @@ pub(super) fn adapters_with_f64() -> Vec<usize> {
     summaries.filter(|summary| summary.f64).map(|summary| summary.index).collect()
 }
 
-fn precision<T: Real>() -> Precision {
-    if size_of::<T>() == size_of::<f64>() { Precision::Double } else { Precision::Screening }
-}
-
-fn add(counter: &AtomicU64, n: usize) {
-    counter.fetch_add(n as u64, Ordering::Relaxed);
-}
-
-fn check_all(batch: &[SymmetricGraph<'_>]) -> Result<(), SpectraError> {
-    batch.iter().enumerate().try_for_each(|(id, graph)| graph.check(id))
+/// The places of a batch that have no result.
+fn missing<R>(results: &[Option<R>]) -> Vec<usize> {
+    let ids = results.iter().enumerate().filter(|(_, result)| result.is_none());
+    ids.map(|(id, _)| id).collect()
 }
 
 fn chosen<'a>(batch: &[SymmetricGraph<'a>], ids: &[usize]) -> Vec<SymmetricGraph<'a>> {

@@ -2,13 +2,15 @@
 
 use bytemuck::Pod;
 
-use crate::spectra::SHELL_TOLERANCE;
 use crate::spectra::screening::LEVEL_TOLERANCE;
+use crate::spectra::{Precision, SHELL_TOLERANCE};
 
 /// `f64`, or `f32` for screening, with the constants that the shaders get.
 pub(in crate::spectra) trait Real:
     Pod + Default + PartialOrd + Send + Sync + 'static
 {
+    /// What it is for.
+    const PRECISION: Precision;
     /// Name of the type in WGSL.
     const WGSL: &'static str;
     /// What follows a literal of the type in WGSL.
@@ -34,6 +36,7 @@ pub(in crate::spectra) trait Real:
 }
 
 impl Real for f64 {
+    const PRECISION: Precision = Precision::Double;
     const WGSL: &'static str = "f64";
     const WGSL_SUFFIX: &'static str = "lf";
     const EPS: Self = f64::EPSILON / 2.0;
@@ -52,6 +55,7 @@ impl Real for f64 {
 }
 
 impl Real for f32 {
+    const PRECISION: Precision = Precision::Screening;
     const WGSL: &'static str = "f32";
     const WGSL_SUFFIX: &'static str = "f";
     const EPS: Self = f32::EPSILON / 2.0;

@@ -64,10 +64,7 @@ pub fn devices() -> Vec<DeviceReport> {
 }
 
 fn test<T: Real>(found: &adapter::Found) -> Result<Passed, Failure> {
-    let backend = GpuBackend::<T>::open_untested(found)?;
-    let passed = pass(&backend)?;
-    backend.device.keep_pipelines();
-    Ok(passed)
+    GpuBackend::<T>::open_tested(found).map(|(_, passed)| passed)
 }
 
 /// What a passed self-test measured.
@@ -105,7 +102,7 @@ fn compare<T: Real>(
     let exact = CpuBackend::new().eigenvalues(batch).map_err(|e| e.to_string())?;
     let unit = T::EPS.to_f64();
     // The guard band has no say here: a spectrum in it is right all the same.
-    let (results, _) = backend.solve(task, batch, |graph, norm, results| {
+    let results = backend.solve(task, batch, |graph, norm, results| {
         let values: Vec<f64> = results[..graph.n].iter().map(|x| x.to_f64()).collect();
         let accepted = match task {
             Task::Values => GpuBackend::<T>::accept_values(graph, norm, results).map(drop),
