@@ -12,7 +12,7 @@ use chematic::smiles as cs;
 
 use super::graph::BondOrder;
 use super::guard::guarded;
-use super::labelling::{ColouredGraph, label, odd};
+use super::labelling::{ColouredGraph, label, odd, ranks};
 use super::parse::{Molecule, MoleculeError, sanitize_error};
 
 /// The edited graph is not a valid molecule.
@@ -103,11 +103,9 @@ impl EditableGraph {
         whole.then(|| self.in_order(order))
     }
 
-    /// The graph in its canonical numbering, with a text that is equal exactly
-    /// for graphs that differ in numbering only.
-    pub(super) fn canonical(&self) -> (Self, Vec<u32>) {
-        let labelling = label(&self.coloured());
-        (self.in_order(&labelling.order), labelling.certificate)
+    /// The graph in its canonical numbering.
+    fn canonical(&self) -> Self {
+        self.in_order(&label(&self.coloured()).order)
     }
 
     /// Sanitises the graph; the result does not depend on its numbering.
@@ -115,38 +113,52 @@ impl EditableGraph {
     /// # Errors
     /// [`SanitizeError`] where it is no valid molecule.
     pub fn sanitized(&self) -> Result<Molecule, SanitizeError> {
-        Ok(self.canonical().0.settle()?)
+        Ok(self.canonical().settle()?)
     }
 
-    /// Sanitises the graph as it is numbered. Its canonical SMILES is one that
-    /// reading and writing again leaves as it is (see [`fixed_form`]).
+    /// Sanitises the graph as it is numbered.
     pub(super) fn settle(&self) -> Result<Molecule, MoleculeError> {
-        guarded(|| {
-            let text = cs::rdkit_canonical_smiles(&self.model()).map_err(sanitize_error)?;
-            Molecule::from_canonical(fixed_form(text)?)
-        })?
+        let text = self.settled_text()?;
+        guarded(|| Molecule::from_canonical(text))?
     }
 
-    fn coloured(&self) -> ColouredGraph {
+    /// The canonical SMILES of the graph sanitised as it is numbered: one that
+    /// reading and writing again leaves as it is (see [`fixed_form`]).
+    pub(super) fn settled_text(&self) -> Result<String, MoleculeError> {
+        guarded(|| fixed_form(cs::rdkit_canonical_smiles(&self.model()).map_err(sanitize_error)?))?
+    }
+
+    pub(super) fn coloured(&self) -> ColouredGraph {
         let mut neighbours: Vec<Vec<(u32, u8)>> = vec![Vec::new(); self.atoms.len()];
         for bond in &self.bonds {
             let (from_begin, from_end) = bond_colours(bond);
             neighbours[bond.begin as usize].push((bond.end, from_begin));
             neighbours[bond.end as usize].push((bond.begin, from_end));
         }
+        let key = |atom: &cc::Atom| {
+            (
+                if atom.wildcard { 0 } else { atom.element.atomic_number() },
+                atom.isotope,
+                atom.charge,
+                atom.hydrogen_count,
+                atom.aromatic,
+                atom.atom_map,
+                atom.chirality != cc::Chirality::None,
+            )
+        };
         let parity = |atom: &cc::Atom| match atom.chirality {
             cc::Chirality::Clockwise => Some(true),
             cc::Chirality::CounterClockwise => Some(false),
             _ => None,
         };
         ColouredGraph {
-            colours: colours(&self.atoms),
+            colours: ranks(&self.atoms, key),
             neighbours,
             parity: self.atoms.iter().map(parity).collect(),
         }
     }
 
-    fn in_order(&self, order: &[u32]) -> Self {
+    pub(super) fn in_order(&self, order: &[u32]) -> Self {
         let mut place = vec![0; order.len()];
         for (at, &v) in order.iter().enumerate() {
             place[v as usize] = at as u32;
@@ -234,11 +246,20 @@ impl Molecule {
 /// stays. Some fused ring systems have forms that give one another, because
 /// aromaticity there hangs on the numbering: the least of them stands for all.
 pub(super) fn fixed_form(text: String) -> Result<String, MoleculeError> {
+    fixed_form_by(text, |text| {
+        let model = cs::parse(text).map_err(|e| MoleculeError::Syntax(e.to_string()))?;
+        cs::rdkit_canonical_smiles(&model).map_err(sanitize_error)
+    })
+}
+
+/// The same with another way to read and write a text.
+pub(super) fn fixed_form_by<E>(
+    text: String,
+    mut rewrite: impl FnMut(&str) -> Result<String, E>,
+) -> Result<String, E> {
     let mut texts = vec![text];
     loop {
-        let text = &texts[texts.len() - 1];
-        let model = cs::parse(text).map_err(|e| MoleculeError::Syntax(e.to_string()))?;
-        let again = cs::rdkit_canonical_smiles(&model).map_err(sanitize_error)?;
+        let again = rewrite(&texts[texts.len() - 1])?;
         if let Some(at) = texts.iter().position(|text| *text == again) {
             return Ok(texts.drain(at..).min().unwrap_or(again));
         }
@@ -300,25 +321,6 @@ fn edit_bond(
     };
     let direction = direction.filter(|_| order == cc::BondOrder::Aromatic);
     EditBond { begin, end: seen.end as u32, order, direction, in_ring }
-}
-
-/// Colours that tell atoms apart by what they are, not where.
-fn colours(atoms: &[cc::Atom]) -> Vec<u32> {
-    let key = |atom: &cc::Atom| {
-        (
-            if atom.wildcard { 0 } else { atom.element.atomic_number() },
-            atom.isotope,
-            atom.charge,
-            atom.hydrogen_count,
-            atom.aromatic,
-            atom.atom_map,
-            atom.chirality != cc::Chirality::None,
-        )
-    };
-    let mut kinds: Vec<_> = atoms.iter().map(key).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    atoms.iter().map(|atom| kinds.binary_search(&key(atom)).map_or(0, |rank| rank as u32)).collect()
 }
 
 /// A bond's kind as seen from its begin and from its end.

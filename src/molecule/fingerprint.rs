@@ -85,7 +85,7 @@ impl Molecule {
 
     /// The fingerprint as the chemistry crate computes it, from the molecule
     /// as written.
-    fn general_fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
+    pub(super) fn general_fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
         let model = self.model()?;
         let morgan = || chematic::fp::rdkit_morgan_ecfp4_bitvec(model);
         let bits = guarded(morgan)?.map_err(|e| MoleculeError::Unsupported(e.to_string()))?;

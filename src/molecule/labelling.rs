@@ -27,6 +27,15 @@ pub(super) struct ColouredGraph {
     pub parity: Vec<Option<bool>>,
 }
 
+/// Colours that tell vertices apart by `key`: the ranks of the keys.
+pub(super) fn ranks<V, K: Ord>(vertices: &[V], key: impl Fn(&V) -> K) -> Vec<u32> {
+    let mut kinds: Vec<K> = vertices.iter().map(&key).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let rank = |vertex| kinds.binary_search(&key(vertex)).map_or(0, |rank| rank as u32);
+    vertices.iter().map(rank).collect()
+}
+
 /// A numbering of a graph's vertices that depends on the graph alone.
 #[derive(Debug, Clone)]
 pub(super) struct Labelling {

@@ -136,8 +136,7 @@ impl Molecule {
 
     fn from_plain(found: Sanitized<'_>) -> Self {
         let graph = found.graph();
-        let text = found.canonical_smiles.as_bytes();
-        let isotopes = text.windows(2).any(|two| two[0] == b'[' && two[1].is_ascii_digit());
+        let isotopes = plain::has_isotopes(found.canonical_smiles);
         Self {
             model: OnceLock::new(),
             canonical_smiles: found.canonical_smiles.to_owned(),

@@ -85,20 +85,16 @@ impl Perceiver {
             let mut all = true;
             for &atom in ring {
                 let known = &mut self.donors[atom as usize];
-                let (_, candidate) = match *known {
-                    Some(found) => found,
-                    None => {
-                        let mut donor = donor(plain, atom);
-                        if ring.len() >= 9 && donor == Donor::Two && is_bridge(plain, atom) {
-                            // Which ring meets the atom first would decide.
-                            if plain.atom_rings[atom as usize] > 1 {
-                                return None;
-                            }
-                            donor = Donor::None;
-                        }
-                        *known.insert((donor, is_candidate(plain, atom, donor)))
+                let donor = known.map_or_else(|| donor(plain, atom), |(donor, _)| donor);
+                if ring.len() >= 9 && donor == Donor::Two && is_bridge(plain, atom) {
+                    // Which ring meets the atom first would decide.
+                    if plain.atom_rings[atom as usize] > 1 {
+                        return None;
                     }
-                };
+                    *known = Some((Donor::None, is_candidate(plain, atom, Donor::None)));
+                }
+                let (_, candidate) =
+                    *known.get_or_insert_with(|| (donor, is_candidate(plain, atom, donor)));
                 all &= candidate;
             }
             if all {

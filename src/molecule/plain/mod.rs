@@ -23,7 +23,8 @@ use std::cell::RefCell;
 use self::graph::{Order, Plain};
 use self::read::Marks;
 use self::rewire::hangs_on_numbering;
-pub(super) use self::rewire::{PlainBond, PlainGraph, PlainProduct};
+pub(super) use self::rewire::{PlainBond, PlainGraph, PlainProduct, fingerprint, has_isotopes};
+use self::rings::Rings;
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
 use super::morgan::MorganAtom;
 
@@ -198,12 +199,16 @@ impl Workspace {
 
     /// RDKit's `sanitizeMol`, without what only stereochemistry needs.
     fn sanitize(&mut self) -> Option<()> {
+        self.sanitize_with(Rings::Smallest)
+    }
+
+    fn sanitize_with(&mut self, rings: Rings) -> Option<()> {
         let plain = &mut self.plain;
         if plain.needs_clean_up() {
             return None;
         }
         plain.update_valences()?;
-        self.rings.find(plain)?;
+        self.rings.find(plain, rings)?;
         self.kekulizer.kekulize(plain, &self.rings)?;
         plain.assign_radicals();
         self.perceiver.perceive(plain)?;

@@ -3,8 +3,11 @@
 
 use super::graph::{Atom, Bond, Order, Plain};
 use super::read::Marks;
+use super::rings::Rings;
 use super::{WORKSPACE, Workspace, aromatic_flags, morgan_atoms};
+use crate::molecule::edit::fixed_form_by;
 use crate::molecule::fingerprint::Fingerprint;
+use crate::molecule::labelling::{ColouredGraph, ranks};
 use crate::molecule::morgan::{MorganBond, morgan};
 
 /// A plain molecule as its canonical SMILES writes it.
@@ -69,59 +72,182 @@ impl PlainGraph {
     }
 
     /// The molecule with single bonds `made` instead of those between the
-    /// atoms of `broken`; `None` where the general path has to decide.
+    /// atoms of `broken`.
     pub(in crate::molecule) fn rewired(
         &self,
         broken: [(u32, u32); MADE],
         made: [(u32, u32); MADE],
-    ) -> Option<PlainProduct> {
+    ) -> PlainRewired<'_> {
         let ordered = |(a, b): (u32, u32)| (a.min(b), a.max(b));
         let (broken, made) = (broken.map(ordered), made.map(ordered));
         let kept = self.bonds.iter().filter(|bond| !broken.contains(&(bond.begin, bond.end)));
         let made =
             made.map(|(begin, end)| Bond { begin, end, order: Order::Single, aromatic: false });
-        let bonds: Vec<Bond> = kept.copied().chain(made).collect();
-        WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.settle(&self.atoms, &bonds))
+        PlainRewired { atoms: &self.atoms, bonds: kept.copied().chain(made).collect() }
+    }
+
+    pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
+        coloured(&self.atoms, &self.bonds)
     }
 }
 
 /// Bonds that rewiring makes; the last ones of a rewired graph.
 const MADE: usize = 2;
 
+/// A plain molecule with other bonds, not sanitised.
+#[derive(Debug)]
+pub(in crate::molecule) struct PlainRewired<'a> {
+    atoms: &'a [Atom],
+    bonds: Vec<Bond>,
+}
+
+impl PlainRewired<'_> {
+    /// The molecule that it is; `None` where that could hang on the numbering,
+    /// or the general path has to decide.
+    pub(in crate::molecule) fn settled(&self) -> Option<PlainProduct> {
+        WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.settle(self.atoms, &self.bonds))
+    }
+
+    pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
+        coloured(self.atoms, &self.bonds)
+    }
+
+    /// The molecule that it is with its atoms in `order` (the old atom at each
+    /// new place) and its bonds sorted by their ends; `None` where the general
+    /// path has to decide.
+    pub(in crate::molecule) fn settled_in(&self, order: &[u32]) -> Option<PlainProduct> {
+        let mut place = vec![0; order.len()];
+        for (at, &atom) in order.iter().enumerate() {
+            place[atom as usize] = at as u32;
+        }
+        let atoms: Vec<Atom> = order.iter().map(|&atom| self.atoms[atom as usize]).collect();
+        let placed = |bond: &Bond| {
+            let (a, b) = (place[bond.begin as usize], place[bond.end as usize]);
+            Bond { begin: a.min(b), end: a.max(b), ..*bond }
+        };
+        let mut bonds: Vec<Bond> = self.bonds.iter().map(placed).collect();
+        bonds.sort_unstable_by_key(|bond| (bond.begin, bond.end));
+        WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.settle_as_is(&atoms, &bonds))
+    }
+}
+
+/// A graph whose colours tell atoms and bonds apart by what they are, as
+/// [`EditableGraph`](crate::molecule::edit::EditableGraph) has it.
+fn coloured(atoms: &[Atom], bonds: &[Bond]) -> ColouredGraph {
+    let key = |atom: &Atom| {
+        let written = atom.no_implicit.then_some(atom.explicit_hs);
+        (atom.z, atom.charge, written, atom.aromatic)
+    };
+    let mut neighbours: Vec<Vec<(u32, u8)>> = vec![Vec::new(); atoms.len()];
+    for bond in bonds {
+        let kind = match bond.order {
+            Order::Single => 0,
+            Order::Double => 1,
+            Order::Triple => 2,
+            Order::Aromatic => 4,
+        };
+        neighbours[bond.begin as usize].push((bond.end, kind));
+        neighbours[bond.end as usize].push((bond.begin, kind));
+    }
+    ColouredGraph { colours: ranks(atoms, key), neighbours, parity: vec![None; atoms.len()] }
+}
+
+/// Fingerprint of a canonical SMILES of any number of parts, each plain but for
+/// marks that a fingerprint does not see; `None` otherwise.
+pub(in crate::molecule) fn fingerprint(canonical_smiles: &str) -> Option<Fingerprint> {
+    WORKSPACE.with(|workspace| {
+        let mut workspace = workspace.try_borrow_mut().ok()?;
+        let mut whole = Fingerprint::empty();
+        for part in canonical_smiles.split('.') {
+            if has_isotopes(part) {
+                return None;
+            }
+            workspace.perceive(part, Marks::Ignore)?;
+            whole = whole.union(&fingerprint_as_read(&workspace.plain)?);
+        }
+        Some(whole)
+    })
+}
+
+/// Whether a SMILES text has isotopes.
+pub(in crate::molecule) fn has_isotopes(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|two| two[0] == b'[' && two[1].is_ascii_digit())
+}
+
 impl Workspace {
     /// Sanitises and writes a graph component by component.
     fn settle(&mut self, atoms: &[Atom], bonds: &[Bond]) -> Option<PlainProduct> {
-        let (component, _) = components(atoms.len(), bonds.iter());
-        let count = component.iter().max().map_or(0, |&last| last + 1);
-        let mut texts = Vec::with_capacity(count as usize);
+        let components = Components::of(atoms.len(), bonds.iter());
+        let made = &bonds[bonds.len() - MADE..];
+        let mut texts = Vec::with_capacity(components.count as usize);
         let mut fingerprint = Some(Fingerprint::empty());
-        let mut place = vec![0; atoms.len()];
-        for part in 0..count {
-            self.plain.clear();
-            for (index, atom) in atoms.iter().enumerate() {
-                if component[index] == part {
-                    place[index] = self.plain.atoms.len() as u32;
-                    self.plain.atoms.push(*atom);
-                }
-            }
-            let inside = bonds.iter().filter(|bond| component[bond.begin as usize] == part);
-            self.plain.bonds.extend(inside.map(|bond| Bond {
-                begin: place[bond.begin as usize],
-                end: place[bond.end as usize],
-                ..*bond
-            }));
-            let made = bonds[bonds.len() - MADE..].iter();
-            let made = made.filter(|bond| component[bond.begin as usize] == part).count();
-            self.plain.connect();
-            self.note_aromatic();
+        for part in 0..components.count {
+            self.take(part, &components, atoms, bonds);
+            let made = made.iter().filter(|bond| components.holds(part, bond)).count();
             texts.push(self.settle_connected(made)?);
-            fingerprint = match (fingerprint, fingerprint_of(&self.plain)) {
-                (Some(whole), Some(part)) => Some(whole.union(&part)),
-                _ => None,
-            };
+            fingerprint = union(fingerprint, fingerprint_of(&self.plain));
         }
-        texts.sort_unstable();
-        Some(PlainProduct { smiles: texts.join("."), fingerprint })
+        Some(PlainProduct { smiles: joined(&texts), fingerprint })
+    }
+
+    /// Sanitises and writes a graph as it is numbered, and reads and writes
+    /// that until it stays. Rings are those that the chemistry crate finds in
+    /// this numbering: they are not always the smallest.
+    fn settle_as_is(&mut self, atoms: &[Atom], bonds: &[Bond]) -> Option<PlainProduct> {
+        let components = Components::of(atoms.len(), bonds.iter());
+        let mut texts = Vec::with_capacity(components.count as usize);
+        for part in 0..components.count {
+            self.take(part, &components, atoms, bonds);
+            self.sanitize_with(Rings::OfCrate)?;
+            texts.push(self.canonical_text()?);
+        }
+        let first = joined(&texts);
+        let mut read = (String::new(), None);
+        let smiles = fixed_form_by(first, |text| {
+            let mut fingerprint = Some(Fingerprint::empty());
+            for text in &mut texts {
+                *text = self.rewritten(text).ok_or(())?;
+                fingerprint = union(fingerprint, fingerprint_as_read(&self.plain));
+            }
+            read = (text.to_owned(), fingerprint);
+            Ok::<_, ()>(joined(&texts))
+        });
+        let smiles = smiles.ok()?;
+        let (text, fingerprint) = read;
+        let fingerprint = fingerprint.filter(|_| text == smiles);
+        Some(PlainProduct { smiles, fingerprint })
+    }
+
+    /// Takes over one component of a graph, numbered as there.
+    fn take(&mut self, part: u32, components: &Components, atoms: &[Atom], bonds: &[Bond]) {
+        self.plain.clear();
+        self.places.clear();
+        self.places.resize(atoms.len(), 0);
+        for (index, atom) in atoms.iter().enumerate() {
+            if components.of_atom[index] == part {
+                self.places[index] = self.plain.atoms.len() as u32;
+                self.plain.atoms.push(*atom);
+            }
+        }
+        let inside = bonds.iter().filter(|bond| components.holds(part, bond));
+        self.plain.bonds.extend(inside.map(|bond| Bond {
+            begin: self.places[bond.begin as usize],
+            end: self.places[bond.end as usize],
+            ..*bond
+        }));
+        self.plain.connect();
+    }
+
+    fn rewritten(&mut self, text: &str) -> Option<String> {
+        self.reader.read(text.as_bytes(), Marks::Refuse, &mut self.plain)?;
+        self.sanitize_with(Rings::OfCrate)?;
+        self.canonical_text()
+    }
+
+    fn canonical_text(&mut self) -> Option<String> {
+        let ranks = self.ranker.rank(&self.plain)?;
+        self.writer.write(&self.plain, ranks)?;
+        Some(self.writer.text.clone())
     }
 
     /// Notes which atoms and bonds are aromatic.
@@ -141,14 +267,13 @@ impl Workspace {
     /// structure, and RDKit finds bridged aromatic rings in some numberings
     /// only.
     fn settle_connected(&mut self, made: usize) -> Option<String> {
+        self.note_aromatic();
         self.sanitize()?;
         let made = self.plain.bonds.len() - made;
         if !self.is_aromatic_as_noted() || hangs_on_numbering(&self.plain, made) {
             return None;
         }
-        let ranks = self.ranker.rank(&self.plain)?;
-        self.writer.write(&self.plain, ranks)?;
-        let text = self.writer.text.clone();
+        let text = self.canonical_text()?;
         self.reader.read(text.as_bytes(), Marks::Refuse, &mut self.plain)?;
         self.sanitize()?;
         let ranks = self.ranker.rank(&self.plain)?;
@@ -165,7 +290,7 @@ impl Workspace {
 pub(super) fn hangs_on_numbering(plain: &Plain, made: usize) -> bool {
     let crowded = |atom: u32| plain.degree(atom) + plain.atoms[atom as usize].total_hs() > 3;
     let open = |bond: &&Bond| !crowded(bond.begin) && !crowded(bond.end);
-    let cycles = components(plain.atoms.len(), plain.bonds.iter().filter(open)).1;
+    let cycles = Components::of(plain.atoms.len(), plain.bonds.iter().filter(open)).cycles;
     if cycles == 0 {
         return false;
     }
@@ -196,34 +321,64 @@ fn fingerprint_of(plain: &Plain) -> Option<Fingerprint> {
     morgan(morgan_atoms(plain), &bonds.collect::<Vec<_>>())
 }
 
-/// Each atom's component, numbered from 0, and how many independent cycles
-/// there are.
-fn components<'a>(atoms: usize, bonds: impl Iterator<Item = &'a Bond>) -> (Vec<u32>, usize) {
-    fn root(parent: &mut [u32], mut atom: u32) -> u32 {
-        while parent[atom as usize] != atom {
-            parent[atom as usize] = parent[parent[atom as usize] as usize];
-            atom = parent[atom as usize];
+/// The same of a molecule that was read; `None` also where aromaticity hangs on
+/// the numbering, so that the chemistry crate may see another.
+fn fingerprint_as_read(plain: &Plain) -> Option<Fingerprint> {
+    if hangs_on_numbering(plain, plain.bonds.len()) { None } else { fingerprint_of(plain) }
+}
+
+fn union(whole: Option<Fingerprint>, part: Option<Fingerprint>) -> Option<Fingerprint> {
+    Some(whole?.union(&part?))
+}
+
+/// The SMILES of a molecule with these parts.
+fn joined(parts: &[String]) -> String {
+    let mut parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    parts.sort_unstable();
+    parts.join(".")
+}
+
+/// Connected components of a graph.
+struct Components {
+    /// Each atom's component, numbered from 0.
+    of_atom: Vec<u32>,
+    count: u32,
+    /// How many independent cycles there are.
+    cycles: usize,
+}
+
+impl Components {
+    fn of<'a>(atoms: usize, bonds: impl Iterator<Item = &'a Bond>) -> Self {
+        fn root(parent: &mut [u32], mut atom: u32) -> u32 {
+            while parent[atom as usize] != atom {
+                parent[atom as usize] = parent[parent[atom as usize] as usize];
+                atom = parent[atom as usize];
+            }
+            atom
         }
-        atom
+        let mut cycles = 0;
+        let mut parent: Vec<u32> = (0..atoms as u32).collect();
+        for bond in bonds {
+            let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
+            cycles += usize::from(a == b);
+            parent[a.max(b) as usize] = a.min(b);
+        }
+        // A root is the least atom of its component, so it is met first.
+        let mut count = 0;
+        let mut of_atom = vec![0; atoms];
+        for atom in 0..atoms as u32 {
+            let root = root(&mut parent, atom);
+            of_atom[atom as usize] = if root == atom {
+                count += 1;
+                count - 1
+            } else {
+                of_atom[root as usize]
+            };
+        }
+        Self { of_atom, count, cycles }
     }
-    let mut cycles = 0;
-    let mut parent: Vec<u32> = (0..atoms as u32).collect();
-    for bond in bonds {
-        let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
-        cycles += usize::from(a == b);
-        parent[a.max(b) as usize] = a.min(b);
+
+    fn holds(&self, part: u32, bond: &Bond) -> bool {
+        self.of_atom[bond.begin as usize] == part
     }
-    // A root is the least atom of its component, so it is met first.
-    let mut count = 0;
-    let mut component = vec![0; atoms];
-    for atom in 0..atoms as u32 {
-        let root = root(&mut parent, atom);
-        component[atom as usize] = if root == atom {
-            count += 1;
-            count - 1
-        } else {
-            component[root as usize]
-        };
-    }
-    (component, cycles)
 }

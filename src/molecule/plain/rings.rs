@@ -11,6 +11,15 @@ use super::graph::{Plain, Rows};
 
 const NONE: u32 = u32::MAX;
 
+/// Which rings to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rings {
+    /// The smallest set, where there is one only.
+    Smallest,
+    /// Those of the chemistry crate, which follow from the numbering.
+    OfCrate,
+}
+
 /// Buffers for finding rings.
 #[derive(Default)]
 pub(super) struct RingFinder {
@@ -38,7 +47,7 @@ pub(super) struct RingFinder {
 
 impl RingFinder {
     /// Finds the rings; `None` where the chemistry crate cannot.
-    pub(super) fn find(&mut self, plain: &mut Plain) -> Option<()> {
+    pub(super) fn find(&mut self, plain: &mut Plain, wanted: Rings) -> Option<()> {
         self.rings.clear();
         self.block.clear();
         self.block.resize(plain.bonds.len(), NONE);
@@ -46,9 +55,9 @@ impl RingFinder {
         self.unique = true;
         if plain.bonds.len() >= plain.atoms.len() {
             self.find_blocks(plain);
-            self.unique = self.find_unique(plain);
+            self.unique = wanted == Rings::Smallest && self.find_unique(plain);
             if !self.unique {
-                return general(plain);
+                return self.general(plain);
             }
         }
         let rings = std::mem::take(&mut self.rings);
@@ -60,9 +69,22 @@ impl RingFinder {
             .any(|ring| ring.iter().all(|&bond| plain.bond_rings[bond as usize] > 1));
         if shared {
             self.unique = false;
-            return general(plain);
+            return self.general(plain);
         }
         bonded.then_some(())
+    }
+
+    /// The rings as the chemistry crate finds them; `None` where they leave out a
+    /// bond of a cycle, as they do in some macrocycles.
+    fn general(&self, plain: &mut Plain) -> Option<()> {
+        let bonds: Vec<(usize, usize, bool)> =
+            plain.bonds.iter().map(|bond| (bond.begin as usize, bond.end as usize, true)).collect();
+        let rings = perception::rdkit_symmetrized_sssr(plain.atoms.len(), &bonds)?;
+        let rings: Vec<Vec<u32>> =
+            rings.iter().map(|ring| ring.iter().map(|&atom| atom as u32).collect()).collect();
+        let bonded = plain.set_rings(rings.iter().map(Vec::as_slice));
+        let covered = |bond: &u32| plain.bond_rings[*bond as usize] > 0;
+        (bonded && self.systems().flatten().all(covered)).then_some(())
     }
 
     /// The bonds of each fused ring system.
@@ -242,14 +264,4 @@ impl RingFinder {
         }
         self.rings.push(&self.found);
     }
-}
-
-/// The rings as the chemistry crate finds them.
-fn general(plain: &mut Plain) -> Option<()> {
-    let bonds: Vec<(usize, usize, bool)> =
-        plain.bonds.iter().map(|bond| (bond.begin as usize, bond.end as usize, true)).collect();
-    let rings = perception::rdkit_symmetrized_sssr(plain.atoms.len(), &bonds)?;
-    let rings: Vec<Vec<u32>> =
-        rings.iter().map(|ring| ring.iter().map(|&atom| atom as u32).collect()).collect();
-    plain.set_rings(rings.iter().map(Vec::as_slice)).then_some(())
 }

@@ -202,6 +202,8 @@ fn what_is_not_plain_is_left_to_the_chemistry_crate() {
         "C12CC12",
         "cc",
         "c1ccc",
+        // The crate's smallest rings leave out two bonds of a cycle.
+        "CC(COC(=O)N1c2ccccc2C23CC4(CCC2C#CC=CC#CC14)O3)S(=O)(=O)c1ccccc1",
     ] {
         assert!(!agrees(text), "{text}");
     }
