@@ -1,5 +1,7 @@
 //! Morgan fingerprints and Tanimoto similarity.
 
+use chematic::core as cc;
+
 use super::graph::BondOrder;
 use super::guard::guarded;
 use super::morgan::{MorganBond, morgan};
@@ -31,6 +33,18 @@ impl Overlap {
 }
 
 impl Fingerprint {
+    /// The fingerprint as the chemistry crate computes it, from the molecule as
+    /// written.
+    pub(super) fn by_crate(model: &cc::Molecule) -> Result<Self, MoleculeError> {
+        let bits = guarded(|| chematic::fp::rdkit_morgan_ecfp4_bitvec(model))?;
+        let bits = bits.map_err(|e| MoleculeError::Unsupported(e.to_string()))?;
+        let mut words = [0u64; 32];
+        for bit in (0..2048usize).filter(|&bit| bits.get(bit)) {
+            words[bit / 64] |= 1 << (bit % 64);
+        }
+        Ok(Self { words })
+    }
+
     pub(super) fn empty() -> Self {
         Self { words: [0; 32] }
     }
@@ -83,17 +97,8 @@ impl Molecule {
         }
     }
 
-    /// The fingerprint as the chemistry crate computes it, from the molecule
-    /// as written.
-    pub(super) fn general_fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
-        let model = self.model()?;
-        let morgan = || chematic::fp::rdkit_morgan_ecfp4_bitvec(model);
-        let bits = guarded(morgan)?.map_err(|e| MoleculeError::Unsupported(e.to_string()))?;
-        let mut words = [0u64; 32];
-        for bit in (0..2048usize).filter(|&bit| bits.get(bit)) {
-            words[bit / 64] |= 1 << (bit % 64);
-        }
-        Ok(Fingerprint { words })
+    fn general_fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
+        Fingerprint::by_crate(self.model()?)
     }
 
     /// The same from what sanitising found; `None` where that says too little.

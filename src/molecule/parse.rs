@@ -329,7 +329,7 @@ pub(super) fn admitted<'a>(
 
 /// The only recursion in reading is one call per open parenthesis, of which
 /// the crate allows 500: under 256 KiB of stack.
-fn parse(smiles: &str) -> Result<cc::Molecule, MoleculeError> {
+pub(super) fn parse(smiles: &str) -> Result<cc::Molecule, MoleculeError> {
     cs::parse(smiles).map_err(|e| match e {
         cs::SmilesError::NestingTooDeep { .. } => {
             MoleculeError::TooLarge("parentheses nested more than 500 deep".into())

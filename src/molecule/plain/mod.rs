@@ -15,6 +15,7 @@ mod rank;
 mod read;
 mod rewire;
 mod rings;
+mod ties;
 mod valence;
 mod write;
 
@@ -156,8 +157,13 @@ impl Workspace {
         let as_written = self.perceive(text, Marks::Refuse)?;
         let ranks = self.ranker.rank(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
-        let atoms = &self.plain.atoms;
-        Some(as_written && self.rings.unique && !atoms.iter().any(graph::Atom::loses_bracket))
+        Some(as_written && self.reads_the_same())
+    }
+
+    /// Whether what `plain` holds, written with the aromatic atoms and bonds that
+    /// were found, is sure to be found again.
+    fn reads_the_same(&self) -> bool {
+        self.rings.unique && !self.plain.atoms.iter().any(graph::Atom::loses_bracket)
     }
 
     /// Perception may hang on the numbering, so that a molecule is what its

@@ -5,6 +5,7 @@
 //! sorted, so the merge sort is that of RDKit's `hanoisort`.
 
 use super::graph::Plain;
+use super::ties::{self, TiedClass};
 
 const UNLISTED: i64 = -2;
 const END: i64 = -1;
@@ -31,6 +32,8 @@ pub(super) struct Ranker {
     touched: Vec<bool>,
     touched_list: Vec<u32>,
     scratch: Vec<u32>,
+    /// Whether the ranks last found are sure not to depend on the numbering.
+    pub canonical: bool,
 }
 
 impl Ranker {
@@ -49,6 +52,7 @@ impl Ranker {
         if self.is_symmetric(plain) {
             return None;
         }
+        self.canonical = self.ties_are_symmetries();
         self.break_ties();
         Some(&self.class)
     }
@@ -280,6 +284,17 @@ impl Ranker {
             ties |= count == 0;
         }
         ties && in_rings > 0 && 2 * alike > in_rings && branching
+    }
+
+    fn ties_are_symmetries(&self) -> bool {
+        let size = |class: u32| self.count[self.order[class as usize] as usize] as usize;
+        let tied = (0..self.order.len() as u32).filter(|&class| size(class) > 1);
+        let classes = tied.map(|class| {
+            let bonds = self.bonds[self.arcs(self.order[class as usize])].iter();
+            let neighbour = |&(key, atom): &(u64, u32)| (key >> 32, self.class[atom as usize]);
+            TiedClass::new(class, size(class), bonds.map(neighbour).collect())
+        });
+        ties::are_symmetries(classes.collect(), size)
     }
 
     fn break_ties(&mut self) {

@@ -261,11 +261,10 @@ impl Workspace {
     }
 
     /// Sanitises and writes what `plain` holds, its last `made` bonds new
-    /// ones, reads it again, and leaves it as it was read. `None` unless
-    /// reading and writing change nothing, and where the result could hang on
-    /// the numbering: a ring that stops being aromatic takes any Kekulé
-    /// structure, and RDKit finds bridged aromatic rings in some numberings
-    /// only.
+    /// ones. `None` unless reading and writing that again changes nothing, and
+    /// where the result could hang on the numbering: a ring that stops being
+    /// aromatic takes any Kekulé structure, and RDKit finds bridged aromatic
+    /// rings in some numberings only.
     fn settle_connected(&mut self, made: usize) -> Option<String> {
         self.note_aromatic();
         self.sanitize()?;
@@ -274,6 +273,9 @@ impl Workspace {
             return None;
         }
         let text = self.canonical_text()?;
+        if self.ranker.canonical && self.reads_the_same() {
+            return Some(text);
+        }
         self.reader.read(text.as_bytes(), Marks::Refuse, &mut self.plain)?;
         self.sanitize()?;
         let ranks = self.ranker.rank(&self.plain)?;
