@@ -266,6 +266,8 @@ impl<'a> Rewirer<'a> {
         if let Some(product) = guarded(|| plain.as_ref()?.settled()).ok().flatten() {
             return Ok(product.into());
         }
+        // What becomes of a handedness, the chemistry crate decides.
+        let plain = plain.filter(|_| !self.is_handed());
         if self.graphs.is_empty()
             && let Ok(parent) = self.coloured()
         {
@@ -296,10 +298,14 @@ impl<'a> Rewirer<'a> {
         settled.map_err(Rewired::Invalid)
     }
 
+    fn is_handed(&self) -> bool {
+        self.plain.as_ref().is_some_and(PlainGraph::is_handed)
+    }
+
     fn coloured(&self) -> Result<ColouredGraph, MoleculeError> {
         match &self.plain {
-            Some(plain) => Ok(plain.coloured()),
-            None => self.graph().map(EditableGraph::coloured),
+            Some(plain) if !plain.is_handed() => Ok(plain.coloured()),
+            _ => self.graph().map(EditableGraph::coloured),
         }
     }
 }

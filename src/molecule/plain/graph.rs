@@ -2,6 +2,8 @@
 //!
 //! It must not know how texts are read or written.
 
+use super::stereo::Handedness;
+
 /// Order of a bond, with the numbers by which RDKit compares bond types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -37,6 +39,8 @@ pub(super) struct Atom {
     /// Written as aromatic.
     pub was_aromatic: bool,
     pub radicals: u8,
+    /// As the order of the atom's arcs has it.
+    pub handedness: Option<Handedness>,
     pub explicit_valence: i32,
     /// Hydrogens that the valence implies.
     pub implicit_hs: i32,
@@ -153,6 +157,11 @@ impl Plain {
 
     pub(super) fn degree(&self, atom: u32) -> i32 {
         (self.start[atom as usize + 1] - self.start[atom as usize]) as i32
+    }
+
+    /// Whether an atom has a handedness.
+    pub(super) fn is_handed(&self) -> bool {
+        self.atoms.iter().any(|atom| atom.handedness.is_some())
     }
 
     pub(super) fn bond_between(&self, a: u32, b: u32) -> Option<u32> {

@@ -1,8 +1,8 @@
 //! Plain molecules, sanitised and written canonically in flat arrays.
 //!
-//! Most molecules of a library are plain: one component, no stereo marks,
-//! isotopes, atom maps, explicit hydrogens, dummies or metals, charges of one
-//! at most. For them this module does what the chemistry crate does when it
+//! Most molecules of a library are plain: one component, no stereo marks but
+//! those of carbons whose neighbours differ, no isotopes, atom maps, explicit
+//! hydrogens, dummies or metals, charges of one at most. For them this module does what the chemistry crate does when it
 //! sanitises and writes a molecule, with the same result, in a fraction of the
 //! time: both follow RDKit 2026.03 (BSD-3-Clause, see NOTICE), operation for
 //! operation. Whatever is not plain, or wrong in any way, is `None`, and the
@@ -15,6 +15,7 @@ mod rank;
 mod read;
 mod rewire;
 mod rings;
+mod stereo;
 mod ties;
 mod valence;
 mod write;
@@ -92,6 +93,7 @@ struct Workspace {
     rings: rings::RingFinder,
     kekulizer: kekule::Kekulizer,
     perceiver: aromatic::Perceiver,
+    stereo: stereo::StereoPerceiver,
     ranker: rank::Ranker,
     writer: write::Writer,
     written: Vec<bool>,
@@ -154,7 +156,8 @@ impl Workspace {
     /// the aromatic atoms and bonds that were found, and every hydrogen that
     /// was counted will be counted again.
     fn canonicalize(&mut self, text: &str) -> Option<bool> {
-        let as_written = self.perceive(text, Marks::Refuse)?;
+        let as_written = self.perceive(text, Marks::Read)?;
+        self.stereo.check(&self.plain)?;
         let ranks = self.ranker.rank(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
         Some(as_written && self.reads_the_same())
@@ -170,7 +173,7 @@ impl Workspace {
     /// canonical SMILES says: it is read as any other text.
     fn reread(&mut self) -> Option<bool> {
         let canonical = std::mem::take(&mut self.writer.text);
-        let as_written = self.perceive(&canonical, Marks::Refuse);
+        let as_written = self.perceive(&canonical, Marks::Ignore);
         self.writer.text = canonical;
         as_written
     }

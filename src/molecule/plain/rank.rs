@@ -4,11 +4,14 @@
 //! equal atoms comes first follows from the order in which classes are
 //! sorted, so the merge sort is that of RDKit's `hanoisort`.
 
-use super::graph::Plain;
+use super::graph::{Arc, Plain};
+use super::stereo::Handedness;
 use super::ties::{self, TiedClass};
 
 const UNLISTED: i64 = -2;
 const END: i64 = -1;
+/// In place of a neighbour: a hydrogen.
+const NOBODY: u32 = u32::MAX;
 
 /// Buffers for ranking; one entry per atom but where noted.
 #[derive(Default)]
@@ -17,6 +20,8 @@ pub(super) struct Ranker {
     class: Vec<u32>,
     /// What an atom is, as a number that compares as RDKit compares atoms.
     kind: Vec<u64>,
+    /// The handedness of an atom, and its neighbours in the order of its arcs.
+    handed: Vec<Option<(Handedness, [u32; 4])>>,
     /// Per arc, sorted: bond type and class of the neighbour, highest first;
     /// and the neighbour.
     bonds: Vec<(u64, u32)>,
@@ -49,7 +54,7 @@ impl Ranker {
             self.active = END;
         }
         self.refine();
-        if self.is_symmetric(plain) {
+        if self.is_symmetric(plain) || self.hangs_on_turns(plain) {
             return None;
         }
         self.canonical = self.ties_are_symmetries();
@@ -65,10 +70,18 @@ impl Ranker {
         self.kind.extend(plain.atoms.iter().enumerate().map(|(index, atom)| {
             let degree = plain.degree(index as u32) as u64;
             // RDKit compares charges as unsigned numbers.
-            degree << 32
-                | u64::from(atom.z) << 24
-                | (atom.total_hs() as u64) << 8
-                | u64::from(atom.charge as u8)
+            degree << 33
+                | u64::from(atom.z) << 25
+                | (atom.total_hs() as u64) << 9
+                | u64::from(atom.charge as u8) << 1
+                | u64::from(atom.handedness.is_some())
+        }));
+        self.handed.clear();
+        self.handed.extend(plain.atoms.iter().enumerate().map(|(index, atom)| {
+            let mut neighbours = [NOBODY; 4];
+            let arcs = plain.arcs(index as u32);
+            neighbours.iter_mut().zip(arcs).for_each(|(place, arc)| *place = arc.to);
+            atom.handedness.map(|handedness| (handedness, neighbours))
         }));
         self.bonds.clear();
         self.start.clear();
@@ -123,13 +136,33 @@ impl Ranker {
 
     fn compare(&mut self, a: u32, b: u32) -> std::cmp::Ordering {
         let own = |atom: u32| (self.class[atom as usize], self.kind[atom as usize]);
-        own(a).cmp(&own(b)).then_with(|| {
+        own(a).cmp(&own(b)).then_with(|| self.turn(a).cmp(&self.turn(b))).then_with(|| {
             self.sort_bonds(a);
             self.sort_bonds(b);
             // Degrees are equal, so the lists are equally long.
             let keys = |atom: u32| self.bonds[self.arcs(atom)].iter().map(|bond| bond.0);
             keys(a).cmp(keys(b))
         })
+    }
+
+    /// How an atom's neighbours turn by their classes: 0 where two are of one
+    /// class, or for want of a handedness.
+    fn turn(&self, atom: u32) -> u8 {
+        let Some((handedness, neighbours)) = self.handed[atom as usize] else { return 0 };
+        let classes = neighbours.map(|atom| self.class.get(atom as usize));
+        let mut odd = false;
+        for (at, class) in classes.iter().enumerate().filter(|(_, class)| class.is_some()) {
+            for earlier in &classes[..at] {
+                if earlier == class {
+                    return 0;
+                }
+                odd ^= earlier > class;
+            }
+        }
+        match handedness.turned(odd) {
+            Handedness::Clockwise => 2,
+            Handedness::CounterClockwise => 1,
+        }
     }
 
     /// Compares two atoms unless nothing changed around them since they were equal.
@@ -286,15 +319,34 @@ impl Ranker {
         ties && in_rings > 0 && 2 * alike > in_rings && branching
     }
 
+    fn size(&self, class: u32) -> usize {
+        self.count[self.order[class as usize] as usize] as usize
+    }
+
+    /// Whether RDKit would look at how neighbours of tied ring atoms turn.
+    fn hangs_on_turns(&self, plain: &Plain) -> bool {
+        (0..plain.atoms.len() as u32).any(|atom| {
+            let tied = || self.size(self.class[atom as usize]) > 1;
+            let handed = |arc: &Arc| self.handed[arc.to as usize].is_some();
+            plain.atom_rings[atom as usize] > 0 && plain.arcs(atom).iter().any(handed) && tied()
+        })
+    }
+
+    /// Whether ties are symmetries. One that keeps a handed atom and the classes
+    /// around it in place keeps its handedness.
     fn ties_are_symmetries(&self) -> bool {
-        let size = |class: u32| self.count[self.order[class as usize] as usize] as usize;
-        let tied = (0..self.order.len() as u32).filter(|&class| size(class) > 1);
+        let handed = |atom: &u32| self.handed[*atom as usize].is_some();
+        let mut handed = (0..self.order.len() as u32).filter(handed);
+        if handed.any(|atom| self.size(self.class[atom as usize]) > 1 || self.turn(atom) == 0) {
+            return false;
+        }
+        let tied = (0..self.order.len() as u32).filter(|&class| self.size(class) > 1);
         let classes = tied.map(|class| {
             let bonds = self.bonds[self.arcs(self.order[class as usize])].iter();
             let neighbour = |&(key, atom): &(u64, u32)| (key >> 32, self.class[atom as usize]);
-            TiedClass::new(class, size(class), bonds.map(neighbour).collect())
+            TiedClass::new(class, self.size(class), bonds.map(neighbour).collect())
         });
-        ties::are_symmetries(classes.collect(), size)
+        ties::are_symmetries(classes.collect(), |class| self.size(class))
     }
 
     fn break_ties(&mut self) {

@@ -1,6 +1,7 @@
 //! SMILES text to a plain molecule, or the finding that it is none.
 
 use super::graph::{Atom, Bond, Order, Plain};
+use super::stereo::{Handedness, is_odd};
 
 /// Larger molecules are left to the general path.
 const MAX_ATOMS: usize = 1000;
@@ -9,8 +10,9 @@ const MAX_ATOMS: usize = 1000;
 /// isotopes, atom maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
-    /// The canonical text would need them.
-    Refuse,
+    /// The canonical text would need them: only the chirality of carbons is
+    /// understood.
+    Read,
     /// The text is canonical already.
     Ignore,
 }
@@ -33,11 +35,24 @@ pub(super) struct Reader {
     /// Bonds that close rings, with the ring's number and place: RDKit counts
     /// them after all others, in this order.
     closures: Vec<(usize, u32, Bond)>,
+    /// Ring numbers in the order in which they are written: the atom, and the
+    /// ring's place.
+    ends: Vec<(u32, u32)>,
+    /// Bonds of an atom in the order in which they are written.
+    written: Vec<u32>,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { branches: Vec::new(), rings: [None; 100], open: 0, opened: 0, closures: Vec::new() }
+        Self {
+            branches: Vec::new(),
+            rings: [None; 100],
+            open: 0,
+            opened: 0,
+            closures: Vec::new(),
+            ends: Vec::new(),
+            written: Vec::new(),
+        }
     }
 }
 
@@ -48,6 +63,7 @@ impl Reader {
         plain.clear();
         self.branches.clear();
         self.closures.clear();
+        self.ends.clear();
         self.opened = 0;
         if self.open > 0 {
             self.rings = [None; 100];
@@ -101,7 +117,34 @@ impl Reader {
         self.closures.sort_unstable_by_key(|&(number, place, _)| (number, place));
         plain.bonds.extend(self.closures.iter().map(|&(_, _, bond)| bond));
         plain.connect();
+        for atom in 0..plain.atoms.len() as u32 {
+            if let Some(handedness) = plain.atoms[atom as usize].handedness {
+                let odd = self.is_turned(plain, atom);
+                plain.atoms[atom as usize].handedness = Some(handedness.turned(odd));
+            }
+        }
         Some(())
+    }
+
+    /// Whether an atom's bonds as written, the hydrogen in its place, turn the
+    /// other way than its arcs, the hydrogen last.
+    fn is_turned(&mut self, plain: &Plain, atom: u32) -> bool {
+        let chain = plain.bonds.len() - self.closures.len();
+        let in_chain = |ahead: bool| {
+            let arcs = plain.arcs(atom).iter();
+            arcs.filter(move |arc| (arc.bond as usize) < chain && (arc.to < atom) == ahead)
+                .map(|arc| arc.bond)
+        };
+        self.written.clear();
+        self.written.extend(in_chain(true));
+        let starts = self.written.is_empty();
+        for &(_, place) in self.ends.iter().filter(|end| end.0 == atom) {
+            let closure = self.closures.iter().position(|closure| closure.1 == place);
+            self.written.extend(closure.map(|at| (chain + at) as u32));
+        }
+        self.written.extend(in_chain(false));
+        let hydrogen_first = starts && plain.atoms[atom as usize].explicit_hs == 1;
+        is_odd(&self.written) != hydrogen_first
     }
 
     fn ring_end(
@@ -113,11 +156,13 @@ impl Reader {
     ) -> Option<()> {
         let Some(open) = self.rings[number].take() else {
             self.rings[number] = Some(OpenRing { atom, order, place: self.opened });
+            self.ends.push((atom, self.opened));
             self.opened += 1;
             self.open += 1;
             return Some(());
         };
         self.open -= 1;
+        self.ends.push((atom, open.place));
         let order = match (open.order, order) {
             (Some(a), Some(b)) if a != b => return None,
             (a, b) => a.or(b),
@@ -179,6 +224,7 @@ fn atom(text: &[u8], marks: Marks, at: &mut usize) -> Option<Atom> {
         aromatic,
         was_aromatic: aromatic,
         radicals: 0,
+        handedness: None,
         explicit_valence: 0,
         implicit_hs: 0,
     })
@@ -223,11 +269,14 @@ fn bracket_atom(text: &[u8], marks: Marks, at: &mut usize) -> Option<Atom> {
         [symbol, rest @ ..] => (organic(*symbol)?, false, rest),
         [] => return None,
     };
-    if marks == Marks::Ignore {
-        while let [b'@', more @ ..] = rest {
-            rest = more;
-        }
-    }
+    let marks_of_chirality = rest.iter().take_while(|&&byte| byte == b'@').count();
+    rest = &rest[marks_of_chirality..];
+    let handedness = match (marks, marks_of_chirality) {
+        (Marks::Ignore, _) | (_, 0) => None,
+        (Marks::Read, 1) if z == 6 && !aromatic => Some(Handedness::CounterClockwise),
+        (Marks::Read, 2) if z == 6 && !aromatic => Some(Handedness::Clockwise),
+        (Marks::Read, _) => return None,
+    };
     let mut explicit_hs = 0;
     if let [b'H', more @ ..] = rest {
         (explicit_hs, rest) = match more {
@@ -249,6 +298,7 @@ fn bracket_atom(text: &[u8], marks: Marks, at: &mut usize) -> Option<Atom> {
         aromatic,
         was_aromatic: aromatic,
         radicals: 0,
+        handedness,
         explicit_valence: 0,
         implicit_hs: 0,
     })

@@ -42,11 +42,13 @@ impl PlainGraph {
         WORKSPACE.with(|workspace| {
             let mut workspace = workspace.try_borrow_mut().ok()?;
             let Workspace { reader, plain, .. } = &mut *workspace;
-            reader.read(canonical_smiles.as_bytes(), Marks::Refuse, plain)?;
+            reader.read(canonical_smiles.as_bytes(), Marks::Read, plain)?;
             let (atoms, bonds) = (plain.atoms.clone(), plain.bonds.clone());
             workspace.note_aromatic();
             workspace.sanitize()?;
             let in_ring = workspace.plain.bond_rings.iter().map(|&rings| rings > 0).collect();
+            let Workspace { stereo, plain, .. } = &mut *workspace;
+            stereo.check(plain)?;
             let as_written = workspace.is_aromatic_as_noted();
             as_written.then_some(Self { atoms, bonds, in_ring })
         })
@@ -54,6 +56,11 @@ impl PlainGraph {
 
     pub(in crate::molecule) fn is_aromatic(&self, atom: u32) -> bool {
         self.atoms[atom as usize].aromatic
+    }
+
+    /// Whether an atom has a handedness.
+    pub(in crate::molecule) fn is_handed(&self) -> bool {
+        self.atoms.iter().any(|atom| atom.handedness.is_some())
     }
 
     pub(in crate::molecule) fn atom_count(&self) -> usize {
@@ -116,6 +123,9 @@ impl PlainRewired<'_> {
     /// new place) and its bonds sorted by their ends; `None` where the general
     /// path has to decide.
     pub(in crate::molecule) fn settled_in(&self, order: &[u32]) -> Option<PlainProduct> {
+        if self.atoms.iter().any(|atom| atom.handedness.is_some()) {
+            return None;
+        }
         let mut place = vec![0; order.len()];
         for (at, &atom) in order.iter().enumerate() {
             place[atom as usize] = at as u32;
@@ -239,7 +249,7 @@ impl Workspace {
     }
 
     fn rewritten(&mut self, text: &str) -> Option<String> {
-        self.reader.read(text.as_bytes(), Marks::Refuse, &mut self.plain)?;
+        self.reader.read(text.as_bytes(), Marks::Read, &mut self.plain)?;
         self.sanitize_with(Rings::OfCrate)?;
         self.canonical_text()
     }
@@ -272,11 +282,15 @@ impl Workspace {
         if !self.is_aromatic_as_noted() || hangs_on_numbering(&self.plain, made) {
             return None;
         }
+        self.stereo.check(&self.plain)?;
         let text = self.canonical_text()?;
         if self.ranker.canonical && self.reads_the_same() {
             return Some(text);
         }
-        self.reader.read(text.as_bytes(), Marks::Refuse, &mut self.plain)?;
+        if self.plain.is_handed() {
+            return None;
+        }
+        self.reader.read(text.as_bytes(), Marks::Read, &mut self.plain)?;
         self.sanitize()?;
         let ranks = self.ranker.rank(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;

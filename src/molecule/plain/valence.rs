@@ -55,6 +55,7 @@ impl Atom {
         !organic
             || self.charge != 0
             || self.radicals != 0
+            || self.handedness.is_some()
             || (matches!(self.z, 7 | 15) && self.aromatic && self.explicit_hs != 0)
             || (self.total_hs() != 0 && self.total_valence() != default_valence(i32::from(self.z)))
     }

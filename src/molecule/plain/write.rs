@@ -3,6 +3,7 @@
 //! writes the text.
 
 use super::graph::{Order, Plain};
+use super::stereo::{Handedness, is_odd};
 
 /// Offsets that bring ring closures first, then ring bonds by their type.
 const MAX_ATOMS: i64 = 5000;
@@ -52,6 +53,10 @@ pub(super) struct Writer {
     /// Ring numbers in use.
     open: Vec<bool>,
     closed: Vec<u8>,
+    /// Per atom: its bonds in the order in which they are followed.
+    followed: Vec<Vec<u32>>,
+    /// Atoms with a handedness, and where in the text its mark belongs.
+    handed: Vec<(u32, usize)>,
 }
 
 impl Writer {
@@ -69,7 +74,27 @@ impl Writer {
         self.numbers.clear();
         self.numbers.resize(plain.bonds.len(), 0);
         self.open.clear();
-        self.write_from(plain, ranks, first)
+        self.handed.clear();
+        self.write_from(plain, ranks, first)?;
+        self.mark_handedness(plain, first);
+        Some(())
+    }
+
+    /// Writes how each handed atom turns as its bonds were followed. A hydrogen
+    /// is written after the bond that leads to the atom, so first at the first atom.
+    fn mark_handedness(&mut self, plain: &Plain, first: u32) {
+        for &(atom, place) in self.handed.iter().rev() {
+            let Some(handedness) = plain.atoms[atom as usize].handedness else { continue };
+            let hydrogen_first = atom == first && plain.degree(atom) == 3;
+            let odd = is_odd(&self.followed[atom as usize]) != hydrogen_first;
+            self.text.insert_str(
+                place,
+                match handedness.turned(odd) {
+                    Handedness::Clockwise => "@@",
+                    Handedness::CounterClockwise => "@",
+                },
+            );
+        }
     }
 
     fn begin(&mut self, plain: &Plain) {
@@ -156,6 +181,10 @@ impl Writer {
                 self.text.push('(');
                 frame.in_branch = true;
             }
+            let from = frame.atom;
+            if plain.atoms[from as usize].handedness.is_some() {
+                self.followed[from as usize].push(way.bond);
+            }
             write_bond(&mut self.text, plain, way.bond);
             self.enter_text(plain, ranks, way.to, Some(way.bond))?;
         }
@@ -169,10 +198,17 @@ impl Writer {
         atom: u32,
         via: Option<u32>,
     ) -> Option<()> {
-        write_atom(&mut self.text, plain, atom);
+        let mark = write_atom(&mut self.text, plain, atom);
         self.order.push(atom);
         self.visits[atom as usize] = Visit::Open;
         let closures = std::mem::take(&mut self.closures[atom as usize]);
+        if plain.atoms[atom as usize].handedness.is_some() {
+            self.handed.push((atom, mark));
+            self.followed.resize_with(self.followed.len().max(plain.atoms.len()), Vec::new);
+            let followed = &mut self.followed[atom as usize];
+            followed.clear();
+            followed.extend(via.iter().chain(&closures));
+        }
         self.write_closures(plain, &closures)?;
         let start = self.ways.len();
         for arc in plain.arcs(atom) {
@@ -239,7 +275,8 @@ fn write_bond(text: &mut String, plain: &Plain, index: u32) {
     text.push(symbol);
 }
 
-fn write_atom(text: &mut String, plain: &Plain, index: u32) {
+/// Writes an atom; where a mark of its handedness belongs.
+fn write_atom(text: &mut String, plain: &Plain, index: u32) -> usize {
     let atom = &plain.atoms[index as usize];
     let hydrogens = atom.total_hs();
     let bracket = atom.needs_bracket();
@@ -268,8 +305,9 @@ fn write_atom(text: &mut String, plain: &Plain, index: u32) {
     } else {
         text.push_str(symbol);
     }
+    let mark = text.len();
     if !bracket {
-        return;
+        return mark;
     }
     if hydrogens > 0 {
         text.push('H');
@@ -283,4 +321,5 @@ fn write_atom(text: &mut String, plain: &Plain, index: u32) {
         _ => text.push('-'),
     }
     text.push(']');
+    mark
 }
