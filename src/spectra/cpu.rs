@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use super::kernel::{Job, Output, Problem};
+use super::ldos::LocalSpectrum;
 use super::{
     Eigensystem, ShellDensities, Spectra, SpectraBackend, SpectraError, SymmetricGraph, dense,
 };
@@ -211,6 +212,24 @@ impl SpectraBackend for CpuBackend {
     ) -> Result<Vec<ShellDensities>, SpectraError> {
         let systems = self.eigensystems(batch)?;
         Ok(systems.into_iter().map(Eigensystem::densities).collect())
+    }
+
+    fn local_spectra(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<LocalSpectrum>, SpectraError> {
+        let problems = prepare(0, batch)?;
+        let (by_order, mut left) = split(&problems);
+        let mut spectra = vec![LocalSpectrum::default(); batch.len()];
+        let output = Output::Local(&mut spectra);
+        left.extend(self.dispatch.run(Job { problems: &problems, by_order: &by_order, output }));
+        for id in left {
+            spectra[id] = LocalSpectrum::of(&dense::eigensystem(id, &problems[id])?.densities());
+        }
+        for (id, spectrum) in spectra.iter().enumerate() {
+            check_finite(id, &spectrum.values)?;
+        }
+        Ok(spectra)
     }
 }
 

@@ -5,6 +5,8 @@
 //! grid of the run. Weights are those of shell projectors, never of single
 //! eigenvectors, so nothing depends on the basis inside a degenerate shell.
 
+use std::ops::Range;
+
 use super::densities::ShellDensities;
 use super::dos::GridKernel;
 use crate::rounding::round8;
@@ -31,6 +33,24 @@ pub struct LocalDensity {
     pub lines: Vec<LocalLine>,
 }
 
+/// A spectrum with the lines of the atom that stands for the molecule: what a
+/// run keeps of its shells.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LocalSpectrum {
+    /// Eigenvalues, ascending.
+    pub values: Vec<f64>,
+    /// As [`LocalDensity::of`] the densities of its shells.
+    pub local: Option<LocalDensity>,
+}
+
+impl LocalSpectrum {
+    /// Of the densities of all shells.
+    #[must_use]
+    pub fn of(spectrum: &ShellDensities) -> Self {
+        Self { values: spectrum.values().to_vec(), local: LocalDensity::of(spectrum) }
+    }
+}
+
 /// What is published of a local DOS, rounded to 8 decimals.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocalDosSummary {
@@ -53,13 +73,25 @@ impl LocalDensity {
                 *best = best.max(weight);
             }
         }
-        let atom = first_of_largest(&largest)?;
-        let lines = spectrum.shells().map(|(levels, density)| {
-            let energies = &spectrum.values()[levels];
+        let shells = spectrum.shells();
+        Self::read(spectrum.values(), &largest, shells, |density, atom| density[atom])
+    }
+
+    /// Picks the atom by its largest weight in any shell, `largest[atom]`, and
+    /// reads its lines: `weight` of each shell, given with its levels.
+    pub(super) fn read<S>(
+        values: &[f64],
+        largest: &[f64],
+        shells: impl Iterator<Item = (Range<usize>, S)>,
+        weight: impl Fn(S, usize) -> f64,
+    ) -> Option<Self> {
+        let atom = first_of_largest(largest)?;
+        let mut lines = Vec::with_capacity(values.len());
+        lines.extend(shells.map(|(levels, shell)| {
+            let energies = &values[levels];
             let energy = energies.iter().sum::<f64>() / energies.len() as f64;
-            LocalLine { energy, weight: density[atom] }
-        });
-        let lines: Vec<LocalLine> = lines.collect();
+            LocalLine { energy, weight: weight(shell, atom) }
+        }));
         let finite = lines.iter().all(|line| line.energy.is_finite() && line.weight.is_finite());
         finite.then_some(Self { atom, lines })
     }
