@@ -9,11 +9,15 @@ use std::ops::Range;
 
 use super::densities::ShellDensities;
 use super::dos::GridKernel;
+use super::elementary::sum_p_ln_p;
 use crate::rounding::round8;
 
 /// Weights and curve values this close count as equal, and the lowest index
 /// wins: symmetry-equivalent atoms must not be told apart by rounding errors.
 pub const TIE_TOLERANCE: f64 = 1e-9;
+
+/// Keeps `ln` finite where a curve is zero.
+const LN_FLOOR: f64 = 1e-12;
 
 /// One shell as seen from an atom.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,20 +112,19 @@ impl LocalDensity {
     /// Peak and entropy of the curve; nothing where the grid sees none of it.
     #[must_use]
     pub fn summary(&self, kernel: &GridKernel) -> Option<LocalDosSummary> {
-        let curve = self.curve(kernel);
+        let mut curve = self.curve(kernel);
         let total: f64 = curve.iter().sum();
         let peak = first_of_largest(&curve)?;
         if !(total > 0.0 && total.is_finite()) {
             return None;
         }
-        let terms = curve.iter().filter(|&&density| density > 0.0).map(|density| {
-            let p = density / total;
-            p * libm::log(p + 1e-12)
-        });
+        let peak_value = round8(curve[peak]);
+        // A density of zero adds nothing to the entropy.
+        curve.iter_mut().for_each(|density| *density = density.max(0.0));
         Some(LocalDosSummary {
             peak_energy: round8(kernel.grid().energy(peak)),
-            peak_value: round8(curve[peak]),
-            entropy: round8(0.0 - terms.sum::<f64>()),
+            peak_value,
+            entropy: round8(0.0 - sum_p_ln_p(&curve, total, LN_FLOOR)),
         })
     }
 }
