@@ -249,7 +249,8 @@ fn prepare<'a>(
 /// are safe without.
 fn scale(graph: &SymmetricGraph<'_>) -> f64 {
     let entries = graph.diagonal.iter().chain(graph.off_diagonal);
-    let largest = entries.fold(0.0f64, |largest, x| largest.max(x.abs()));
+    // None is NaN, which `max` would look for.
+    let largest = entries.map(|x| x.abs()).fold(0.0, |a, b| if a < b { b } else { a });
     if largest == 0.0 {
         return 1.0;
     }
