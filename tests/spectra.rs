@@ -6,6 +6,7 @@ mod spectra_graphs;
 use std::f64::consts::PI;
 
 use hetero2::random::PythonRandom;
+use hetero2::spectra::ldos::LocalSpectrum;
 use hetero2::spectra::{
     CpuBackend, Eigensystem, Isa, Spectra, SpectraBackend, SpectraError, SymmetricGraph,
 };
@@ -230,6 +231,33 @@ fn every_instruction_set_gives_the_same_bits() {
     }
 }
 
+#[test]
+fn lines_read_in_the_lanes_are_those_of_the_densities_to_the_bit() {
+    let mut graphs = library(700, 3);
+    graphs.extend(awkward());
+    graphs.extend(known().into_iter().map(|(graph, _)| graph));
+    graphs.push(Graph::laplacian(530, path(530)));
+    let batch = Graph::views(&graphs);
+    let bits = |spectra: &[LocalSpectrum]| -> Vec<(Vec<u64>, Option<usize>)> {
+        let numbers = |spectrum: &LocalSpectrum| {
+            let lines = spectrum.local.iter().flat_map(|local| &local.lines);
+            let lines = lines.flat_map(|line| [line.energy, line.weight]);
+            let numbers = spectrum.values.iter().copied().chain(lines);
+            (numbers.map(f64::to_bits).collect(), spectrum.local.as_ref().map(|local| local.atom))
+        };
+        spectra.iter().map(numbers).collect()
+    };
+    for backend in backends() {
+        let densities = backend.shell_densities(&batch).unwrap();
+        let shared =
+            densities.iter().flat_map(|d| d.shells()).filter(|(levels, _)| levels.len() > 1);
+        assert!(shared.count() > 100, "hardly a degenerate shell: little was tested");
+        let expected: Vec<LocalSpectrum> = densities.iter().map(LocalSpectrum::of).collect();
+        let found = backend.local_spectra(&batch).unwrap();
+        assert!(bits(&found) == bits(&expected), "{}", backend.name());
+    }
+}
+
 fn digest_systems(systems: &[Eigensystem]) -> u64 {
     let numbers: Vec<f64> = systems
         .iter()
@@ -302,6 +330,7 @@ fn bad_input_is_an_error_that_names_the_matrix() {
     let run = |bad: SymmetricGraph<'_>| {
         let batch = [good, bad];
         let error = backend.eigensystems(&batch).unwrap_err();
+        assert_eq!(error.to_string(), backend.local_spectra(&batch).unwrap_err().to_string());
         assert_eq!(error.to_string(), backend.eigenvalues(&batch).unwrap_err().to_string());
         backend.eigenvalues_parallel(&batch).unwrap_err()
     };

@@ -1,7 +1,8 @@
 //! From input records to row outcomes: the work of a shard, in memory.
 //!
-//! Knows nothing of files or threads; a chunk of rows is computed at a time so
-//! that spectra of equal size share the lanes of the eigenvalue kernel.
+//! Knows nothing of files or threads. A row is begun by itself, and its spectra
+//! are added together with those of other rows, so that matrices of equal order
+//! share the lanes of the eigenvalue kernel.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,9 @@ use crate::audit::DecoyHash;
 use crate::decoy::{DecoyOutcome, SearchExtent};
 use crate::library::Record;
 use crate::molecule::{DeadlineError, Descriptors, run_with_deadline};
-use crate::operator::{Operator, OperatorSettings, OperatorView, PHYSICS_PARAMS_SOURCE};
+use crate::operator::{
+    GraphOperators, Operator, OperatorSettings, OperatorView, PHYSICS_PARAMS_SOURCE,
+};
 use crate::pack::rows::{
     AuditColumns, DecoyCounters, DecoyRow, DescriptorColumns, DescriptorDeltas, LocalLines,
     MoleculeRow, OperatorColumns, SpectralColumns, SpectrumRow, Status,
@@ -22,9 +25,7 @@ use crate::pack::rows::{
 use crate::rounding::round8;
 use crate::spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use crate::spectra::ldos::LocalDensity;
-use crate::spectra::{
-    ShellDensities, SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph, parts,
-};
+use crate::spectra::{SpectraBackend, SpectraCounts, SpectraError, SymmetricGraph};
 
 /// One input row's whole result.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,20 @@ pub struct RowOutcome {
     pub decoys: Vec<DecoyRow>,
     /// Its eigenvalues; none for rows that are not OK.
     pub spectrum: Option<SpectrumRow>,
+}
+
+/// The matrices of a row that is OK, and what its spectra are published with.
+pub(super) struct Matrices {
+    operators: GraphOperators,
+    atomic_numbers: Vec<u8>,
+    missing_params: u32,
+}
+
+impl Matrices {
+    /// Order of the matrices.
+    pub fn order(&self) -> usize {
+        self.operators.n()
+    }
 }
 
 /// Computes rows under one configuration.
@@ -73,17 +88,23 @@ impl<'a> Engine<'a> {
         self.backend.counts()
     }
 
-    /// The outcomes of a chunk of rows, in its order. Each depends on its
-    /// record, the configuration and the scores only, not on the chunk.
+    /// The outcomes of some rows, in their order. Each depends on its record,
+    /// the configuration and the scores only, not on the rows beside it.
     ///
     /// # Errors
     /// [`SpectraError`] when the backend cannot go on; trouble with a single
     /// row ends that row only.
     pub fn compute(&self, records: &[Record]) -> Result<Vec<RowOutcome>, SpectraError> {
-        let rows: Vec<Chemistry> = records.iter().map(|r| self.chemistry(r)).collect();
-        let spectra = self.spectra(&rows)?;
-        let outcomes = records.iter().zip(rows).zip(spectra);
-        Ok(outcomes.map(|((record, row), spectra)| self.outcome(record, row, spectra)).collect())
+        let (mut outcomes, matrices) = self.begin(records);
+        let mut rows: Vec<_> = with_matrices(&mut outcomes, &matrices).collect();
+        self.add_spectra(&mut rows)?;
+        Ok(outcomes)
+    }
+
+    /// The outcomes of some rows but for their spectra, and the matrices of
+    /// those that have any.
+    pub(super) fn begin(&self, records: &[Record]) -> (Vec<RowOutcome>, Vec<Option<Matrices>>) {
+        records.iter().map(|record| self.outcome(record, self.chemistry(record))).unzip()
     }
 
     /// The unscored decoys of a row and its canonical SMILES; none for a row
@@ -131,40 +152,41 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Eigenvalues and local density weights of every row that is still
-    /// going, by operator in the order of [`Operator::ALL`].
-    fn spectra(&self, rows: &[Chemistry]) -> Result<Vec<RowSpectra>, SpectraError> {
+    /// Adds to rows their eigenvalues and what is read from them.
+    ///
+    /// # Errors
+    /// [`SpectraError`] when the backend cannot go on.
+    pub(super) fn add_spectra(
+        &self,
+        rows: &mut [(&mut RowOutcome, &Matrices)],
+    ) -> Result<(), SpectraError> {
         let mut spectra: Vec<RowSpectra> = rows.iter().map(|_| RowSpectra::default()).collect();
         for operator in self.settings.needed() {
-            let going: Vec<(usize, OperatorView<'_>)> = rows
-                .iter()
-                .enumerate()
-                .filter(|(_, row)| row.end.is_none())
-                .filter_map(|(i, row)| Some((i, row.operators.as_ref()?.view(operator)?)))
-                .collect();
-            let batch: Vec<SymmetricGraph<'_>> =
-                going.iter().map(|(_, view)| symmetric(*view)).collect();
+            let views = rows.iter().filter_map(|(_, m)| m.operators.view(operator));
+            let batch: Vec<SymmetricGraph<'_>> = views.map(symmetric).collect();
+            // Whether there is a view depends on the settings, not on the row.
+            let places = spectra.iter_mut().zip(rows.iter());
             if self.settings.publishes(operator) && operator.has_potential() {
-                let mut rest = going.iter();
-                for part in parts(&batch, batch.len(), |graph| graph.n * graph.n) {
-                    let found = self.backend.shell_densities(part)?;
-                    // In this order: the shorter side of a zip must be asked first.
-                    for (densities, (i, _)) in found.into_iter().zip(rest.by_ref()) {
-                        let local = local_lines(&densities, &rows[*i].atomic_numbers);
-                        spectra[*i].set(operator, densities.values().to_vec(), local);
-                    }
+                for ((row, (_, m)), found) in places.zip(self.backend.local_spectra(&batch)?) {
+                    let local = found.local.and_then(|l| local_lines(&l, &m.atomic_numbers));
+                    row.set(operator, found.values, local);
                 }
             } else {
-                let values = self.backend.eigenvalues(&batch)?;
-                for ((i, _), values) in going.iter().zip(values.iter()) {
-                    spectra[*i].set(operator, values.to_vec(), None);
+                let found = self.backend.eigenvalues(&batch)?;
+                for ((row, _), values) in places.zip(found.iter()) {
+                    row.set(operator, values.to_vec(), None);
                 }
             }
         }
-        Ok(spectra)
+        for ((outcome, matrices), spectra) in rows.iter_mut().zip(spectra) {
+            let RowOutcome { molecule, spectrum, .. } = &mut **outcome;
+            molecule.spectral = Some(self.spectral_columns(&spectra, matrices.missing_params));
+            *spectrum = Some(spectra.published(molecule, &self.settings));
+        }
+        Ok(())
     }
 
-    fn outcome(&self, record: &Record, row: Chemistry, spectra: RowSpectra) -> RowOutcome {
+    fn outcome(&self, record: &Record, row: Chemistry) -> (RowOutcome, Option<Matrices>) {
         let seed = self.config.seed_strategy.seed_of(self.config.seed, &record.id);
         let status = match &row.end {
             None => Status::Ok,
@@ -207,12 +229,15 @@ impl<'a> Engine<'a> {
                 audit.fill(&mut decoys);
                 add_deltas(&mut decoys, row.descriptors.as_ref(), &row.decoy_descriptors);
                 molecule.descriptors = row.descriptors.map(descriptor_columns);
-                molecule.spectral = Some(self.spectral_columns(&spectra, row.missing_params));
             }
         }
         molecule.warnings = warnings.into_iter().collect();
-        let spectrum = (status == Status::Ok).then(|| spectra.published(record, &self.settings));
-        RowOutcome { molecule, decoys, spectrum }
+        let matrices = row.operators.filter(|_| status == Status::Ok).map(|operators| Matrices {
+            operators,
+            atomic_numbers: row.atomic_numbers,
+            missing_params: row.missing_params,
+        });
+        (RowOutcome { molecule, decoys, spectrum: None }, matrices)
     }
 
     fn spectral_columns(&self, spectra: &RowSpectra, missing: u32) -> SpectralColumns {
@@ -240,6 +265,14 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// The rows that have matrices, with them.
+pub(super) fn with_matrices<'a>(
+    outcomes: &'a mut [RowOutcome],
+    matrices: &'a [Option<Matrices>],
+) -> impl Iterator<Item = (&'a mut RowOutcome, &'a Matrices)> {
+    outcomes.iter_mut().zip(matrices).filter_map(|(row, m)| Some((row, m.as_ref()?)))
+}
+
 /// Eigenvalues of one row by operator (index: position in
 /// [`Operator::ALL`]), and the local density weights of H and WH.
 #[derive(Default)]
@@ -254,7 +287,7 @@ impl RowSpectra {
         self.local[operator as usize] = local;
     }
 
-    fn published(mut self, record: &Record, settings: &OperatorSettings) -> SpectrumRow {
+    fn published(mut self, molecule: &MoleculeRow, settings: &OperatorSettings) -> SpectrumRow {
         for operator in Operator::ALL {
             if !settings.publishes(operator) {
                 self.values[operator as usize].clear();
@@ -262,13 +295,13 @@ impl RowSpectra {
         }
         let [l, h, w, wh] = self.values.map(|v| v.into_iter().map(round8).collect());
         let [_, h_local, _, wh_local] = self.local;
-        SpectrumRow { row: record.row, id: record.id.clone(), l, h, w, wh, h_local, wh_local }
+        let (row, id) = (molecule.row, molecule.id.clone());
+        SpectrumRow { row, id, l, h, w, wh, h_local, wh_local }
     }
 }
 
 /// The local lines of a row, as published.
-fn local_lines(densities: &ShellDensities, atomic_numbers: &[u8]) -> Option<LocalLines> {
-    let local = LocalDensity::of(densities)?;
+fn local_lines(local: &LocalDensity, atomic_numbers: &[u8]) -> Option<LocalLines> {
     Some(LocalLines {
         atom_index: u32::try_from(local.atom).ok()?,
         atomic_number: u32::from(*atomic_numbers.get(local.atom)?),
@@ -329,35 +362,5 @@ fn add_deltas(rows: &mut [DecoyRow], original: Option<&Descriptors>, decoys: &[D
             hba: signed(decoy.hba, original.hba),
             qed: round8(decoy.qed - original.qed),
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spectra::{CpuBackend, PART_COMPONENTS};
-
-    #[test]
-    fn a_row_does_not_depend_on_the_parts_that_its_chunk_is_cut_into() {
-        let config = RunConfig { decoys: 0, ..RunConfig::default() };
-        let backend = CpuBackend::new();
-        let scores = ScoreSource::Mock;
-        let engine = Engine::new(&config, &backend, &scores);
-        let records: Vec<Record> = (0..40)
-            .map(|row| Record {
-                row,
-                id: row.to_string(),
-                smiles: format!("{}O", "C".repeat(160 + row as usize % 7)).into_bytes(),
-                scores_input: None,
-                problem: None,
-                line: row + 1,
-            })
-            .collect();
-        let together = engine.compute(&records).unwrap();
-        let apart: Vec<RowOutcome> =
-            records.chunks(1).flat_map(|record| engine.compute(record).unwrap()).collect();
-        assert_eq!(together, apart);
-        let components: usize = records.iter().map(|r| r.smiles.len().pow(2)).sum();
-        assert!(components > PART_COMPONENTS, "one part only: nothing was tested");
     }
 }

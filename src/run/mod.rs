@@ -32,6 +32,7 @@ mod shard_log;
 mod stages;
 mod summarise;
 mod truth;
+mod wave;
 
 pub use compute::{Engine, RowOutcome};
 pub use config::{

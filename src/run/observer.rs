@@ -19,7 +19,7 @@ pub enum Event {
     },
     /// This many more rows are computed.
     Computed {
-        /// Rows of the finished chunk.
+        /// Rows of a chunk that lacks no more than its spectra.
         rows: u64,
     },
     /// All shards are there; the pack is being written.

@@ -10,7 +10,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -21,8 +20,9 @@ use super::layout::RunDir;
 use super::observer::{Event, Observer};
 use super::plan::{PackedFile, Plan, ShardPlan};
 use super::provenance;
+use super::wave::compute_wave;
 use crate::files::{FileDigest, digest_file, write_atomically};
-use crate::library::{BLOCK_ROWS, Record, ShardReader};
+use crate::library::{BLOCK_ROWS, ShardReader};
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use crate::pack::tables::{TableReader, TableWriter};
 use crate::spectra::SpectraCounts;
@@ -36,10 +36,6 @@ pub(super) const MOLECULES: &str = "molecules.parquet";
 pub(super) const DECOYS: &str = "decoys.parquet";
 pub(super) const SPECTRA: &str = "spectra.parquet";
 const RECORD: &str = "shard.json";
-
-/// Rows that one task computes: enough that spectra of one size fill the
-/// kernel's lanes, few enough that tasks balance.
-const CHUNK_ROWS: usize = 512;
 
 /// Most (row, decoy) pairs held in memory at a time.
 const WAVE_PAIRS: usize = 200_000;
@@ -298,29 +294,6 @@ fn replace(staged: TempDir, target: &Path) -> Result<(), RunError> {
 /// number of decoys.
 pub(super) fn wave_rows(decoys: u32) -> usize {
     (WAVE_PAIRS / (decoys.max(1) as usize)).clamp(16, BLOCK_ROWS)
-}
-
-/// The outcomes of the records, in order; of fewer when the observer asks to
-/// stop meanwhile.
-fn compute_wave(
-    engine: &Engine<'_>,
-    records: &[Record],
-    observer: &dyn Observer,
-) -> Result<Vec<RowOutcome>, RunError> {
-    let threads = rayon::current_num_threads();
-    let chunk = (records.len().div_ceil(4 * threads)).clamp(1, CHUNK_ROWS);
-    let chunks: Vec<Option<Vec<RowOutcome>>> = records
-        .par_chunks(chunk)
-        .map(|chunk| {
-            if observer.is_cancelled() {
-                return Ok(None);
-            }
-            let outcomes = engine.compute(chunk)?;
-            observer.event(Event::Computed { rows: chunk.len() as u64 });
-            Ok(Some(outcomes))
-        })
-        .collect::<Result<_, RunError>>()?;
-    Ok(chunks.into_iter().map_while(|outcomes| outcomes).flatten().collect())
 }
 
 struct Tables {

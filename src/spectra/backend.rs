@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ShellDensities;
+use super::ldos::LocalSpectrum;
 
 /// A real symmetric matrix as a sparse graph, small enough to upload by the
 /// thousands; backends assemble what they need.
@@ -153,10 +154,14 @@ pub enum SpectraError {
     Adapter(String),
 }
 
-#[cfg(feature = "gpu")]
 impl SpectraError {
     /// The same error of a batch in which matrix `k` is number `ids[k]`.
-    pub(super) fn renumbered(mut self, ids: &[usize]) -> Self {
+    #[cfg(feature = "gpu")]
+    pub(super) fn renumbered(self, ids: &[usize]) -> Self {
+        self.renumber(|matrix| ids.get(matrix).copied().unwrap_or(matrix))
+    }
+
+    fn renumber(mut self, number: impl Fn(usize) -> usize) -> Self {
         let (Self::Shape { matrix, .. }
         | Self::Edge { matrix, .. }
         | Self::NotFinite { matrix, .. }
@@ -165,7 +170,7 @@ impl SpectraError {
         else {
             return self;
         };
-        *matrix = ids.get(*matrix).copied().unwrap_or(*matrix);
+        *matrix = number(*matrix);
         self
     }
 }
@@ -239,6 +244,27 @@ pub trait SpectraBackend: Send + Sync {
         &self,
         batch: &[SymmetricGraph<'_>],
     ) -> Result<Vec<ShellDensities>, SpectraError>;
+
+    /// Eigenvalues of each matrix and the lines of one atom, in input order:
+    /// what [`LocalSpectrum::of`] reads from
+    /// [`shell_densities`](Self::shell_densities), in memory that grows with the
+    /// orders of the matrices and not with their squares.
+    ///
+    /// # Errors
+    /// The first matrix that is malformed, or that no solver could do.
+    fn local_spectra(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<LocalSpectrum>, SpectraError> {
+        let mut spectra = Vec::with_capacity(batch.len());
+        for part in parts(batch, batch.len(), |graph| graph.n * graph.n) {
+            let first = spectra.len();
+            let densities =
+                self.shell_densities(part).map_err(|error| error.renumber(|k| first + k))?;
+            spectra.extend(densities.iter().map(LocalSpectrum::of));
+        }
+        Ok(spectra)
+    }
 
     /// What became of the spectra so far; nothing for a CPU alone.
     fn counts(&self) -> Option<SpectraCounts> {

@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use super::kernel::{Job, Output, Problem};
+use super::ldos::LocalSpectrum;
 use super::{
     Eigensystem, ShellDensities, Spectra, SpectraBackend, SpectraError, SymmetricGraph, dense,
 };
@@ -212,6 +213,24 @@ impl SpectraBackend for CpuBackend {
         let systems = self.eigensystems(batch)?;
         Ok(systems.into_iter().map(Eigensystem::densities).collect())
     }
+
+    fn local_spectra(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<LocalSpectrum>, SpectraError> {
+        let problems = prepare(0, batch)?;
+        let (by_order, mut left) = split(&problems);
+        let mut spectra = vec![LocalSpectrum::default(); batch.len()];
+        let output = Output::Local(&mut spectra);
+        left.extend(self.dispatch.run(Job { problems: &problems, by_order: &by_order, output }));
+        for id in left {
+            spectra[id] = LocalSpectrum::of(&dense::eigensystem(id, &problems[id])?.densities());
+        }
+        for (id, spectrum) in spectra.iter().enumerate() {
+            check_finite(id, &spectrum.values)?;
+        }
+        Ok(spectra)
+    }
 }
 
 /// Checks every matrix and finds its scale.
@@ -230,7 +249,8 @@ fn prepare<'a>(
 /// are safe without.
 fn scale(graph: &SymmetricGraph<'_>) -> f64 {
     let entries = graph.diagonal.iter().chain(graph.off_diagonal);
-    let largest = entries.fold(0.0f64, |largest, x| largest.max(x.abs()));
+    // None is NaN, which `max` would look for.
+    let largest = entries.map(|x| x.abs()).fold(0.0, |a, b| if a < b { b } else { a });
     if largest == 0.0 {
         return 1.0;
     }

@@ -20,15 +20,24 @@ pub fn shell_ranges(values: &[f64]) -> Vec<Range<usize>> {
 
 fn ranges_within(values: &[f64], tolerance: f64) -> Vec<Range<usize>> {
     let mut shells = Vec::with_capacity(values.len());
-    let mut start = 0;
-    for k in 1..=values.len() {
-        let closes = values.get(k).is_none_or(|&next| !same_shell(values[k - 1], next, tolerance));
-        if closes {
-            shells.push(start..k);
-            start = k;
-        }
-    }
+    shells.extend(each_within(values, tolerance));
     shells
+}
+
+/// As [`shell_ranges`], one at a time.
+pub(super) fn each_shell(values: &[f64]) -> impl Iterator<Item = Range<usize>> {
+    each_within(values, SHELL_TOLERANCE)
+}
+
+fn each_within(values: &[f64], tolerance: f64) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let levels = values.get(start..).filter(|levels| !levels.is_empty())?;
+        let more = levels.windows(2).take_while(|pair| same_shell(pair[0], pair[1], tolerance));
+        let shell = start..start + 1 + more.count();
+        start = shell.end;
+        Some(shell)
+    })
 }
 
 fn same_shell(a: f64, b: f64, tolerance: f64) -> bool {

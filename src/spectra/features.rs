@@ -4,6 +4,7 @@
 //! feature that is undefined, or that would not be finite, is `None`. Functions
 //! return full precision; only the `published` constructors round.
 
+use super::elementary::{exp_each, sum_p_ln_p};
 use crate::rounding::round8;
 
 /// β of `entropy_beta`; published as `physics_entropy_beta`.
@@ -36,13 +37,10 @@ pub fn trace(eigenvalues: &[f64]) -> Option<f64> {
 pub fn entropy_beta(eigenvalues: &[f64], beta: f64) -> Option<f64> {
     // Shifted by the largest exponent, so that nothing overflows.
     let shift = eigenvalues.iter().map(|l| -beta * l).reduce(f64::max)?;
-    let weights: Vec<f64> = eigenvalues.iter().map(|l| libm::exp(-beta * l - shift)).collect();
+    let mut weights: Vec<f64> = eigenvalues.iter().map(|l| -beta * l - shift).collect();
+    exp_each(&mut weights);
     let total: f64 = weights.iter().sum();
-    let terms = weights.iter().map(|w| {
-        let p = w / total;
-        p * libm::log(p + LN_FLOOR)
-    });
-    finite(-terms.sum::<f64>())
+    finite(-sum_p_ln_p(&weights, total, LN_FLOOR))
 }
 
 /// The features published per operator, rounded to 8 decimals.
@@ -87,12 +85,8 @@ impl StabilityMetrics {
         let positive = &laplacian_eigenvalues[zeros..];
         let Some(&spectral_gap) = positive.first() else { return Self::default() };
         let total: f64 = positive.iter().sum();
-        let terms = positive.iter().map(|l| {
-            let p = l / total;
-            p * libm::log(p)
-        });
         // `0 −` and not a sign change: one eigenvalue has entropy +0.
-        let entropy = 0.0 - terms.sum::<f64>();
+        let entropy = 0.0 - sum_p_ln_p(positive, total, 0.0);
         let norm = match positive.len() {
             1 => 0.0,
             count => entropy / libm::log(count as f64),

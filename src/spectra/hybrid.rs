@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::backend::check_all;
 use super::choice::cpu_backend;
+use super::ldos::LocalSpectrum;
 use super::{
     BackendChoice, Precision, ShellDensities, Spectra, SpectraBackend, SpectraCounts, SpectraError,
     SymmetricGraph, gpu,
@@ -198,6 +199,13 @@ impl SpectraBackend for HybridBackend {
         self.solve(batch, |backend, part| backend.shell_densities(part))
     }
 
+    fn local_spectra(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<LocalSpectrum>, SpectraError> {
+        self.solve(batch, |backend, part| backend.local_spectra(part))
+    }
+
     fn counts(&self) -> Option<SpectraCounts> {
         let cpu = self.on_cpu.load(Ordering::Relaxed);
         self.gpu.counts().map(|counts| SpectraCounts { cpu, ..counts })
@@ -228,6 +236,7 @@ mod tests {
         let cpu = cpu_backend(Precision::Double);
         assert_eq!(hybrid.eigenvalues(&batch).unwrap(), cpu.eigenvalues(&batch).unwrap());
         assert_eq!(hybrid.shell_densities(&batch).unwrap(), cpu.shell_densities(&batch).unwrap());
+        assert_eq!(hybrid.local_spectra(&batch).unwrap(), cpu.local_spectra(&batch).unwrap());
         for index in gpu::adapters_with_f64() {
             let choice = BackendChoice {
                 kind: BackendKind::Gpu,

@@ -5,13 +5,19 @@
 //! grid of the run. Weights are those of shell projectors, never of single
 //! eigenvectors, so nothing depends on the basis inside a degenerate shell.
 
+use std::ops::Range;
+
 use super::densities::ShellDensities;
 use super::dos::GridKernel;
+use super::elementary::sum_p_ln_p;
 use crate::rounding::round8;
 
 /// Weights and curve values this close count as equal, and the lowest index
 /// wins: symmetry-equivalent atoms must not be told apart by rounding errors.
 pub const TIE_TOLERANCE: f64 = 1e-9;
+
+/// Keeps `ln` finite where a curve is zero.
+const LN_FLOOR: f64 = 1e-12;
 
 /// One shell as seen from an atom.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +35,24 @@ pub struct LocalDensity {
     pub atom: usize,
     /// One line per shell, by ascending energy; the weights sum to 1.
     pub lines: Vec<LocalLine>,
+}
+
+/// A spectrum with the lines of the atom that stands for the molecule: what a
+/// run keeps of its shells.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LocalSpectrum {
+    /// Eigenvalues, ascending.
+    pub values: Vec<f64>,
+    /// As [`LocalDensity::of`] the densities of its shells.
+    pub local: Option<LocalDensity>,
+}
+
+impl LocalSpectrum {
+    /// Of the densities of all shells.
+    #[must_use]
+    pub fn of(spectrum: &ShellDensities) -> Self {
+        Self { values: spectrum.values().to_vec(), local: LocalDensity::of(spectrum) }
+    }
 }
 
 /// What is published of a local DOS, rounded to 8 decimals.
@@ -53,13 +77,25 @@ impl LocalDensity {
                 *best = best.max(weight);
             }
         }
-        let atom = first_of_largest(&largest)?;
-        let lines = spectrum.shells().map(|(levels, density)| {
-            let energies = &spectrum.values()[levels];
+        let shells = spectrum.shells();
+        Self::read(spectrum.values(), &largest, shells, |density, atom| density[atom])
+    }
+
+    /// Picks the atom by its largest weight in any shell, `largest[atom]`, and
+    /// reads its lines: `weight` of each shell, given with its levels.
+    pub(super) fn read<S>(
+        values: &[f64],
+        largest: &[f64],
+        shells: impl Iterator<Item = (Range<usize>, S)>,
+        weight: impl Fn(S, usize) -> f64,
+    ) -> Option<Self> {
+        let atom = first_of_largest(largest)?;
+        let mut lines = Vec::with_capacity(values.len());
+        lines.extend(shells.map(|(levels, shell)| {
+            let energies = &values[levels];
             let energy = energies.iter().sum::<f64>() / energies.len() as f64;
-            LocalLine { energy, weight: density[atom] }
-        });
-        let lines: Vec<LocalLine> = lines.collect();
+            LocalLine { energy, weight: weight(shell, atom) }
+        }));
         let finite = lines.iter().all(|line| line.energy.is_finite() && line.weight.is_finite());
         finite.then_some(Self { atom, lines })
     }
@@ -76,20 +112,19 @@ impl LocalDensity {
     /// Peak and entropy of the curve; nothing where the grid sees none of it.
     #[must_use]
     pub fn summary(&self, kernel: &GridKernel) -> Option<LocalDosSummary> {
-        let curve = self.curve(kernel);
+        let mut curve = self.curve(kernel);
         let total: f64 = curve.iter().sum();
         let peak = first_of_largest(&curve)?;
         if !(total > 0.0 && total.is_finite()) {
             return None;
         }
-        let terms = curve.iter().filter(|&&density| density > 0.0).map(|density| {
-            let p = density / total;
-            p * libm::log(p + 1e-12)
-        });
+        let peak_value = round8(curve[peak]);
+        // A density of zero adds nothing to the entropy.
+        curve.iter_mut().for_each(|density| *density = density.max(0.0));
         Some(LocalDosSummary {
             peak_energy: round8(kernel.grid().energy(peak)),
-            peak_value: round8(curve[peak]),
-            entropy: round8(0.0 - terms.sum::<f64>()),
+            peak_value,
+            entropy: round8(0.0 - sum_p_ln_p(&curve, total, LN_FLOOR)),
         })
     }
 }

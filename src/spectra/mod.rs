@@ -8,6 +8,7 @@ mod cpu;
 mod dense;
 pub mod densities;
 pub mod dos;
+mod elementary;
 pub mod features;
 #[cfg(feature = "gpu")]
 pub mod gpu;

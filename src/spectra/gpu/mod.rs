@@ -31,6 +31,7 @@ use self::self_test::Passed;
 pub use self::self_test::{DeviceReport, SelfTest, devices};
 use super::backend::check_all;
 use super::choice::cpu_backend;
+use super::ldos::LocalSpectrum;
 use super::screening::{settle, settle_densities};
 use super::{
     BackendChoice, Precision, ShellDensities, Spectra, SpectraBackend, SpectraCounts, SpectraError,
@@ -311,14 +312,20 @@ impl<T: Real> SpectraBackend for GpuBackend<T> {
         batch: &[SymmetricGraph<'_>],
     ) -> Result<Vec<ShellDensities>, SpectraError> {
         check_all(batch)?;
-        let mut results = self.solve(Task::Densities, batch, Self::accept_densities);
-        let rest = missing(&results);
-        let anew = self.cpu.shell_densities(&chosen(batch, &rest));
-        let anew = anew.map_err(|error| error.renumbered(&rest))?;
-        for (&id, spectrum) in rest.iter().zip(anew) {
-            results[id] = Some(spectrum);
-        }
-        Ok(results.into_iter().flatten().collect())
+        let results = self.solve(Task::Densities, batch, Self::accept_densities);
+        complete(results, batch, |rest| self.cpu.shell_densities(rest))
+    }
+
+    fn local_spectra(
+        &self,
+        batch: &[SymmetricGraph<'_>],
+    ) -> Result<Vec<LocalSpectrum>, SpectraError> {
+        check_all(batch)?;
+        let results = self.solve(Task::Densities, batch, |graph, norm, results| {
+            Self::accept_densities(graph, norm, results)
+                .map(|spectrum| LocalSpectrum::of(&spectrum))
+        });
+        complete(results, batch, |rest| self.cpu.local_spectra(rest))
     }
 
     fn counts(&self) -> Option<SpectraCounts> {
@@ -337,6 +344,20 @@ pub(super) fn adapters_with_f64() -> Vec<usize> {
 fn missing<R>(results: &[Option<R>]) -> Vec<usize> {
     let ids = results.iter().enumerate().filter(|(_, result)| result.is_none());
     ids.map(|(id, _)| id).collect()
+}
+
+/// The results of a batch, with those that are missing computed anew.
+fn complete<R>(
+    mut results: Vec<Option<R>>,
+    batch: &[SymmetricGraph<'_>],
+    anew: impl Fn(&[SymmetricGraph<'_>]) -> Result<Vec<R>, SpectraError>,
+) -> Result<Vec<R>, SpectraError> {
+    let rest = missing(&results);
+    let anew = anew(&chosen(batch, &rest)).map_err(|error| error.renumbered(&rest))?;
+    for (&id, result) in rest.iter().zip(anew) {
+        results[id] = Some(result);
+    }
+    Ok(results.into_iter().flatten().collect())
 }
 
 fn chosen<'a>(batch: &[SymmetricGraph<'a>], ids: &[usize]) -> Vec<SymmetricGraph<'a>> {

@@ -7,7 +7,7 @@ use super::kernel::{Kernel, Memory};
 use super::*;
 use crate::rounding::round8;
 use crate::spectra::features::{OperatorFeatures, StabilityMetrics};
-use crate::spectra::ldos::LocalDensity;
+use crate::spectra::ldos::LocalSpectrum;
 use crate::spectra::{CpuBackend, twin};
 
 /// Every adapter there is.
@@ -235,11 +235,10 @@ fn what_is_published_from_a_gpu_is_what_the_cpu_publishes() {
             assert_eq!(StabilityMetrics::published(a), StabilityMetrics::published(b));
         }
         let few = &batch[..300];
-        let (found, exact) =
-            (backend.shell_densities(few).unwrap(), cpu.shell_densities(few).unwrap());
+        let (found, exact) = (backend.local_spectra(few).unwrap(), cpu.local_spectra(few).unwrap());
         for (a, b) in found.iter().zip(&exact) {
-            let rounded = |of: &ShellDensities| {
-                let local = LocalDensity::of(of).unwrap();
+            let rounded = |of: &LocalSpectrum| {
+                let local = of.local.clone().unwrap();
                 let line =
                     |l: &crate::spectra::ldos::LocalLine| (round8(l.energy), round8(l.weight));
                 (local.atom, local.lines.iter().map(line).collect::<Vec<_>>())

@@ -8,6 +8,7 @@
 
 mod blocks;
 mod lane;
+mod local;
 mod tridiagonal;
 mod values;
 mod vectors;
@@ -20,6 +21,7 @@ use pulp::{Scalar, Simd, WithSimd};
 
 use self::lane::{Lane, Pair, Vector};
 use self::workspace::Workspace;
+use super::ldos::LocalSpectrum;
 use super::{Eigensystem, SymmetricGraph};
 
 /// Working memory larger than this is given back after use.
@@ -40,6 +42,8 @@ pub(super) enum Output<'a> {
     Values { values: &'a mut [f64], offsets: &'a [usize] },
     /// Values and vectors.
     Systems(&'a mut [Eigensystem]),
+    /// Values, and the lines of one atom.
+    Local(&'a mut [LocalSpectrum]),
 }
 
 /// A batch to solve. Running it returns the matrices that did not converge.
@@ -119,6 +123,10 @@ fn solve_lanes<L: Lane>(
             values::sort(&mut ws);
         }
         Output::Systems(_) => vectors::eigensystem(&mut ws),
+        Output::Local(spectra) => {
+            vectors::eigensystem(&mut ws);
+            local::spectra(&mut ws, problems, ids, spectra);
+        }
     }
     for (lane, &id) in ids.iter().enumerate() {
         let id = id as usize;
@@ -135,6 +143,7 @@ fn solve_lanes<L: Lane>(
                 }
             }
             Output::Systems(systems) => systems[id] = ws.eigensystem(lane, unscale),
+            Output::Local(_) => {}
         }
     }
     return_workspace(ws);

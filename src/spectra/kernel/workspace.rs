@@ -112,12 +112,18 @@ impl<L: Lane> Workspace<L> {
         self.unconverged.get(lane) == 0.0
     }
 
+    /// The eigenvalues of one lane in ascending order, each with its row.
+    pub fn sort(&self, lane: usize, order: &mut Vec<(f64, usize)>) {
+        order.clear();
+        order.extend(self.diagonal[..self.n].iter().enumerate().map(|(i, d)| (d.get(lane), i)));
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    }
+
     /// Eigenvalues (times `unscale`) and vectors of one lane, ascending.
     pub fn eigensystem(&self, lane: usize, unscale: f64) -> Eigensystem {
         let n = self.n;
-        let mut order: Vec<(f64, usize)> =
-            self.diagonal[..n].iter().enumerate().map(|(i, d)| (d.get(lane), i)).collect();
-        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut order = Vec::with_capacity(n);
+        self.sort(lane, &mut order);
         let mut vectors = Vec::with_capacity(n * n);
         for &(_, row) in &order {
             vectors.extend(self.vectors[row * row_stride(n)..][..n].iter().map(|x| x.get(lane)));
