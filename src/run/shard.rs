@@ -338,9 +338,9 @@ struct Tables {
 impl Tables {
     fn create(folder: &Path) -> Result<Self, RunError> {
         Ok(Self {
-            molecules: TableWriter::create(&folder.join(MOLECULES))?,
-            decoys: TableWriter::create(&folder.join(DECOYS))?,
-            spectra: TableWriter::create(&folder.join(SPECTRA))?,
+            molecules: TableWriter::create_passing(&folder.join(MOLECULES))?,
+            decoys: TableWriter::create_passing(&folder.join(DECOYS))?,
+            spectra: TableWriter::create_passing(&folder.join(SPECTRA))?,
             energies: EnergyRange::default(),
             rows: 0,
         })
