@@ -37,7 +37,7 @@ impl Purpose {
     fn zstd_level(self) -> i32 {
         match self {
             Self::Kept => 3,
-            // Of spectra, 3 % larger than at level 3, in half the time.
+            // Spectra become 3 % larger than at level 3.
             Self::Passing => 1,
         }
     }
