@@ -99,7 +99,7 @@ fn a_killed_run_goes_on_where_it_was() {
     let first = stamps(&out.join("shards/00000"));
     assert_eq!(first.len(), 4, "{:?}", first.keys());
     // Killed again, so that what is left can be looked at.
-    stopped(&library, &out, &resume(&QUICK), 1, "KILL");
+    stopped(&library, &out, &resume(&QUICK), 2, "KILL");
     assert_eq!(stamps(&out.join("shards/00000")), first, "a finished shard was computed again");
 
     let run = Run::of(&library, &out, &resume(&QUICK));

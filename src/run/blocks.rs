@@ -45,7 +45,8 @@ impl<'a> BlockGroups<'a> {
             let open = self.waiting.last().map(block);
             let whole = self.waiting.partition_point(|row| Some(block(row)) != open);
             if whole >= GROUP_ROWS {
-                let rest = self.waiting.split_off(whole);
+                let mut rest = Vec::with_capacity(self.waiting.capacity());
+                rest.extend(self.waiting.drain(whole..));
                 return Ok(Some(std::mem::replace(&mut self.waiting, rest)));
             }
         }

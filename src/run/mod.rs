@@ -12,6 +12,7 @@ mod decoy_export;
 mod densities;
 mod error;
 mod gallery;
+mod lanes;
 mod layout;
 mod lock;
 mod merge;

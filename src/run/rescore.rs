@@ -301,7 +301,7 @@ fn audit_all(
         config: &plan.config,
         scores,
         tables: AuditedTables::create(pack, &PackOptions::of(&plan.config))?,
-        molecules: TableWriter::create(staged)?,
+        molecules: TableWriter::create_passing(staged)?,
         aggregate: Aggregate::new(&plan.config),
         wave: Vec::new(),
         pairs: 0,

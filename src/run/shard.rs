@@ -37,8 +37,9 @@ pub(super) const DECOYS: &str = "decoys.parquet";
 pub(super) const SPECTRA: &str = "spectra.parquet";
 const RECORD: &str = "shard.json";
 
-/// Most (row, decoy) pairs held in memory at a time.
-const WAVE_PAIRS: usize = 200_000;
+/// Most (row, decoy) pairs of a wave. Of each shard that is computed, two waves
+/// are held at a time: one being computed, one being written.
+const WAVE_PAIRS: usize = 100_000;
 
 /// What a finished shard, or a checkpoint of one, says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,7 +69,7 @@ pub struct Attempt {
     pub device: String,
     /// Worker threads.
     pub threads: u64,
-    /// Wall time in seconds.
+    /// Wall time in seconds; its share where shards were computed side by side.
     pub seconds: f64,
     /// Rows that were taken from a checkpoint.
     pub rows_from_checkpoint: u64,
@@ -147,12 +148,15 @@ fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<Shar
 /// [`RunError`] when the records are damaged or the directory cannot be
 /// written; [`RunError::Cancelled`] when the observer asks to stop: the rows
 /// so far are kept as a checkpoint.
+///
+/// `at_once` is the number of shards that share the threads, this one included.
 pub fn compute_shard(
     dir: &RunDir,
     plan_digest: &str,
     shard: &ShardPlan,
     plan: &Plan,
     engine: &Engine<'_>,
+    at_once: usize,
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {
     let started = Instant::now();
@@ -170,7 +174,7 @@ pub fn compute_shard(
         host: provenance::host(),
         device: engine.device().to_owned(),
         threads: rayon::current_num_threads() as u64,
-        seconds: started.elapsed().as_secs_f64(),
+        seconds: started.elapsed().as_secs_f64() / at_once.max(1) as f64,
         rows_from_checkpoint: resumed,
         spectra: engine.spectra_counts().map(|counts| counts.since(counted)),
     };
@@ -307,9 +311,9 @@ struct Tables {
 impl Tables {
     fn create(folder: &Path) -> Result<Self, RunError> {
         Ok(Self {
-            molecules: TableWriter::create(&folder.join(MOLECULES))?,
-            decoys: TableWriter::create(&folder.join(DECOYS))?,
-            spectra: TableWriter::create(&folder.join(SPECTRA))?,
+            molecules: TableWriter::create_passing(&folder.join(MOLECULES))?,
+            decoys: TableWriter::create_passing(&folder.join(DECOYS))?,
+            spectra: TableWriter::create_passing(&folder.join(SPECTRA))?,
             energies: EnergyRange::default(),
             rows: 0,
         })

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use super::compute::Engine;
 use super::error::RunError;
+use super::lanes::{lanes, side_by_side};
 use super::layout::RunDir;
 use super::lock::RunLock;
 use super::observer::{Event, Observer};
@@ -154,7 +155,7 @@ fn with_threads<T: Send>(
     pool.install(work)
 }
 
-/// Computes shards of one plan, one after the other; scores are loaded once.
+/// Computes shards of one plan; scores are loaded once.
 pub struct ShardWorker {
     dir: RunDir,
     plan: Plan,
@@ -163,7 +164,7 @@ pub struct ShardWorker {
     choice: BackendChoice,
     /// Opened when the first shard is computed.
     backend: OnceLock<Box<dyn SpectraBackend>>,
-    /// Whether each shard has a log of its own.
+    /// Whether each shard has a log of its own; only one can be open.
     logs: bool,
 }
 
@@ -226,10 +227,20 @@ impl ShardWorker {
     /// [`RunError::NoShard`]; or why it cannot be computed.
     /// [`RunError::Cancelled`] leaves a checkpoint.
     pub fn compute(&self, index: u32, observer: &dyn Observer) -> Result<ShardRecord, RunError> {
+        self.compute_beside(1, index, observer)
+    }
+
+    /// The same where this many shards are computed at once, this one included.
+    fn compute_beside(
+        &self,
+        at_once: usize,
+        index: u32,
+        observer: &dyn Observer,
+    ) -> Result<ShardRecord, RunError> {
         let shard = self.plan.shard(index)?;
         let _log = self.logs.then(|| ShardLog::open(&self.dir, index));
         tracing::info!(shard = index, rows = shard.rows, "computing the shard");
-        let computed = self.compute_or_keep(shard, observer);
+        let computed = self.compute_or_keep(shard, at_once, observer);
         match &computed {
             Ok(record) => {
                 let (seconds, device) = (record.attempt.seconds, &record.attempt.device);
@@ -243,6 +254,7 @@ impl ShardWorker {
     fn compute_or_keep(
         &self,
         shard: &ShardPlan,
+        at_once: usize,
         observer: &dyn Observer,
     ) -> Result<ShardRecord, RunError> {
         if let ShardState::Done(record) = inspect_shard(&self.dir, &self.plan_digest, shard) {
@@ -250,7 +262,8 @@ impl ShardWorker {
             return Ok(*record);
         }
         let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores);
-        compute_shard(&self.dir, &self.plan_digest, shard, &self.plan, &engine, observer)
+        let (dir, digest) = (&self.dir, &self.plan_digest);
+        compute_shard(dir, digest, shard, &self.plan, &engine, at_once, observer)
     }
 
     /// Computes a shard on threads of its own.
@@ -273,10 +286,16 @@ fn compute_missing(worker: &ShardWorker, observer: &dyn Observer) -> Result<(), 
     let left: u64 = missing.iter().map(rows).sum::<Result<_, _>>()?;
     let rows = worker.plan.rows;
     observer.event(Event::Computing { rows, done: rows - left });
-    for index in missing {
-        worker.compute(index, observer)?;
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // Opened before the lanes ask for it at the same time. What becomes of
+    // spectra on a GPU is counted for one shard at a time.
+    let counted = worker.backend()?.counts().is_some();
+    let lanes = if counted { 1 } else { lanes(rayon::current_num_threads()).min(missing.len()) };
+    let compute =
+        |index, observer: &dyn Observer| worker.compute_beside(lanes, index, observer).map(drop);
+    side_by_side(&missing, lanes, observer, &compute)
 }
 
 /// The plan to run: the directory's own, or a new one with the scores that

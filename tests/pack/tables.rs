@@ -65,6 +65,22 @@ fn tables_read_back_what_was_written() {
 }
 
 #[test]
+fn passing_tables_read_back_what_was_written() {
+    fn same<R: TableRow + PartialEq + std::fmt::Debug>(rows: &[R]) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.parquet");
+        let mut writer = TableWriter::create_passing(&path).unwrap();
+        writer.write(rows).unwrap();
+        assert_eq!(writer.finish().unwrap(), digest_file(&path).unwrap());
+        assert_eq!(read::<R>(&path).unwrap(), rows);
+    }
+    same(&molecules(10_000));
+    same(&(0..10_000).map(|i| decoy(i / 4, (i % 4) as u32)).collect::<Vec<_>>());
+    same(&(0..10_000).map(spectrum).collect::<Vec<_>>());
+    same::<MoleculeRow>(&[]);
+}
+
+#[test]
 fn bytes_do_not_depend_on_how_rows_arrive() {
     let directory = tempfile::tempdir().unwrap();
     let rows = molecules(30_000);

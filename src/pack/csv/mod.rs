@@ -30,11 +30,28 @@ pub fn number(value: f64) -> String {
 }
 
 fn append_number(value: f64, text: &mut String) {
-    if value.is_finite() {
-        // Adding 0 turns −0 into 0. Writing to a string cannot fail.
-        let _ = write!(text, "{:?}", value + 0.0);
+    if !value.is_finite() {
+        return;
     }
+    // Adding 0 turns −0 into 0.
+    let value = value + 0.0;
+    if value == 0.0 || FIXED.contains(&value.abs()) {
+        let mut buffer = zmij::Buffer::new();
+        let shortest = buffer.format_finite(value);
+        if shortest.len() <= UNIQUE {
+            return text.push_str(shortest);
+        }
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{value:?}");
 }
+
+/// Numbers without an exponent, here and in the standard library.
+const FIXED: std::ops::Range<f64> = 1e-4..1e15;
+/// Fifteen digits and a point. No two decimals of so many digits read back to
+/// the same number, so the shortest is the standard library's; of longer ones
+/// several may be as short and as near.
+const UNIQUE: usize = 16;
 
 /// Writes cells and rows of one CSV table; a row costs no allocation.
 ///
@@ -137,6 +154,26 @@ mod tests {
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(record.iter().collect::<Vec<_>>(), cells);
         assert!(bytes.windows(7).any(|w| w == b"\"=1+1\","));
+    }
+
+    #[test]
+    fn numbers_print_as_the_standard_library_prints_them() {
+        let mut random = crate::random::PythonRandom::new(7);
+        let mut same = |value: f64| assert_eq!(number(value), format!("{:?}", value + 0.0));
+        for _ in 0..20_000 {
+            let unit = random.random();
+            [unit, -unit, crate::rounding::round8(unit), unit * 1e-4, unit * 1e17, 1.0 / unit]
+                .into_iter()
+                .for_each(&mut same);
+            same((unit * 1e6).round());
+        }
+        for edge in [1e-4, 1e15, 1e16, 1e17, 0.5, -0.0, f64::MIN_POSITIVE, 1e300] {
+            [edge, edge.next_up(), edge.next_down()].into_iter().for_each(&mut same);
+        }
+        // Halfway between two decimals of 17 digits, and of 16.
+        for tie in [12_345_678.0 + 1.0 / 1024.0, 660_678_118_733_615.0 + 0.25] {
+            same(tie);
+        }
     }
 
     #[test]

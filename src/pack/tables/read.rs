@@ -15,7 +15,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
 use super::column::{self, Cells};
-use super::{BATCH_ROWS, FileSlice, SCHEMA_KEY, TableRow};
+use super::{FileSlice, SCHEMA_KEY, TableRow};
 use crate::pack::error::PackError;
 
 /// Largest column chunk that is read, uncompressed: far above what
@@ -23,6 +23,9 @@ use crate::pack::error::PackError;
 const CHUNK_BYTES: i64 = 1 << 31;
 /// Most values that a column chunk may have.
 const CHUNK_VALUES: i64 = 1 << 28;
+/// Rows that are read at a time: few enough that their numbers stay in the
+/// caches and their memory with the allocator.
+const READ_ROWS: usize = 1_024;
 
 /// Reads any Parquet file batch by batch.
 pub struct BatchReader {
@@ -59,7 +62,7 @@ impl BatchReader {
                 .and_then(|pairs| pairs.iter().find(|pair| pair.key == SCHEMA_KEY))
                 .and_then(|pair| pair.value.clone());
             let schema = builder.schema().clone();
-            Ok((builder.with_batch_size(BATCH_ROWS).build()?, schema, rows, version))
+            Ok((builder.with_batch_size(READ_ROWS).build()?, schema, rows, version))
         });
         let (reader, schema, rows, schema_version) = opened.map_err(fail)?;
         Ok(Self { reader: Some(reader), schema, rows, schema_version, path: path.to_owned() })
@@ -99,7 +102,7 @@ impl Iterator for BatchReader {
 
 /// Reads rows of one type from a Parquet file, a batch at a time.
 ///
-/// Memory: one batch of at most [`BATCH_ROWS`] rows.
+/// Memory: one batch of about a thousand rows, and a page of each column.
 pub struct TableReader<R> {
     batches: BatchReader,
     read: u64,

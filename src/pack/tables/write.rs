@@ -12,7 +12,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::column::{self, Builder, Column, Layout};
+use super::column::{self, Builder, Column, Get, Layout};
 use super::{BATCH_ROWS, SCHEMA_KEY, TableRow};
 use crate::files::{AtomicFile, FileDigest};
 use crate::pack::error::PackError;
@@ -24,7 +24,31 @@ const BATCH_BYTES: usize = 16 << 20;
 const ROW_GROUP_BYTES: usize = 64 << 20;
 /// Longest row, in variable-length bytes; Arrow's offsets end at 2 GiB.
 const ROW_BYTES: usize = 1 << 30;
-const ZSTD_LEVEL: i32 = 3;
+/// What a table is written for. Its rows are the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To be kept: small, with statistics for whoever queries it.
+    Kept,
+    /// To be read once, from end to end, and removed: quick.
+    Passing,
+}
+
+impl Purpose {
+    fn zstd_level(self) -> i32 {
+        match self {
+            Self::Kept => 3,
+            // Spectra become 3 % larger than at level 3.
+            Self::Passing => 1,
+        }
+    }
+
+    fn statistics(self) -> EnabledStatistics {
+        match self {
+            Self::Kept => EnabledStatistics::Chunk,
+            Self::Passing => EnabledStatistics::None,
+        }
+    }
+}
 
 /// Writes rows of one type to a Parquet file.
 ///
@@ -63,15 +87,28 @@ impl<R: TableRow> TableWriter<R> {
         Self::new(AtomicFile::create(path)?)
     }
 
+    /// Begins a file at `path` that is read once and then removed, like the
+    /// tables of a shard: quicker to write, a little larger.
+    ///
+    /// # Errors
+    /// As [`TableWriter::create`].
+    pub fn create_passing(path: &Path) -> Result<Self, PackError> {
+        Self::begin(AtomicFile::create(path)?, Purpose::Passing)
+    }
+
     /// Begins a table in `file`.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn new(file: AtomicFile) -> Result<Self, PackError> {
+        Self::begin(file, Purpose::Kept)
+    }
+
+    fn begin(file: AtomicFile, purpose: Purpose) -> Result<Self, PackError> {
         let path = file.path().to_owned();
         let columns = R::columns();
         let schema = Arc::new(column::schema(&columns));
-        let properties = properties::<R>(&columns).map_err(PackError::parquet(&path))?;
+        let properties = properties(&columns, purpose).map_err(PackError::parquet(&path))?;
         let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
             .map_err(PackError::parquet(&path))?;
         let builders = columns.iter().map(Column::builder).collect();
@@ -168,19 +205,25 @@ impl<R: TableRow> TableWriter<R> {
 
 fn properties<R: TableRow>(
     columns: &[Column<R>],
+    purpose: Purpose,
 ) -> Result<WriterProperties, parquet::errors::ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_created_by("hetero2".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(purpose.zstd_level())?))
         .set_max_row_group_row_count(Some(R::ROW_GROUP))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_enabled(purpose.statistics())
         .set_key_value_metadata(Some(vec![KeyValue::new(
             SCHEMA_KEY.to_owned(),
             R::SCHEMA_VERSION.to_owned(),
         )]));
+    let quick = purpose == Purpose::Passing;
     for column in columns {
         let path = ColumnPath::new(column.leaf());
         let encoding = match column.layout {
+            // Looking for numbers that repeat costs more than it saves.
+            Layout::Dictionary if quick && matches!(column.get, Get::F64(_)) => {
+                Encoding::BYTE_STREAM_SPLIT
+            }
             Layout::Dictionary => continue,
             Layout::Plain => Encoding::PLAIN,
             Layout::Delta => Encoding::DELTA_BINARY_PACKED,
