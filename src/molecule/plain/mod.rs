@@ -67,7 +67,7 @@ impl Sanitized<'_> {
     /// the numbering, so that the chemistry crate's fingerprint may see another.
     pub(super) fn morgan_atoms(&self) -> Option<Vec<MorganAtom>> {
         let old = self.plain.bonds.len();
-        (!hangs_on_numbering(self.plain, old)).then(|| morgan_atoms(self.plain).collect())
+        (!hangs_on_numbering(self.plain, None, old)).then(|| morgan_atoms(self.plain).collect())
     }
 }
 

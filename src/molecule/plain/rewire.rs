@@ -1,9 +1,9 @@
 //! Plain molecules with other bonds: sanitised and written as the chemistry
 //! crate does it, and their fingerprints. It must not know which bonds change.
 
-use super::graph::{Atom, Bond, Order, Plain};
+use super::graph::{Arc, Atom, Bond, Order, Plain};
 use super::read::Marks;
-use super::rings::Rings;
+use super::rings::{RingFinder, Rings};
 use super::{WORKSPACE, Workspace, aromatic_flags, morgan_atoms};
 use crate::molecule::edit::fixed_form_by;
 use crate::molecule::fingerprint::Fingerprint;
@@ -173,7 +173,8 @@ pub(in crate::molecule) fn fingerprint(canonical_smiles: &str) -> Option<Fingerp
                 return None;
             }
             workspace.perceive(part, Marks::Ignore)?;
-            whole = whole.union(&fingerprint_as_read(&workspace.plain)?);
+            let Workspace { plain, rings, .. } = &mut *workspace;
+            whole = whole.union(&fingerprint_as_read(plain, Some(rings))?);
         }
         Some(whole)
     })
@@ -217,7 +218,8 @@ impl Workspace {
             let mut fingerprint = Some(Fingerprint::empty());
             for text in &mut texts {
                 *text = self.rewritten(text).ok_or(())?;
-                fingerprint = union(fingerprint, fingerprint_as_read(&self.plain));
+                fingerprint =
+                    union(fingerprint, fingerprint_as_read(&self.plain, Some(&mut self.rings)));
             }
             read = (text.to_owned(), fingerprint);
             Ok::<_, ()>(joined(&texts))
@@ -279,7 +281,9 @@ impl Workspace {
         self.note_aromatic();
         self.sanitize()?;
         let made = self.plain.bonds.len() - made;
-        if !self.is_aromatic_as_noted() || hangs_on_numbering(&self.plain, made) {
+        if !self.is_aromatic_as_noted()
+            || hangs_on_numbering(&self.plain, Some(&mut self.rings), made)
+        {
             return None;
         }
         self.stereo.check(&self.plain)?;
@@ -300,10 +304,15 @@ impl Workspace {
 
 /// Whether aromaticity could hang on the numbering. Rings that could be
 /// aromatic, as no atom has more than three neighbours, hydrogens included,
-/// must have none of the bonds from `made` on, no more than one bond in common
-/// with another ring, and there must be as many of them as independent cycles
-/// through such atoms: none that only some numberings find.
-pub(super) fn hangs_on_numbering(plain: &Plain, made: usize) -> bool {
+/// must have none of the bonds from `made` on, and there must be as many of
+/// them as independent cycles through such atoms: none that only some
+/// numberings find. No two of them may have more than one bond in common, nor
+/// may one with any other ring, unless `finder` shows that all numberings find it.
+pub(super) fn hangs_on_numbering(
+    plain: &Plain,
+    mut finder: Option<&mut RingFinder>,
+    made: usize,
+) -> bool {
     let crowded = |atom: u32| plain.degree(atom) + plain.atoms[atom as usize].total_hs() > 3;
     let open = |bond: &&Bond| !crowded(bond.begin) && !crowded(bond.end);
     let cycles = Components::of(plain.atoms.len(), plain.bonds.iter().filter(open)).cycles;
@@ -312,20 +321,38 @@ pub(super) fn hangs_on_numbering(plain: &Plain, made: usize) -> bool {
     }
     let rings = &plain.ring_bonds;
     let new = |ring: usize| rings.row(ring).iter().any(|&bond| bond as usize >= made);
-    let bridged = |ring: usize| {
-        let common =
-            |other: &[u32]| rings.row(ring).iter().filter(|bond| other.contains(bond)).count();
-        (0..rings.len()).any(|other| other != ring && common(rings.row(other)) > 1)
-    };
     let candidate = |&ring: &usize| !plain.ring_atoms.row(ring).iter().any(|&atom| crowded(atom));
     let mut found = 0;
     for ring in (0..rings.len()).filter(candidate) {
-        if new(ring) || bridged(ring) {
+        let bridges = |other: &usize| {
+            let shared = |bond: &&u32| rings.row(*other).contains(bond);
+            *other != ring && rings.row(ring).iter().filter(shared).count() > 1
+        };
+        let mut bridging = (0..rings.len()).filter(bridges).peekable();
+        if new(ring)
+            || bridging.peek().is_some()
+                && (bridging.any(|other| candidate(&other))
+                    || !finder.as_mut().is_some_and(|finder| is_surely_found(plain, finder, ring)))
+        {
             return true;
         }
         found += 1;
     }
     found != cycles
+}
+
+/// Whether RDKit finds a ring in every numbering, and whatever else it finds
+/// does not touch the ring's aromaticity: it starts from atoms with two bonds,
+/// and takes the smallest rings through them.
+fn is_surely_found(plain: &Plain, finder: &mut RingFinder, ring: usize) -> bool {
+    let (atoms, bonds) = (plain.ring_atoms.row(ring), plain.ring_bonds.row(ring));
+    let single = |arc: &Arc| plain.bonds[arc.bond as usize].order == Order::Single;
+    let outside = atoms.iter().flat_map(|&atom| plain.arcs(atom));
+    outside.filter(|arc| !bonds.contains(&arc.bond)).all(single)
+        && atoms.iter().any(|&atom| {
+            plain.degree(atom) == 2
+                && finder.is_only_smallest(plain, plain.arcs(atom)[0].bond, atoms)
+        })
 }
 
 fn fingerprint_of(plain: &Plain) -> Option<Fingerprint> {
@@ -339,8 +366,8 @@ fn fingerprint_of(plain: &Plain) -> Option<Fingerprint> {
 
 /// The same of a molecule that was read; `None` also where aromaticity hangs on
 /// the numbering, so that the chemistry crate may see another.
-fn fingerprint_as_read(plain: &Plain) -> Option<Fingerprint> {
-    if hangs_on_numbering(plain, plain.bonds.len()) { None } else { fingerprint_of(plain) }
+fn fingerprint_as_read(plain: &Plain, finder: Option<&mut RingFinder>) -> Option<Fingerprint> {
+    if hangs_on_numbering(plain, finder, plain.bonds.len()) { None } else { fingerprint_of(plain) }
 }
 
 fn union(whole: Option<Fingerprint>, part: Option<Fingerprint>) -> Option<Fingerprint> {

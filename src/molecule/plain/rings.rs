@@ -55,6 +55,10 @@ impl RingFinder {
         self.unique = true;
         if plain.bonds.len() >= plain.atoms.len() {
             self.find_blocks(plain);
+            for list in [&mut self.distance, &mut self.paths, &mut self.parent] {
+                list.clear();
+                list.resize(plain.atoms.len(), NONE);
+            }
             self.unique = wanted == Rings::Smallest && self.find_unique(plain);
             if !self.unique {
                 return self.general(plain);
@@ -173,11 +177,6 @@ impl RingFinder {
 
     /// Fills `rings` where every block has one minimum cycle basis only.
     fn find_unique(&mut self, plain: &Plain) -> bool {
-        let n = plain.atoms.len();
-        for list in [&mut self.distance, &mut self.paths, &mut self.parent] {
-            list.clear();
-            list.resize(n, NONE);
-        }
         self.covered.clear();
         self.covered.resize(plain.bonds.len(), false);
         for block in 0..self.cycles.len() {
@@ -200,6 +199,13 @@ impl RingFinder {
             }
         }
         true
+    }
+
+    /// Whether these atoms form the only smallest cycle through `bond`.
+    pub(super) fn is_only_smallest(&mut self, plain: &Plain, bond: u32, atoms: &[u32]) -> bool {
+        self.shortest(plain, bond)
+            && self.found.len() == atoms.len()
+            && atoms.iter().all(|atom| self.found.contains(atom))
     }
 
     /// Writes into `found` the shortest cycle through `bond`, if there is only one.
