@@ -20,7 +20,8 @@ pub(super) struct Ranker {
     class: Vec<u32>,
     /// What an atom is, as a number that compares as RDKit compares atoms.
     kind: Vec<u64>,
-    /// The handedness of an atom, and its neighbours in the order of its arcs.
+    /// The handedness of an atom, and its neighbours in the order of its arcs;
+    /// empty if no atom has any.
     handed: Vec<Option<(Handedness, [u32; 4])>>,
     /// Per arc, sorted: bond type and class of the neighbour, highest first;
     /// and the neighbour.
@@ -37,14 +38,28 @@ pub(super) struct Ranker {
     touched: Vec<bool>,
     touched_list: Vec<u32>,
     scratch: Vec<u32>,
-    /// Whether the ranks last found are sure not to depend on the numbering.
-    pub canonical: bool,
 }
 
 impl Ranker {
     /// Ranks the atoms, each once. `None` for highly symmetric ring systems,
     /// which take a further criterion.
     pub(super) fn rank(&mut self, plain: &Plain) -> Option<&[u32]> {
+        self.classify(plain)?;
+        self.break_ties();
+        Some(&self.class)
+    }
+
+    /// Ranks the atoms as [`rank`](Self::rank) does; whether the ranks are sure
+    /// not to depend on the numbering.
+    pub(super) fn rank_surely(&mut self, plain: &Plain) -> Option<(&[u32], bool)> {
+        self.classify(plain)?;
+        let sure = self.ties_are_symmetries();
+        self.break_ties();
+        Some((&self.class, sure))
+    }
+
+    /// Splits atoms into classes as far as they can be told apart.
+    fn classify(&mut self, plain: &Plain) -> Option<()> {
         self.start_over(plain);
         let n = plain.atoms.len();
         self.active = 0;
@@ -54,12 +69,7 @@ impl Ranker {
             self.active = END;
         }
         self.refine();
-        if self.is_symmetric(plain) || self.hangs_on_turns(plain) {
-            return None;
-        }
-        self.canonical = self.ties_are_symmetries();
-        self.break_ties();
-        Some(&self.class)
+        (!self.is_symmetric(plain) && !self.hangs_on_turns(plain)).then_some(())
     }
 
     fn start_over(&mut self, plain: &Plain) {
@@ -77,12 +87,14 @@ impl Ranker {
                 | u64::from(atom.handedness.is_some())
         }));
         self.handed.clear();
-        self.handed.extend(plain.atoms.iter().enumerate().map(|(index, atom)| {
-            let mut neighbours = [NOBODY; 4];
-            let arcs = plain.arcs(index as u32);
-            neighbours.iter_mut().zip(arcs).for_each(|(place, arc)| *place = arc.to);
-            atom.handedness.map(|handedness| (handedness, neighbours))
-        }));
+        if plain.is_handed() {
+            self.handed.extend(plain.atoms.iter().enumerate().map(|(index, atom)| {
+                let mut neighbours = [NOBODY; 4];
+                let arcs = plain.arcs(index as u32);
+                neighbours.iter_mut().zip(arcs).for_each(|(place, arc)| *place = arc.to);
+                atom.handedness.map(|handedness| (handedness, neighbours))
+            }));
+        }
         self.bonds.clear();
         self.start.clear();
         self.start.push(0);
@@ -148,7 +160,10 @@ impl Ranker {
     /// How an atom's neighbours turn by their classes: 0 where two are of one
     /// class, or for want of a handedness.
     fn turn(&self, atom: u32) -> u8 {
-        let Some((handedness, neighbours)) = self.handed[atom as usize] else { return 0 };
+        let Some((handedness, neighbours)) = self.handed.get(atom as usize).copied().flatten()
+        else {
+            return 0;
+        };
         let classes = neighbours.map(|atom| self.class.get(atom as usize));
         let mut odd = false;
         for (at, class) in classes.iter().enumerate().filter(|(_, class)| class.is_some()) {
@@ -325,10 +340,11 @@ impl Ranker {
 
     /// Whether RDKit would look at how neighbours of tied ring atoms turn.
     fn hangs_on_turns(&self, plain: &Plain) -> bool {
-        (0..plain.atoms.len() as u32).any(|atom| {
-            let tied = || self.size(self.class[atom as usize]) > 1;
-            let handed = |arc: &Arc| self.handed[arc.to as usize].is_some();
-            plain.atom_rings[atom as usize] > 0 && plain.arcs(atom).iter().any(handed) && tied()
+        let handed = |arc: &Arc| self.handed[arc.to as usize].is_some();
+        (0..self.handed.len() as u32).any(|atom| {
+            plain.atom_rings[atom as usize] > 0
+                && plain.arcs(atom).iter().any(handed)
+                && self.size(self.class[atom as usize]) > 1
         })
     }
 
@@ -336,7 +352,7 @@ impl Ranker {
     /// around it in place keeps its handedness.
     fn ties_are_symmetries(&self) -> bool {
         let handed = |atom: &u32| self.handed[*atom as usize].is_some();
-        let mut handed = (0..self.order.len() as u32).filter(handed);
+        let mut handed = (0..self.handed.len() as u32).filter(handed);
         if handed.any(|atom| self.size(self.class[atom as usize]) > 1 || self.turn(atom) == 0) {
             return false;
         }

@@ -287,8 +287,10 @@ impl Workspace {
             return None;
         }
         self.stereo.check(&self.plain)?;
-        let text = self.canonical_text()?;
-        if self.ranker.canonical && self.reads_the_same() {
+        let (ranks, sure) = self.ranker.rank_surely(&self.plain)?;
+        self.writer.write(&self.plain, ranks)?;
+        let text = self.writer.text.clone();
+        if sure && self.reads_the_same() {
             return Some(text);
         }
         if self.plain.is_handed() {
