@@ -169,12 +169,8 @@ fn spectra(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("eigenvalues", |bencher| {
         bencher.iter(|| backend.eigenvalues(black_box(&batch)));
     });
-    group.bench_function("densities of shells", |bencher| {
-        bencher.iter(|| {
-            for part in batch.chunks(999) {
-                black_box(backend.eigensystems(black_box(part))).expect("densities of shells");
-            }
-        });
+    group.bench_function("local spectra", |bencher| {
+        bencher.iter(|| backend.local_spectra(black_box(&batch)));
     });
     group.finish();
 }

@@ -38,7 +38,7 @@ OURS = {
     "TPSA": "molecule/TPSA",
     "QED": "molecule/QED",
     "eigenvalues": "spectra/eigenvalues",
-    "eigensystems": "spectra/densities of shells",
+    "eigensystems": "spectra/local spectra",
 }
 
 

@@ -27,7 +27,7 @@ pub struct Subject {
 pub enum Work {
     /// Eigenvalues.
     Values,
-    /// Eigenvalues and densities of shells, which take eigenvectors.
+    /// Eigenvalues and the local density of states, which takes eigenvectors.
     Densities,
 }
 
@@ -155,7 +155,7 @@ impl SpectraBench {
             let (start, cpu_start) = (Instant::now(), cpu_s());
             parts.par_iter().try_for_each(|part| match work {
                 Work::Values => backend.eigenvalues(part).map(drop),
-                Work::Densities => backend.shell_densities(part).map(drop),
+                Work::Densities => backend.local_spectra(part).map(drop),
             })?;
             if call >= self.warm_up {
                 seconds.push(start.elapsed().as_secs_f64());
