@@ -113,13 +113,8 @@ impl EditableGraph {
     /// # Errors
     /// [`SanitizeError`] where it is no valid molecule.
     pub fn sanitized(&self) -> Result<Molecule, SanitizeError> {
-        Ok(self.canonical().settle()?)
-    }
-
-    /// Sanitises the graph as it is numbered.
-    pub(super) fn settle(&self) -> Result<Molecule, MoleculeError> {
-        let text = self.settled_text()?;
-        guarded(|| Molecule::from_canonical(text))?
+        let text = self.canonical().settled_text()?;
+        Ok(guarded(|| Molecule::from_canonical(text))??)
     }
 
     /// The canonical SMILES of the graph sanitised as it is numbered: one that

@@ -161,7 +161,7 @@ impl Plain {
 
     /// Whether an atom has a handedness.
     pub(super) fn is_handed(&self) -> bool {
-        self.atoms.iter().any(|atom| atom.handedness.is_some())
+        is_handed(&self.atoms)
     }
 
     pub(super) fn bond_between(&self, a: u32, b: u32) -> Option<u32> {
@@ -192,4 +192,9 @@ impl Plain {
         }
         true
     }
+}
+
+/// Whether an atom has a handedness.
+pub(super) fn is_handed(atoms: &[Atom]) -> bool {
+    atoms.iter().any(|atom| atom.handedness.is_some())
 }

@@ -197,13 +197,19 @@ impl Workspace {
     /// the text was written with.
     fn perceive(&mut self, text: &str, marks: Marks) -> Option<bool> {
         self.reader.read(text.as_bytes(), marks, &mut self.plain)?;
-        let mut written = std::mem::take(&mut self.written);
-        written.clear();
-        written.extend(aromatic_flags(&self.plain));
+        self.note_aromatic();
         self.sanitize()?;
-        let as_written = written.iter().copied().eq(aromatic_flags(&self.plain));
-        self.written = written;
-        Some(as_written)
+        Some(self.is_aromatic_as_noted())
+    }
+
+    /// Notes which atoms and bonds are aromatic.
+    fn note_aromatic(&mut self) {
+        self.written.clear();
+        self.written.extend(aromatic_flags(&self.plain));
+    }
+
+    fn is_aromatic_as_noted(&self) -> bool {
+        self.written.iter().copied().eq(aromatic_flags(&self.plain))
     }
 
     /// RDKit's `sanitizeMol`, without what only stereochemistry needs.

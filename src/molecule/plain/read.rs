@@ -1,7 +1,8 @@
 //! SMILES text to a plain molecule, or the finding that it is none.
 
 use super::graph::{Atom, Bond, Order, Plain};
-use super::stereo::{Handedness, is_odd};
+use super::stereo::Handedness;
+use crate::molecule::labelling::odd;
 
 /// Larger molecules are left to the general path.
 const MAX_ATOMS: usize = 1000;
@@ -144,7 +145,7 @@ impl Reader {
         }
         self.written.extend(in_chain(false));
         let hydrogen_first = starts && plain.atoms[atom as usize].explicit_hs == 1;
-        is_odd(&self.written) != hydrogen_first
+        odd(&self.written) != hydrogen_first
     }
 
     fn ring_end(

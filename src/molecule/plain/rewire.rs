@@ -1,10 +1,10 @@
 //! Plain molecules with other bonds: sanitised and written as the chemistry
 //! crate does it, and their fingerprints. It must not know which bonds change.
 
-use super::graph::{Arc, Atom, Bond, Order, Plain};
+use super::graph::{Arc, Atom, Bond, Order, Plain, is_handed};
 use super::read::Marks;
 use super::rings::{RingFinder, Rings};
-use super::{WORKSPACE, Workspace, aromatic_flags, morgan_atoms};
+use super::{WORKSPACE, Workspace, morgan_atoms};
 use crate::molecule::edit::fixed_form_by;
 use crate::molecule::fingerprint::Fingerprint;
 use crate::molecule::labelling::{ColouredGraph, ranks};
@@ -60,7 +60,7 @@ impl PlainGraph {
 
     /// Whether an atom has a handedness.
     pub(in crate::molecule) fn is_handed(&self) -> bool {
-        self.atoms.iter().any(|atom| atom.handedness.is_some())
+        is_handed(&self.atoms)
     }
 
     pub(in crate::molecule) fn atom_count(&self) -> usize {
@@ -123,7 +123,7 @@ impl PlainRewired<'_> {
     /// new place) and its bonds sorted by their ends; `None` where the general
     /// path has to decide.
     pub(in crate::molecule) fn settled_in(&self, order: &[u32]) -> Option<PlainProduct> {
-        if self.atoms.iter().any(|atom| atom.handedness.is_some()) {
+        if is_handed(self.atoms) {
             return None;
         }
         let mut place = vec![0; order.len()];
@@ -217,7 +217,7 @@ impl Workspace {
         let smiles = fixed_form_by(first, |text| {
             let mut fingerprint = Some(Fingerprint::empty());
             for text in &mut texts {
-                *text = self.rewritten(text).ok_or(())?;
+                *text = self.rewritten(text, Rings::OfCrate).ok_or(())?;
                 fingerprint =
                     union(fingerprint, fingerprint_as_read(&self.plain, Some(&mut self.rings)));
             }
@@ -250,9 +250,9 @@ impl Workspace {
         self.plain.connect();
     }
 
-    fn rewritten(&mut self, text: &str) -> Option<String> {
+    fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {
         self.reader.read(text.as_bytes(), Marks::Read, &mut self.plain)?;
-        self.sanitize_with(Rings::OfCrate)?;
+        self.sanitize_with(rings)?;
         self.canonical_text()
     }
 
@@ -260,16 +260,6 @@ impl Workspace {
         let ranks = self.ranker.rank(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
         Some(self.writer.text.clone())
-    }
-
-    /// Notes which atoms and bonds are aromatic.
-    fn note_aromatic(&mut self) {
-        self.written.clear();
-        self.written.extend(aromatic_flags(&self.plain));
-    }
-
-    fn is_aromatic_as_noted(&self) -> bool {
-        self.written.iter().copied().eq(aromatic_flags(&self.plain))
     }
 
     /// Sanitises and writes what `plain` holds, its last `made` bonds new
@@ -296,11 +286,7 @@ impl Workspace {
         if self.plain.is_handed() {
             return None;
         }
-        self.reader.read(text.as_bytes(), Marks::Read, &mut self.plain)?;
-        self.sanitize()?;
-        let ranks = self.ranker.rank(&self.plain)?;
-        self.writer.write(&self.plain, ranks)?;
-        (self.writer.text == text).then_some(text)
+        (self.rewritten(&text, Rings::Smallest)? == text).then_some(text)
     }
 }
 

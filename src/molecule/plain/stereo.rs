@@ -23,13 +23,6 @@ impl Handedness {
     }
 }
 
-/// Whether it takes an odd number of exchanges to sort `bonds`.
-pub(super) fn is_odd(bonds: &[u32]) -> bool {
-    let inversions =
-        |(at, bond): (usize, &u32)| bonds[at + 1..].iter().filter(|later| *later < bond).count();
-    bonds.iter().enumerate().map(inversions).sum::<usize>() % 2 == 1
-}
-
 /// Buffers for perception.
 #[derive(Default)]
 pub(super) struct StereoPerceiver {
@@ -50,7 +43,7 @@ impl StereoPerceiver {
             let atoms = plain.atoms.iter().zip(0u32..);
             atoms.filter(|(atom, _)| atom.handedness.is_some()).map(|(_, index)| index)
         };
-        if handed().next().is_none() {
+        if !plain.is_handed() {
             return Some(());
         }
         if !handed().all(|index| is_tetrahedral(plain, index)) {
@@ -58,7 +51,7 @@ impl StereoPerceiver {
         }
         let mut classes = self.start(plain);
         // At most as many rounds as RDKit takes.
-        for _ in 0..plain.atoms.len() / 2 + 1 {
+        for _ in 0..=plain.atoms.len() / 2 + 1 {
             if handed().all(|index| self.tells_apart(plain.arcs(index))) {
                 return Some(());
             }
@@ -68,7 +61,7 @@ impl StereoPerceiver {
                 return None;
             }
         }
-        handed().all(|index| self.tells_apart(plain.arcs(index))).then_some(())
+        None
     }
 
     fn tells_apart(&self, arcs: &[Arc]) -> bool {

@@ -3,7 +3,8 @@
 //! writes the text.
 
 use super::graph::{Order, Plain};
-use super::stereo::{Handedness, is_odd};
+use super::stereo::Handedness;
+use crate::molecule::labelling::odd;
 
 /// Offsets that bring ring closures first, then ring bonds by their type.
 const MAX_ATOMS: i64 = 5000;
@@ -86,10 +87,10 @@ impl Writer {
         for &(atom, place) in self.handed.iter().rev() {
             let Some(handedness) = plain.atoms[atom as usize].handedness else { continue };
             let hydrogen_first = atom == first && plain.degree(atom) == 3;
-            let odd = is_odd(&self.followed[atom as usize]) != hydrogen_first;
+            let turns = odd(&self.followed[atom as usize]) != hydrogen_first;
             self.text.insert_str(
                 place,
-                match handedness.turned(odd) {
+                match handedness.turned(turns) {
                     Handedness::Clockwise => "@@",
                     Handedness::CounterClockwise => "@",
                 },
