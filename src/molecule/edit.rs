@@ -104,8 +104,8 @@ impl EditableGraph {
     }
 
     /// The graph in its canonical numbering.
-    fn canonical(&self) -> Self {
-        self.in_order(&label(&self.coloured()).order)
+    pub(super) fn canonical(&self) -> Self {
+        self.in_order(&label(&self.coloured()))
     }
 
     /// Sanitises the graph; the result does not depend on its numbering.
@@ -124,12 +124,10 @@ impl EditableGraph {
     }
 
     pub(super) fn coloured(&self) -> ColouredGraph {
-        let mut neighbours: Vec<Vec<(u32, u8)>> = vec![Vec::new(); self.atoms.len()];
-        for bond in &self.bonds {
+        let edges = self.bonds.iter().map(|bond| {
             let (from_begin, from_end) = bond_colours(bond);
-            neighbours[bond.begin as usize].push((bond.end, from_begin));
-            neighbours[bond.end as usize].push((bond.begin, from_end));
-        }
+            [(bond.begin, from_begin), (bond.end, from_end)]
+        });
         let key = |atom: &cc::Atom| {
             (
                 if atom.wildcard { 0 } else { atom.element.atomic_number() },
@@ -146,11 +144,8 @@ impl EditableGraph {
             cc::Chirality::CounterClockwise => Some(false),
             _ => None,
         };
-        ColouredGraph {
-            colours: ranks(&self.atoms, key),
-            neighbours,
-            parity: self.atoms.iter().map(parity).collect(),
-        }
+        let parities = self.atoms.iter().map(parity).collect();
+        ColouredGraph::new(ranks(&self.atoms, key), parities, edges)
     }
 
     pub(super) fn in_order(&self, order: &[u32]) -> Self {

@@ -20,11 +20,48 @@ const MAX_EXACT_VERTICES: usize = 2_000;
 pub(super) struct ColouredGraph {
     /// Colour of each vertex, compared as numbers.
     pub colours: Vec<u32>,
-    /// Per vertex its neighbours and the edge's kind (below 12) seen from it,
-    /// in the order that handedness refers to.
-    pub neighbours: Vec<Vec<(u32, u8)>>,
     /// Handedness of a vertex: the parity of the order of its neighbours.
     pub parity: Vec<Option<bool>>,
+    start: Vec<u32>,
+    /// Per vertex, back to back: neighbour, kind of the edge seen from there.
+    arcs: Vec<(u32, u8)>,
+}
+
+impl ColouredGraph {
+    /// A graph of `edges`: their ends, and their kind (below 12) seen from
+    /// each. Their order is that of each vertex's neighbours.
+    pub(super) fn new(
+        colours: Vec<u32>,
+        parity: Vec<Option<bool>>,
+        edges: impl Iterator<Item = [(u32, u8); 2]> + Clone,
+    ) -> Self {
+        let mut start = vec![0; colours.len() + 2];
+        let mut ends = 0;
+        for [(a, _), (b, _)] in edges.clone() {
+            start[a as usize + 2] += 1;
+            start[b as usize + 2] += 1;
+            ends += 2;
+        }
+        for v in 2..start.len() {
+            start[v] += start[v - 1];
+        }
+        let mut arcs = vec![(0, 0); ends];
+        for [(a, from_a), (b, from_b)] in edges {
+            for (from, arc) in [(a, (b, from_a)), (b, (a, from_b))] {
+                let next = &mut start[from as usize + 1];
+                arcs[*next as usize] = arc;
+                *next += 1;
+            }
+        }
+        Self { colours, parity, start, arcs }
+    }
+
+    /// The neighbours of `v` and the kinds of the edges seen from it, in the
+    /// order that handedness refers to.
+    pub(super) fn neighbours(&self, v: u32) -> &[(u32, u8)] {
+        let v = v as usize;
+        &self.arcs[self.start[v] as usize..self.start[v + 1] as usize]
+    }
 }
 
 /// Colours that tell vertices apart by `key`: the ranks of the keys.
@@ -36,18 +73,9 @@ pub(super) fn ranks<V, K: Ord>(vertices: &[V], key: impl Fn(&V) -> K) -> Vec<u32
     vertices.iter().map(rank).collect()
 }
 
-/// A numbering of a graph's vertices that depends on the graph alone.
-#[derive(Debug, Clone)]
-pub(super) struct Labelling {
-    /// Old vertex at each new position.
-    pub order: Vec<u32>,
-    /// The graph written out in the new numbering: equal exactly for graphs
-    /// that differ in numbering only.
-    pub certificate: Vec<u32>,
-}
-
-/// The canonical numbering of `graph`.
-pub(super) fn label(graph: &ColouredGraph) -> Labelling {
+/// The canonical numbering of `graph`, which depends on the graph alone: the
+/// old vertex at each new position.
+pub(super) fn label(graph: &ColouredGraph) -> Vec<u32> {
     let mut partition = Partition::by_colour(&graph.colours);
     let cells = partition.cell_starts();
     partition.refine(graph, cells);
@@ -55,16 +83,12 @@ pub(super) fn label(graph: &ColouredGraph) -> Labelling {
         while let Some(start) = partition.first_smallest_cell() {
             partition.individualise(graph, start, partition.order[start]);
         }
-        let certificate = certificate(graph, &partition);
-        return Labelling { order: partition.order, certificate };
+        return partition.order;
     }
     let mut search =
         Search { graph, leaves: 0, first: None, best: None, automorphisms: Vec::new() };
     search.visit(&partition, &mut Vec::new());
-    search.best.map_or_else(
-        || Labelling { order: Vec::new(), certificate: Vec::new() },
-        |leaf| Labelling { order: leaf.order, certificate: leaf.certificate },
-    )
+    search.best.map_or_else(Vec::new, |leaf| leaf.order)
 }
 
 /// Vertices in cells; a cell is named by the position of its first member.
@@ -135,7 +159,7 @@ impl Partition {
         while let Some(splitter) = queue.pop_front() {
             queued[splitter] = false;
             for at in splitter..splitter + self.length[splitter] as usize {
-                for &(other, _) in &graph.neighbours[self.order[at] as usize] {
+                for &(other, _) in graph.neighbours(self.order[at]) {
                     if touch[other as usize] == 0 {
                         touched.push(other);
                     }
@@ -143,7 +167,8 @@ impl Partition {
                 }
             }
             for &v in &touched {
-                touch[v as usize] = graph.neighbours[v as usize]
+                touch[v as usize] = graph
+                    .neighbours(v)
                     .iter()
                     .filter(|(other, _)| self.cell[*other as usize] as usize == splitter)
                     .fold(0u64, |sum, &(_, kind)| sum.wrapping_add(1 << (5 * kind)));
@@ -310,15 +335,15 @@ fn certificate(graph: &ColouredGraph, partition: &Partition) -> Vec<u32> {
     let mut text = Vec::with_capacity(4 * graph.colours.len());
     let mut edges: Vec<(u32, u32)> = Vec::new();
     for &v in &partition.order {
-        let v = v as usize;
-        text.push(graph.colours[v]);
+        text.push(graph.colours[v as usize]);
         edges.clear();
         edges.extend(
-            graph.neighbours[v]
+            graph
+                .neighbours(v)
                 .iter()
                 .map(|&(other, kind)| (partition.position[other as usize], u32::from(kind))),
         );
-        let parity = graph.parity[v].map(|parity| parity ^ odd(&edges));
+        let parity = graph.parity[v as usize].map(|parity| parity ^ odd(&edges));
         text.push(parity.map_or(0, |parity| 1 + u32::from(parity)));
         edges.sort_unstable();
         text.push(edges.len() as u32);
@@ -336,37 +361,47 @@ pub(super) fn odd<T: Ord>(items: &[T]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::random::PythonRandom;
 
-    fn graph(vertices: u32, edges: impl IntoIterator<Item = (u32, u32)>) -> ColouredGraph {
-        let mut neighbours = vec![Vec::new(); vertices as usize];
-        for (a, b) in edges {
-            neighbours[a as usize].push((b, 0));
-            neighbours[b as usize].push((a, 0));
-        }
-        let parity = vec![None; vertices as usize];
-        ColouredGraph { colours: vec![0; vertices as usize], neighbours, parity }
+    pub(in super::super) fn graph(
+        vertices: u32,
+        edges: impl IntoIterator<Item = (u32, u32)>,
+    ) -> ColouredGraph {
+        let edges: Vec<_> = edges.into_iter().map(|(a, b)| [(a, 0), (b, 0)]).collect();
+        let n = vertices as usize;
+        ColouredGraph::new(vec![0; n], vec![None; n], edges.into_iter())
     }
 
-    fn shuffled(graph: &ColouredGraph, rng: &mut PythonRandom) -> ColouredGraph {
+    pub(in super::super) fn shuffled(
+        graph: &ColouredGraph,
+        rng: &mut PythonRandom,
+    ) -> ColouredGraph {
         let n = graph.colours.len();
         let mut place: Vec<u32> = (0..n as u32).collect();
         rng.shuffle(&mut place);
-        let mut image = ColouredGraph {
-            colours: vec![0; n],
-            neighbours: vec![Vec::new(); n],
-            parity: vec![None; n],
-        };
-        for v in 0..n {
-            let to = place[v] as usize;
-            image.colours[to] = graph.colours[v];
-            image.parity[to] = graph.parity[v];
-            image.neighbours[to] =
-                graph.neighbours[v].iter().map(|&(w, kind)| (place[w as usize], kind)).collect();
+        let mut image = ColouredGraph { start: vec![0], ..ColouredGraph::default() };
+        for to in 0..n as u32 {
+            let v = place.iter().position(|&at| at == to).unwrap();
+            image.colours.push(graph.colours[v]);
+            image.parity.push(graph.parity[v]);
+            let arcs = graph.neighbours(v as u32).iter();
+            image.arcs.extend(arcs.map(|&(w, kind)| (place[w as usize], kind)));
+            image.start.push(image.arcs.len() as u32);
         }
         image
+    }
+
+    /// The graph written out in its canonical numbering: equal exactly for
+    /// graphs that differ in numbering only.
+    pub(in super::super) fn certificate_of(graph: &ColouredGraph) -> Vec<u32> {
+        let mut numbered = Partition::by_colour(&graph.colours);
+        numbered.order = label(graph);
+        for (at, &v) in numbered.order.iter().enumerate() {
+            numbered.position[v as usize] = at as u32;
+        }
+        certificate(graph, &numbered)
     }
 
     /// Vertices (i, j) of a 4 by 4 torus grid, joined by `steps`.
@@ -397,9 +432,9 @@ mod tests {
             [graph(10, petersen), graph(8, cube), graph(120, stars), graph(12, two_rings), rook];
         let mut rng = PythonRandom::new(3);
         for graph in graphs {
-            let certificate = label(&graph).certificate;
+            let certificate = certificate_of(&graph);
             for _ in 0..10 {
-                assert_eq!(label(&shuffled(&graph, &mut rng)).certificate, certificate);
+                assert_eq!(certificate_of(&shuffled(&graph, &mut rng)), certificate);
             }
         }
     }
@@ -408,10 +443,10 @@ mod tests {
     fn graphs_that_refinement_cannot_tell_apart_get_different_certificates() {
         let ring = graph(12, (0..12).map(|v| (v, (v + 1) % 12)));
         let two_rings = graph(12, (0..12u32).map(|v| (v, v / 6 * 6 + (v + 1) % 6)));
-        assert_ne!(label(&ring).certificate, label(&two_rings).certificate);
+        assert_ne!(certificate_of(&ring), certificate_of(&two_rings));
         let rook = torus(&[(0, 1), (0, 2), (1, 0), (2, 0)]);
         let shrikhande = torus(&[(0, 1), (1, 0), (1, 1)]);
-        assert_ne!(label(&rook).certificate, label(&shrikhande).certificate);
+        assert_ne!(certificate_of(&rook), certificate_of(&shrikhande));
     }
 
     #[test]
@@ -424,18 +459,16 @@ mod tests {
         };
         let mut rng = PythonRandom::new(5);
         for parity in [true, false] {
-            let same = label(&shuffled(&star(parity), &mut rng)).certificate;
-            assert_eq!(same, label(&star(parity)).certificate);
-            assert_ne!(same, label(&star(!parity)).certificate);
+            let same = certificate_of(&shuffled(&star(parity), &mut rng));
+            assert_eq!(same, certificate_of(&star(parity)));
+            assert_ne!(same, certificate_of(&star(!parity)));
         }
     }
 
     #[test]
     fn long_chains_are_labelled_quickly_and_without_deep_recursion() {
         let chain = graph(20_000, (1..20_000).map(|v| (v - 1, v)));
-        let labelling = label(&chain);
-        assert_eq!(labelling.order.len(), 20_000);
-        let empty = label(&graph(0, []));
-        assert!(empty.order.is_empty());
+        assert_eq!(label(&chain).len(), 20_000);
+        assert!(label(&graph(0, [])).is_empty());
     }
 }

@@ -10,6 +10,7 @@ mod edit;
 mod fingerprint;
 mod graph;
 mod guard;
+mod isomorphism;
 mod labelling;
 mod molfile;
 mod morgan;

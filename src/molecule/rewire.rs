@@ -11,7 +11,8 @@ use chematic::core as cc;
 use super::edit::{EditBond, EditableGraph, SanitizeError};
 use super::fingerprint::Fingerprint;
 use super::guard::guarded;
-use super::labelling::{ColouredGraph, Labelling, label};
+use super::isomorphism::RefinedGraph;
+use super::labelling::{ColouredGraph, label};
 use super::parse::{Molecule, MoleculeError, parse};
 use super::plain::{self, PlainBond, PlainGraph, PlainProduct};
 
@@ -137,6 +138,14 @@ impl From<PlainProduct> for RewiredMolecule {
     }
 }
 
+/// A graph that was met: what made it, the molecule's own if nothing did, and
+/// why it is no valid molecule.
+#[derive(Clone)]
+struct Met {
+    swap: Option<BondSwap>,
+    error: Option<SanitizeError>,
+}
+
 /// A molecule made ready for many swaps. Isomorphic results are sanitised once.
 #[derive(Clone)]
 pub struct Rewirer<'a> {
@@ -148,7 +157,8 @@ pub struct Rewirer<'a> {
     bonds: Vec<PlainBond>,
     aromatic: Vec<bool>,
     neighbours: Neighbours,
-    graphs: HashMap<Vec<u32>, Option<SanitizeError>>,
+    /// By hash, the first graph of each met so far.
+    graphs: HashMap<u64, Met>,
     molecules: HashSet<String>,
 }
 
@@ -259,53 +269,55 @@ impl<'a> Rewirer<'a> {
         Rewired::New(Box::new(molecule))
     }
 
-    /// What `swap` gives, unless the same graph was met before: in any
-    /// numbering where none matters, else in the canonical one.
+    /// What `swap` gives, unless the same graph was met before.
     fn rewired(&mut self, swap: BondSwap) -> Result<RewiredMolecule, Rewired> {
+        if self.graphs.is_empty()
+            && let Ok(parent) = self.coloured(None)
+        {
+            self.graphs.insert(RefinedGraph::new(parent).hash, Met { swap: None, error: None });
+        }
+        let invalid = |error: MoleculeError| Rewired::Invalid(error.into());
+        let graph = RefinedGraph::new(self.coloured(Some(swap)).map_err(invalid)?);
+        if let Some(met) = self.graphs.get(&graph.hash) {
+            let known = self.coloured(met.swap).map_err(invalid)?;
+            if graph.is_isomorphic(&RefinedGraph::new(known)) {
+                return Err(met.error.clone().map_or(Rewired::Repeated, Rewired::Invalid));
+            }
+        }
+        let settled = self.settled(swap, graph.graph());
+        let met = Met { swap: Some(swap), error: settled.as_ref().err().cloned() };
+        self.graphs.entry(graph.hash).or_insert(met);
+        settled.map_err(Rewired::Invalid)
+    }
+
+    /// The molecule that `swap` gives: settled in any numbering where none
+    /// matters, else in the canonical one.
+    fn settled(
+        &self,
+        swap: BondSwap,
+        coloured: &ColouredGraph,
+    ) -> Result<RewiredMolecule, SanitizeError> {
         let plain = self.plain.as_ref().map(|plain| plain.rewired(swap.broken(), swap.made()));
         if let Some(product) = guarded(|| plain.as_ref()?.settled()).ok().flatten() {
             return Ok(product.into());
         }
-        // What becomes of a handedness, the chemistry crate decides.
-        let plain = plain.filter(|_| !self.is_handed());
-        if self.graphs.is_empty()
-            && let Ok(parent) = self.coloured()
-        {
-            self.graphs.insert(label(&parent).certificate, None);
-        }
-        let invalid = |error: MoleculeError| Rewired::Invalid(error.into());
-        let (general, coloured) = match &plain {
-            Some(plain) => (None, plain.coloured()),
-            None => {
-                let graph = self.swapped(swap).map_err(invalid)?;
-                let coloured = graph.coloured();
-                (Some(graph), coloured)
+        if let Some(plain) = plain {
+            let order = label(coloured);
+            if let Some(product) = guarded(|| plain.settled_in(&order)).ok().flatten() {
+                return Ok(product.into());
             }
-        };
-        let Labelling { order, certificate } = label(&coloured);
-        if let Some(known) = self.graphs.get(&certificate) {
-            return Err(known.clone().map_or(Rewired::Repeated, Rewired::Invalid));
         }
-        let settled = match guarded(|| plain.as_ref()?.settled_in(&order)).ok().flatten() {
-            Some(product) => Ok(product.into()),
-            None => general
-                .map_or_else(|| self.swapped(swap), Ok)
-                .and_then(|graph| graph.in_order(&order).settled_text())
-                .and_then(RewiredMolecule::written)
-                .map_err(SanitizeError::from),
-        };
-        self.graphs.insert(certificate, settled.as_ref().err().cloned());
-        settled.map_err(Rewired::Invalid)
+        let text = self.swapped(swap)?.canonical().settled_text()?;
+        Ok(RewiredMolecule::written(text)?)
     }
 
-    fn is_handed(&self) -> bool {
-        self.plain.as_ref().is_some_and(PlainGraph::is_handed)
-    }
-
-    fn coloured(&self) -> Result<ColouredGraph, MoleculeError> {
-        match &self.plain {
-            Some(plain) if !plain.is_handed() => Ok(plain.coloured()),
-            _ => self.graph().map(EditableGraph::coloured),
+    /// The graph that `swap` makes, or the molecule's own.
+    fn coloured(&self, swap: Option<BondSwap>) -> Result<ColouredGraph, MoleculeError> {
+        match (&self.plain, swap) {
+            (Some(plain), None) => Ok(plain.coloured()),
+            (Some(plain), Some(swap)) => Ok(plain.rewired(swap.broken(), swap.made()).coloured()),
+            (None, None) => self.graph().map(EditableGraph::coloured),
+            (None, Some(swap)) => Ok(self.swapped(swap)?.coloured()),
         }
     }
 }
@@ -408,7 +420,7 @@ mod tests {
                     total += 1;
                     if let Some(plain) = &fast.plain {
                         let rewired = plain.rewired(swap.broken(), swap.made());
-                        let numbered = || rewired.settled_in(&label(&rewired.coloured()).order);
+                        let numbered = || rewired.settled_in(&label(&rewired.coloured()));
                         own += usize::from(rewired.settled().or_else(numbered).is_some());
                     }
                     let (fast, general) = (fast.apply(swap), general.apply(swap));

@@ -2,8 +2,11 @@
 //! `Aromaticity.cpp`: single rings first, then up to six fused ones.
 
 use super::graph::{Order, Plain, Rows};
+use super::rings::Rings;
 use super::valence::{default_valence, outer_electrons};
 
+/// From this size on, oxygen and sulfur with two single bonds are no donors.
+const LARGE_RING: usize = 9;
 /// Larger rings are not looked at together with others.
 const MAX_FUSED_RING: usize = 24;
 /// Most rings that are looked at together.
@@ -39,13 +42,16 @@ pub(super) struct Perceiver {
     bond_counts: Vec<u8>,
     /// Per bond: found aromatic.
     marked: Vec<bool>,
+    /// Whether the result hung on the order of rings.
+    pub hangs_on_order: bool,
 }
 
 impl Perceiver {
     /// Marks aromatic atoms and bonds of a molecule in Kekulé form. `None`
-    /// where the result would hang on the order of rings, or take long.
-    pub(super) fn perceive(&mut self, plain: &mut Plain) -> Option<()> {
-        self.collect_candidates(plain)?;
+    /// where the result would hang on the order of rings, unless that is the
+    /// chemistry crate's, or take long.
+    pub(super) fn perceive(&mut self, plain: &mut Plain, rings: Rings) -> Option<()> {
+        self.collect_candidates(plain, rings)?;
         self.find_fused();
         for list in [&mut self.atom_counts, &mut self.bond_counts] {
             list.clear();
@@ -76,30 +82,35 @@ impl Perceiver {
         Some(())
     }
 
-    fn collect_candidates(&mut self, plain: &Plain) -> Option<()> {
+    fn collect_candidates(&mut self, plain: &Plain, rings: Rings) -> Option<()> {
         self.donors.clear();
         self.donors.resize(plain.atoms.len(), None);
         self.atoms.clear();
         self.bonds.clear();
+        self.hangs_on_order = false;
         for (ring, bonds) in plain.ring_atoms.iter().zip(plain.ring_bonds.iter()) {
             let mut all = true;
             for &atom in ring {
                 let known = &mut self.donors[atom as usize];
-                let donor = known.map_or_else(|| donor(plain, atom), |(donor, _)| donor);
-                if ring.len() >= 9 && donor == Donor::Two && is_bridge(plain, atom) {
-                    // Which ring meets the atom first would decide.
-                    if plain.atom_rings[atom as usize] > 1 {
-                        return None;
+                if known.is_none() {
+                    let mut donor = donor(plain, atom);
+                    if donor == Donor::Two && is_bridge(plain, atom) {
+                        // The first ring that has the atom decides.
+                        self.hangs_on_order |= is_in_rings_of_both_sizes(plain, atom);
+                        if self.hangs_on_order && rings == Rings::Smallest {
+                            return None;
+                        }
+                        if ring.len() >= LARGE_RING {
+                            donor = Donor::None;
+                        }
                     }
-                    *known = Some((Donor::None, is_candidate(plain, atom, Donor::None)));
+                    *known = Some((donor, is_candidate(plain, atom, donor)));
                 }
-                let (_, candidate) =
-                    *known.get_or_insert_with(|| (donor, is_candidate(plain, atom, donor)));
-                all &= candidate;
+                all &= known.is_some_and(|(_, candidate)| candidate);
             }
             if all {
-                self.atoms.push(ring);
-                self.bonds.push(bonds);
+                self.atoms.push(ring.iter().copied());
+                self.bonds.push(bonds.iter().copied());
             }
         }
         Some(())
@@ -239,6 +250,17 @@ fn next_combination(chosen: &mut [usize], total: usize) -> bool {
         chosen[later] = chosen[later - 1] + 1;
     }
     true
+}
+
+/// Whether an atom is in rings that are large and in others.
+fn is_in_rings_of_both_sizes(plain: &Plain, atom: u32) -> bool {
+    let mut large = plain
+        .ring_atoms
+        .iter()
+        .filter(|ring| ring.contains(&atom))
+        .map(|ring| ring.len() >= LARGE_RING);
+    let first = large.next();
+    large.any(|large| Some(large) != first)
 }
 
 /// A neutral oxygen or sulfur with two single bonds: in large rings no donor.

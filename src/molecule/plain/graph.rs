@@ -67,6 +67,17 @@ pub(super) struct Bond {
     pub aromatic: bool,
 }
 
+impl Bond {
+    /// The end that is not `atom`; `None` if neither is.
+    pub(super) fn other(&self, atom: u32) -> Option<u32> {
+        match atom {
+            _ if atom == self.begin => Some(self.end),
+            _ if atom == self.end => Some(self.begin),
+            _ => None,
+        }
+    }
+}
+
 /// A neighbour and the bond to it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Arc {
@@ -91,8 +102,8 @@ impl Rows {
         self.ends.len()
     }
 
-    pub(super) fn push(&mut self, row: &[u32]) {
-        self.values.extend_from_slice(row);
+    pub(super) fn push(&mut self, row: impl IntoIterator<Item = u32>) {
+        self.values.extend(row);
         self.ends.push(self.values.len() as u32);
     }
 
@@ -161,7 +172,7 @@ impl Plain {
 
     /// Whether an atom has a handedness.
     pub(super) fn is_handed(&self) -> bool {
-        is_handed(&self.atoms)
+        self.atoms.iter().any(|atom| atom.handedness.is_some())
     }
 
     pub(super) fn bond_between(&self, a: u32, b: u32) -> Option<u32> {
@@ -187,14 +198,9 @@ impl Plain {
                 self.atom_rings[atom as usize] += 1;
                 self.bond_rings[bond as usize] += 1;
             }
-            self.ring_atoms.push(ring);
-            self.ring_bonds.push(&bonds);
+            self.ring_atoms.push(ring.iter().copied());
+            self.ring_bonds.push(bonds.iter().copied());
         }
         true
     }
-}
-
-/// Whether an atom has a handedness.
-pub(super) fn is_handed(atoms: &[Atom]) -> bool {
-    atoms.iter().any(|atom| atom.handedness.is_some())
 }

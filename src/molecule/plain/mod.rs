@@ -15,6 +15,7 @@ mod rank;
 mod read;
 mod rewire;
 mod rings;
+mod sssr;
 mod stereo;
 mod ties;
 mod valence;
@@ -22,7 +23,7 @@ mod write;
 
 use std::cell::RefCell;
 
-use self::graph::{Order, Plain};
+use self::graph::{Order, Plain, Rows};
 use self::read::Marks;
 use self::rewire::hangs_on_numbering;
 pub(super) use self::rewire::{PlainBond, PlainGraph, PlainProduct, fingerprint, has_isotopes};
@@ -99,6 +100,7 @@ struct Workspace {
     written: Vec<bool>,
     /// Per atom: its place in the canonical SMILES.
     places: Vec<u32>,
+    rows: Rows,
 }
 
 thread_local! {
@@ -226,7 +228,7 @@ impl Workspace {
         self.rings.find(plain, rings)?;
         self.kekulizer.kekulize(plain, &self.rings)?;
         plain.assign_radicals();
-        self.perceiver.perceive(plain)?;
+        self.perceiver.perceive(plain, rings)?;
         plain.adjust_hydrogens()
     }
 }

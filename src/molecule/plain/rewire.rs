@@ -1,13 +1,14 @@
 //! Plain molecules with other bonds: sanitised and written as the chemistry
 //! crate does it, and their fingerprints. It must not know which bonds change.
 
-use super::graph::{Arc, Atom, Bond, Order, Plain, is_handed};
+use super::graph::{Arc, Atom, Bond, Order, Plain};
 use super::read::Marks;
 use super::rings::{RingFinder, Rings};
+use super::stereo::Handedness;
 use super::{WORKSPACE, Workspace, morgan_atoms};
 use crate::molecule::edit::fixed_form_by;
 use crate::molecule::fingerprint::Fingerprint;
-use crate::molecule::labelling::{ColouredGraph, ranks};
+use crate::molecule::labelling::{ColouredGraph, odd, ranks};
 use crate::molecule::morgan::{MorganBond, morgan};
 
 /// A plain molecule as its canonical SMILES writes it.
@@ -16,6 +17,17 @@ pub(in crate::molecule) struct PlainGraph {
     atoms: Vec<Atom>,
     bonds: Vec<Bond>,
     in_ring: Vec<bool>,
+    colours: Vec<u32>,
+    /// Where it is the same in any numbering.
+    perceived: Option<Perceived>,
+}
+
+/// What sanitising found: the atoms, and the rings as atoms in ring order.
+/// Bonds are as they were written.
+#[derive(Debug, Clone)]
+struct Perceived {
+    atoms: Vec<Atom>,
+    rings: Vec<Vec<u32>>,
 }
 
 /// A bond as rewiring sees it, begin and end as RDKit has them.
@@ -49,18 +61,17 @@ impl PlainGraph {
             let in_ring = workspace.plain.bond_rings.iter().map(|&rings| rings > 0).collect();
             let Workspace { stereo, plain, .. } = &mut *workspace;
             stereo.check(plain)?;
-            let as_written = workspace.is_aromatic_as_noted();
-            as_written.then_some(Self { atoms, bonds, in_ring })
+            if !workspace.is_aromatic_as_noted() {
+                return None;
+            }
+            let colours = colours(&atoms);
+            let perceived = workspace.perceived_surely();
+            Some(Self { atoms, bonds, in_ring, colours, perceived })
         })
     }
 
     pub(in crate::molecule) fn is_aromatic(&self, atom: u32) -> bool {
         self.atoms[atom as usize].aromatic
-    }
-
-    /// Whether an atom has a handedness.
-    pub(in crate::molecule) fn is_handed(&self) -> bool {
-        is_handed(&self.atoms)
     }
 
     pub(in crate::molecule) fn atom_count(&self) -> usize {
@@ -90,11 +101,17 @@ impl PlainGraph {
         let kept = self.bonds.iter().filter(|bond| !broken.contains(&(bond.begin, bond.end)));
         let made =
             made.map(|(begin, end)| Bond { begin, end, order: Order::Single, aromatic: false });
-        PlainRewired { atoms: &self.atoms, bonds: kept.copied().chain(made).collect() }
+        let bonds: Vec<Bond> = kept.copied().chain(made).collect();
+        // A broken ring changes what perception finds.
+        let opens_ring =
+            |(bond, &in_ring): (&Bond, &bool)| in_ring && broken.contains(&(bond.begin, bond.end));
+        let opens_ring = self.bonds.iter().zip(&self.in_ring).any(opens_ring);
+        let perceived = self.perceived.as_ref().filter(|_| !opens_ring);
+        PlainRewired { atoms: &self.atoms, colours: &self.colours, perceived, bonds }
     }
 
     pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
-        coloured(&self.atoms, &self.bonds)
+        coloured(&self.colours, &self.atoms, &self.bonds)
     }
 }
 
@@ -105,6 +122,9 @@ const MADE: usize = 2;
 #[derive(Debug)]
 pub(in crate::molecule) struct PlainRewired<'a> {
     atoms: &'a [Atom],
+    colours: &'a [u32],
+    /// Of the molecule before, if its rings are still there.
+    perceived: Option<&'a Perceived>,
     bonds: Vec<Bond>,
 }
 
@@ -112,30 +132,34 @@ impl PlainRewired<'_> {
     /// The molecule that it is; `None` where that could hang on the numbering,
     /// or the general path has to decide.
     pub(in crate::molecule) fn settled(&self) -> Option<PlainProduct> {
-        WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.settle(self.atoms, &self.bonds))
+        WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.settle(self))
     }
 
     pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
-        coloured(self.atoms, &self.bonds)
+        coloured(self.colours, self.atoms, &self.bonds)
     }
 
     /// The molecule that it is with its atoms in `order` (the old atom at each
     /// new place) and its bonds sorted by their ends; `None` where the general
     /// path has to decide.
     pub(in crate::molecule) fn settled_in(&self, order: &[u32]) -> Option<PlainProduct> {
-        if is_handed(self.atoms) {
-            return None;
-        }
         let mut place = vec![0; order.len()];
         for (at, &atom) in order.iter().enumerate() {
             place[atom as usize] = at as u32;
         }
-        let atoms: Vec<Atom> = order.iter().map(|&atom| self.atoms[atom as usize]).collect();
+        let mut atoms: Vec<Atom> = order.iter().map(|&atom| self.atoms[atom as usize]).collect();
         let placed = |bond: &Bond| {
             let (a, b) = (place[bond.begin as usize], place[bond.end as usize]);
             Bond { begin: a.min(b), end: a.max(b), ..*bond }
         };
         let mut bonds: Vec<Bond> = self.bonds.iter().map(placed).collect();
+        for (atom, index) in atoms.iter_mut().zip(0..) {
+            if let Some(hand) = atom.handedness {
+                // Sorted bonds meet an atom's neighbours in ascending order.
+                let ends = bonds.iter().filter_map(|bond| bond.other(index));
+                atom.handedness = Some(hand.turned(odd(&ends.collect::<Vec<_>>())));
+            }
+        }
         bonds.sort_unstable_by_key(|bond| (bond.begin, bond.end));
         WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.settle_as_is(&atoms, &bonds))
     }
@@ -143,23 +167,26 @@ impl PlainRewired<'_> {
 
 /// A graph whose colours tell atoms and bonds apart by what they are, as
 /// [`EditableGraph`](crate::molecule::edit::EditableGraph) has it.
-fn coloured(atoms: &[Atom], bonds: &[Bond]) -> ColouredGraph {
-    let key = |atom: &Atom| {
-        let written = atom.no_implicit.then_some(atom.explicit_hs);
-        (atom.z, atom.charge, written, atom.aromatic)
-    };
-    let mut neighbours: Vec<Vec<(u32, u8)>> = vec![Vec::new(); atoms.len()];
-    for bond in bonds {
+fn coloured(colours: &[u32], atoms: &[Atom], bonds: &[Bond]) -> ColouredGraph {
+    let edges = bonds.iter().map(|bond| {
         let kind = match bond.order {
             Order::Single => 0,
             Order::Double => 1,
             Order::Triple => 2,
             Order::Aromatic => 4,
         };
-        neighbours[bond.begin as usize].push((bond.end, kind));
-        neighbours[bond.end as usize].push((bond.begin, kind));
-    }
-    ColouredGraph { colours: ranks(atoms, key), neighbours, parity: vec![None; atoms.len()] }
+        [(bond.begin, kind), (bond.end, kind)]
+    });
+    let parity = |atom: &Atom| atom.handedness.map(|hand| hand == Handedness::Clockwise);
+    ColouredGraph::new(colours.to_vec(), atoms.iter().map(parity).collect(), edges)
+}
+
+/// Colours that tell atoms apart by what they are.
+fn colours(atoms: &[Atom]) -> Vec<u32> {
+    ranks(atoms, |atom| {
+        let written = atom.no_implicit.then_some(atom.explicit_hs);
+        (atom.z, atom.charge, written, atom.aromatic, atom.handedness.is_some())
+    })
 }
 
 /// Fingerprint of a canonical SMILES of any number of parts, each plain but for
@@ -186,16 +213,39 @@ pub(in crate::molecule) fn has_isotopes(text: &str) -> bool {
 }
 
 impl Workspace {
+    /// What sanitising found, if it is the same in any numbering.
+    fn perceived_surely(&mut self) -> Option<Perceived> {
+        let (plain, rings) = (&self.plain, &mut self.rings);
+        let sure = rings.unique && !hangs_on_numbering(plain, Some(rings), plain.bonds.len());
+        sure.then(|| Perceived {
+            atoms: plain.atoms.clone(),
+            rings: plain.ring_atoms.iter().map(<[u32]>::to_vec).collect(),
+        })
+    }
+
     /// Sanitises and writes a graph component by component.
-    fn settle(&mut self, atoms: &[Atom], bonds: &[Bond]) -> Option<PlainProduct> {
+    fn settle(&mut self, rewired: &PlainRewired<'_>) -> Option<PlainProduct> {
+        let PlainRewired { atoms, perceived, bonds, .. } = rewired;
         let components = Components::of(atoms.len(), bonds.iter());
-        let made = &bonds[bonds.len() - MADE..];
+        let (kept, made) = bonds.split_at(bonds.len() - MADE);
+        let pieces = Components::of(atoms.len(), kept.iter());
+        let closes_ring =
+            |bond: &Bond| pieces.of_atom[bond.begin as usize] == pieces.of_atom[bond.end as usize];
         let mut texts = Vec::with_capacity(components.count as usize);
         let mut fingerprint = Some(Fingerprint::empty());
         for part in 0..components.count {
-            self.take(part, &components, atoms, bonds);
-            let made = made.iter().filter(|bond| components.holds(part, bond)).count();
-            texts.push(self.settle_connected(made)?);
+            let made = made.iter().filter(|bond| components.holds(part, bond));
+            let text = match perceived {
+                Some(perceived) if !made.clone().any(closes_ring) => {
+                    self.take_perceived(part, &components, perceived, bonds)?;
+                    self.settled_text()
+                }
+                _ => {
+                    self.take(part, &components, atoms, bonds);
+                    self.settle_connected(made.count())
+                }
+            };
+            texts.push(text?);
             fingerprint = union(fingerprint, fingerprint_of(&self.plain));
         }
         Some(PlainProduct { smiles: joined(&texts), fingerprint })
@@ -210,6 +260,7 @@ impl Workspace {
         for part in 0..components.count {
             self.take(part, &components, atoms, bonds);
             self.sanitize_with(Rings::OfCrate)?;
+            self.stereo.check(&self.plain)?;
             texts.push(self.canonical_text()?);
         }
         let first = joined(&texts);
@@ -218,8 +269,7 @@ impl Workspace {
             let mut fingerprint = Some(Fingerprint::empty());
             for text in &mut texts {
                 *text = self.rewritten(text, Rings::OfCrate).ok_or(())?;
-                fingerprint =
-                    union(fingerprint, fingerprint_as_read(&self.plain, Some(&mut self.rings)));
+                fingerprint = union(fingerprint, self.fingerprint_in_crate_order());
             }
             read = (text.to_owned(), fingerprint);
             Ok::<_, ()>(joined(&texts))
@@ -228,6 +278,17 @@ impl Workspace {
         let (text, fingerprint) = read;
         let fingerprint = fingerprint.filter(|_| text == smiles);
         Some(PlainProduct { smiles, fingerprint })
+    }
+
+    /// The fingerprint of what was sanitised with the rings of the chemistry
+    /// crate; `None` where others could be found or their order mattered, as its
+    /// fingerprint finds rings in another way.
+    fn fingerprint_in_crate_order(&mut self) -> Option<Fingerprint> {
+        if self.perceiver.hangs_on_order {
+            return None;
+        }
+        let (plain, rings) = (&self.plain, &mut self.rings);
+        if rings.unique { fingerprint_of(plain) } else { fingerprint_as_read(plain, Some(rings)) }
     }
 
     /// Takes over one component of a graph, numbered as there.
@@ -250,9 +311,29 @@ impl Workspace {
         self.plain.connect();
     }
 
+    /// Takes over one component, as sanitised: neither valences nor rings are
+    /// others than before, so that aromaticity is none.
+    fn take_perceived(
+        &mut self,
+        part: u32,
+        components: &Components,
+        perceived: &Perceived,
+        bonds: &[Bond],
+    ) -> Option<()> {
+        self.take(part, components, &perceived.atoms, bonds);
+        let inside = |ring: &&Vec<u32>| components.of_atom[ring[0] as usize] == part;
+        self.rows.clear();
+        for ring in perceived.rings.iter().filter(inside) {
+            self.rows.push(ring.iter().map(|&atom| self.places[atom as usize]));
+        }
+        self.rings.unique = true;
+        self.plain.set_rings(self.rows.iter()).then_some(())
+    }
+
     fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {
         self.reader.read(text.as_bytes(), Marks::Read, &mut self.plain)?;
         self.sanitize_with(rings)?;
+        self.stereo.check(&self.plain)?;
         self.canonical_text()
     }
 
@@ -276,6 +357,11 @@ impl Workspace {
         {
             return None;
         }
+        self.settled_text()
+    }
+
+    /// Writes what was sanitised. `None` as of [`Self::settle_connected`].
+    fn settled_text(&mut self) -> Option<String> {
         self.stereo.check(&self.plain)?;
         let (ranks, sure) = self.ranker.rank_surely(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;

@@ -8,6 +8,7 @@
 use chematic::perception;
 
 use super::graph::{Plain, Rows};
+use super::sssr;
 
 const NONE: u32 = u32::MAX;
 
@@ -41,7 +42,7 @@ pub(super) struct RingFinder {
     found: Vec<u32>,
     covered: Vec<bool>,
     members: Vec<Vec<u32>>,
-    /// Whether the rings last found are the only ones possible.
+    /// Whether the rings last found are the only smallest ones possible.
     pub unique: bool,
 }
 
@@ -59,8 +60,8 @@ impl RingFinder {
                 list.clear();
                 list.resize(plain.atoms.len(), NONE);
             }
-            self.unique = wanted == Rings::Smallest && self.find_unique(plain);
-            if !self.unique {
+            self.unique = self.find_unique(plain);
+            if !self.unique || wanted == Rings::OfCrate {
                 return self.general(plain);
             }
         }
@@ -80,12 +81,10 @@ impl RingFinder {
 
     /// The rings as the chemistry crate finds them; `None` where they leave out a
     /// bond of a cycle, as they do in some macrocycles.
-    fn general(&self, plain: &mut Plain) -> Option<()> {
-        let bonds: Vec<(usize, usize, bool)> =
-            plain.bonds.iter().map(|bond| (bond.begin as usize, bond.end as usize, true)).collect();
-        let rings = perception::rdkit_symmetrized_sssr(plain.atoms.len(), &bonds)?;
-        let rings: Vec<Vec<u32>> =
-            rings.iter().map(|ring| ring.iter().map(|&atom| atom as u32).collect()).collect();
+    fn general(&mut self, plain: &mut Plain) -> Option<()> {
+        let rings = sssr::find(plain).or_else(|| by_crate(plain))?;
+        self.unique &= rings.len() == self.rings.len()
+            && rings.iter().all(|ring| self.rings.iter().any(|known| is_same_ring(known, ring)));
         let bonded = plain.set_rings(rings.iter().map(Vec::as_slice));
         let covered = |bond: &u32| plain.bond_rings[*bond as usize] > 0;
         (bonded && self.systems().flatten().all(covered)).then_some(())
@@ -257,10 +256,7 @@ impl RingFinder {
     /// Adds `found` to the rings, unless it is there among those from `first`.
     fn keep(&mut self, plain: &Plain, first: usize) {
         let found = &self.found;
-        let same = |ring: &[u32]| {
-            ring.len() == found.len() && ring.iter().all(|atom| found.contains(atom))
-        };
-        if (first..self.rings.len()).any(|index| same(self.rings.row(index))) {
+        if (first..self.rings.len()).any(|index| is_same_ring(self.rings.row(index), found)) {
             return;
         }
         for (at, &atom) in found.iter().enumerate() {
@@ -268,6 +264,20 @@ impl RingFinder {
                 self.covered[bond as usize] = true;
             }
         }
-        self.rings.push(&self.found);
+        self.rings.push(self.found.iter().copied());
     }
+}
+
+/// The rings as the chemistry crate finds them.
+pub(super) fn by_crate(plain: &Plain) -> Option<Vec<Vec<u32>>> {
+    let bonds = plain.bonds.iter().map(|bond| (bond.begin as usize, bond.end as usize, true));
+    let bonds: Vec<_> = bonds.collect();
+    let rings = perception::rdkit_symmetrized_sssr(plain.atoms.len(), &bonds)?;
+    let ring = |ring: Vec<usize>| ring.into_iter().map(|atom| atom as u32).collect();
+    Some(rings.into_iter().map(ring).collect())
+}
+
+/// Whether two rings have the same atoms.
+fn is_same_ring(a: &[u32], b: &[u32]) -> bool {
+    a.len() == b.len() && a.iter().all(|atom| b.contains(atom))
 }
