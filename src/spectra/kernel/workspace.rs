@@ -1,8 +1,9 @@
 //! The buffers of one group of matrices, structure of arrays across matrices:
 //! element (i, j) of every matrix of the group lies in one vector of lanes.
 
+use super::Problem;
 use super::lane::Lane;
-use crate::spectra::{Eigensystem, SymmetricGraph};
+use crate::spectra::Eigensystem;
 
 /// Where the packed lower triangle, stored by columns, holds row `i` of column
 /// `j`, for `i >= j`.
@@ -94,16 +95,29 @@ impl<L: Lane> Workspace<L> {
         }
     }
 
-    /// Packs `scale` times a matrix of order `n` into one lane. The graph has
-    /// been checked.
-    pub fn load(&mut self, lane: usize, graph: &SymmetricGraph<'_>, scale: f64) {
+    /// Packs matrices of order `n`, each times its scale, into the lanes. The
+    /// graphs have been checked. Entry by entry, not lane by lane: so the
+    /// graphs come through the caches side by side.
+    pub fn load(&mut self, problems: &[Problem<'_>], ids: &[u32]) {
         let n = self.n;
-        for (i, &value) in graph.diagonal.iter().enumerate() {
-            self.triangle[packed(n, i, i)].set(lane, value * scale);
+        let problem = |&id: &u32| &problems[id as usize];
+        for i in 0..n {
+            let entry = &mut self.triangle[packed(n, i, i)];
+            for (lane, Problem { graph, scale }) in ids.iter().map(problem).enumerate() {
+                entry.set(lane, graph.diagonal[i] * scale);
+            }
         }
-        for (&(i, j), &value) in graph.edges.iter().zip(graph.off_diagonal) {
-            let entry = &mut self.triangle[packed(n, i.max(j) as usize, i.min(j) as usize)];
-            entry.set(lane, entry.get(lane) + value * scale);
+        let most = ids.iter().map(|id| problem(id).graph.edges.len()).max().unwrap_or(0);
+        for edge in 0..most {
+            for (lane, Problem { graph, scale }) in ids.iter().map(problem).enumerate() {
+                let (Some(&(i, j)), Some(value)) =
+                    (graph.edges.get(edge), graph.off_diagonal.get(edge))
+                else {
+                    continue;
+                };
+                let entry = &mut self.triangle[packed(n, i.max(j) as usize, i.min(j) as usize)];
+                entry.set(lane, entry.get(lane) + value * scale);
+            }
         }
     }
 
