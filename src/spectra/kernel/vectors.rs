@@ -71,23 +71,32 @@ fn reflect_rows<L: Lane, const K: usize>(ws: &mut Workspace<L>, first: usize) {
     for (k, row) in rows.iter_mut().enumerate() {
         row[first + k] = one;
     }
-    for k in (0..(first + K - 1).min(n.saturating_sub(2))).rev() {
-        let start = packed(n, 0, k);
-        let (u, tau) = (&ws.triangle[start + k + 1..start + n], ws.tau[k]);
+    let last = (first + K - 1).min(n.saturating_sub(2));
+    let mut factors = [zero; K];
+    // A pass takes what the one before left to do, and finds what its own
+    // reflector needs; the first one has nothing to take.
+    for k in (0..last).rev() {
+        let taken = &ws.triangle[packed(n, k + 2, k + 1)..][..n - k - 2];
+        let u = &ws.triangle[packed(n, k + 1, k)..][..n - k - 1];
         let rows = rows.each_mut().map(|row| &mut row[k + 1..][..u.len()]);
         let mut dots = [zero; K];
-        for (i, &u) in u.iter().enumerate() {
+        for (dot, row) in dots.iter_mut().zip(&rows) {
+            *dot = *dot + row[0] * u[0];
+        }
+        for (i, (&taken, &u)) in (1..).zip(taken.iter().zip(&u[1..])) {
             for k in 0..K {
-                dots[k] = dots[k] + rows[k][i] * u;
+                let x = rows[k][i] - factors[k] * taken;
+                rows[k][i] = x;
+                dots[k] = dots[k] + x * u;
             }
         }
-        for dot in &mut dots {
-            *dot = *dot * tau;
+        for (factor, &dot) in factors.iter_mut().zip(&dots) {
+            *factor = dot * ws.tau[k];
         }
-        for (i, &u) in u.iter().enumerate() {
-            for k in 0..K {
-                rows[k][i] = rows[k][i] - dots[k] * u;
-            }
+    }
+    for (i, &u) in ws.triangle[1..n].iter().enumerate() {
+        for k in 0..K {
+            rows[k][i + 1] = rows[k][i + 1] - factors[k] * u;
         }
     }
 }
