@@ -49,7 +49,6 @@ pub(super) fn eigensystem<L: Lane>(ws: &mut Workspace<L>) {
 #[inline(always)]
 fn accumulate_reflectors<L: Lane>(ws: &mut Workspace<L>) {
     let (n, stride) = (ws.n, row_stride(ws.n));
-    ws.vectors.clear();
     ws.vectors.resize(n * stride, L::splat(ws.token, 0.0));
     let whole = n - n % ROWS;
     for row in (0..whole).step_by(ROWS) {
@@ -69,6 +68,7 @@ fn reflect_rows<L: Lane, const K: usize>(ws: &mut Workspace<L>, first: usize) {
     let mut rows = ws.vectors[first * stride..][..K * stride].chunks_exact_mut(stride);
     let mut rows: [&mut [L]; K] = std::array::from_fn(|_| rows.next().unwrap_or_default());
     for (k, row) in rows.iter_mut().enumerate() {
+        row.fill(zero);
         row[first + k] = one;
     }
     let last = (first + K - 1).min(n.saturating_sub(2));

@@ -33,11 +33,9 @@ pub(super) struct Workspace<L: Lane> {
     pub diagonal: Vec<L>,
     /// Subdiagonal; entry `i` couples `i` and `i + 1`, the last one is zero.
     pub subdiagonal: Vec<L>,
-    /// Householder vector and its companion of the step before (A −= v wᵀ + w vᵀ).
-    pub v: Vec<L>,
+    /// Companion of the Householder vector of the step before (A −= v wᵀ + w vᵀ).
     pub w: Vec<L>,
-    /// Householder vector of the step at hand, and A times it.
-    pub u: Vec<L>,
+    /// A times the Householder vector of the step at hand.
     pub product: Vec<L>,
     /// Householder factors: H = I − τ u uᵀ.
     pub tau: Vec<L>,
@@ -59,9 +57,7 @@ impl<L: Lane> Workspace<L> {
             triangle: Vec::new(),
             diagonal: Vec::new(),
             subdiagonal: Vec::new(),
-            v: Vec::new(),
             w: Vec::new(),
-            u: Vec::new(),
             product: Vec::new(),
             tau: Vec::new(),
             vectors: Vec::new(),
@@ -81,9 +77,7 @@ impl<L: Lane> Workspace<L> {
             for buffer in [
                 &mut self.diagonal,
                 &mut self.subdiagonal,
-                &mut self.v,
                 &mut self.w,
-                &mut self.u,
                 &mut self.product,
                 &mut self.tau,
             ] {
@@ -148,6 +142,6 @@ impl<L: Lane> Workspace<L> {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let lanes = self.triangle.capacity() + self.vectors.capacity();
-        size_of::<L>() * (lanes + (7 + 2 * SWEEPS) * self.diagonal.capacity())
+        size_of::<L>() * (lanes + (5 + 2 * SWEEPS) * self.diagonal.capacity())
     }
 }
