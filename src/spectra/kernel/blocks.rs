@@ -1,5 +1,7 @@
 //! Which block of the tridiagonal matrix a QL sweep works on, lane by lane.
 
+use std::ops::Range;
+
 use super::lane::Lane;
 use super::workspace::Workspace;
 
@@ -51,6 +53,14 @@ impl<L: Lane> Blocks<L> {
         let first = self.first.or_else(active, L::splat(token, n as f64)).smallest();
         let last = self.last.or_else(active, L::splat(token, 0.0)).largest();
         (first < last).then_some((first as usize, last as usize))
+    }
+
+    /// The rows that lie, with the row above, strictly inside the block of every
+    /// lane.
+    #[inline(always)]
+    pub fn shared(&self) -> Range<usize> {
+        let (first, last) = (self.first.largest() as usize, self.last.smallest() as usize);
+        first + 1..last.saturating_sub(1)
     }
 
     /// Positive in the lanes that are not finished.

@@ -8,6 +8,9 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use pulp::{Simd, bytemuck};
 
+/// The bit that holds the sign of a double.
+const SIGN: u64 = 1 << 63;
+
 /// A vector of `WIDTH` doubles that never influence one another.
 pub(super) trait Lane:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + 'static
@@ -88,14 +91,14 @@ impl<S: Simd> Lane for Vector<S> {
     }
     #[inline(always)]
     fn abs(self) -> Self {
-        self.with(self.simd.abs_f64s(self.value))
+        let magnitude = self.simd.splat_f64s(f64::from_bits(!SIGN));
+        self.with(self.simd.and_f64s(self.value, magnitude))
     }
     #[inline(always)]
     fn copysign(self, sign: Self) -> Self {
         let s = self.simd;
-        let bit = s.splat_f64s(-0.0);
-        let magnitude = s.and_f64s(s.not_f64s(bit), self.value);
-        self.with(s.or_f64s(magnitude, s.and_f64s(bit, sign.value)))
+        let bit = s.and_f64s(s.splat_f64s(f64::from_bits(SIGN)), sign.value);
+        self.with(s.or_f64s(self.abs().value, bit))
     }
     #[inline(always)]
     fn less(self, other: Self) -> S::m64s {

@@ -38,7 +38,7 @@ pub(super) fn spectra<L: Lane>(
     find_largest(ws);
     let mut largest = vec![0.0; n];
     for ((lane, &id), rows) in ids.iter().enumerate().zip(rows.chunks_exact(n)) {
-        for (largest, lanes) in largest.iter_mut().zip(&ws.u) {
+        for (largest, lanes) in largest.iter_mut().zip(&ws.product) {
             *largest = lanes.get(lane);
         }
         let LocalSpectrum { values, local } = &mut spectra[id as usize];
@@ -71,13 +71,13 @@ fn gather<L: Lane>(ws: &mut Workspace<L>, lane: usize, rows: &[usize]) {
     }
 }
 
-/// `u` = the largest density of each atom.
+/// `product` = the largest density of each atom.
 #[inline(always)]
 fn find_largest<L: Lane>(ws: &mut Workspace<L>) {
     let n = ws.n;
-    ws.u.fill(L::splat(ws.token, 0.0));
+    ws.product.fill(L::splat(ws.token, 0.0));
     for row in ws.vectors.chunks_exact(row_stride(n)) {
-        for (largest, &density) in ws.u.iter_mut().zip(row) {
+        for (largest, &density) in ws.product.iter_mut().zip(row) {
             *largest = density.or_else(largest.less(density), *largest);
         }
     }

@@ -112,10 +112,7 @@ fn solve_lanes<L: Lane>(
 ) {
     let mut ws = take_workspace::<L>(token);
     ws.reset(n);
-    for (lane, &id) in ids.iter().enumerate() {
-        let problem = &problems[id as usize];
-        ws.load(lane, &problem.graph, problem.scale);
-    }
+    ws.load(problems, ids);
     tridiagonal::tridiagonalise(&mut ws);
     match output {
         Output::Values { .. } => {

@@ -20,19 +20,19 @@ pub(super) fn tridiagonalise<L: Lane>(ws: &mut Workspace<L>) {
     let n = ws.n;
     for k in 0..n.saturating_sub(2) {
         if k > 0 {
-            update_column(ws, k);
+            update_column(ws, k, k - 1);
         }
         let tau = reflect_column(ws, k);
         if k > 0 {
-            product::<L, true>(ws, k + 1);
+            product::<L, true>(ws, k);
         } else {
-            product::<L, false>(ws, k + 1);
+            product::<L, false>(ws, k);
         }
         finish_step(ws, k, tau);
     }
     if n > 2 {
-        update_column(ws, n - 2);
-        update_column(ws, n - 1);
+        update_column(ws, n - 2, n - 3);
+        update_column(ws, n - 1, n - 3);
     }
     let end = ws.triangle.len();
     if n >= 2 {
@@ -45,57 +45,61 @@ pub(super) fn tridiagonalise<L: Lane>(ws: &mut Workspace<L>) {
     }
 }
 
-/// Applies the pending rank-2 update to column `k` alone.
+/// Applies the pending rank-2 update, that of step `pending`, to column `k` alone.
 #[inline(always)]
-fn update_column<L: Lane>(ws: &mut Workspace<L>, k: usize) {
-    let (n, start) = (ws.n, packed(ws.n, 0, k));
-    let (vk, wk) = (ws.v[k], ws.w[k]);
-    let column = &mut ws.triangle[start + k..start + n];
-    for ((a, &v), &w) in column.iter_mut().zip(&ws.v[k..n]).zip(&ws.w[k..n]) {
+fn update_column<L: Lane>(ws: &mut Workspace<L>, k: usize, pending: usize) {
+    let n = ws.n;
+    let (done, left) = ws.triangle.split_at_mut(packed(n, k, k));
+    let v = &done[packed(n, k, pending)..][..n - k];
+    let (vk, wk) = (v[0], ws.w[k]);
+    for ((a, &v), &w) in left[..n - k].iter_mut().zip(v).zip(&ws.w[k..n]) {
         *a = *a - (v * wk + w * vk);
     }
 }
 
-/// The reflector that zeroes column `k` below the subdiagonal: fills `u`,
-/// records d, e and τ, and returns τ.
+/// The reflector that zeroes column `k` below the subdiagonal, left in the
+/// column's place; records d, e and τ, and returns τ.
 #[inline(always)]
 fn reflect_column<L: Lane>(ws: &mut Workspace<L>, k: usize) -> L {
     let (n, start) = (ws.n, packed(ws.n, 0, k));
     let (zero, one) = (L::splat(ws.token, 0.0), L::splat(ws.token, 1.0));
-    let column = &ws.triangle[start..start + n];
-    let alpha = column[k + 1];
-    let below = &column[k + 2..];
+    let column = &mut ws.triangle[start + k..start + n];
+    let (diagonal, alpha) = (column[0], column[1]);
     let mut norm2 = zero;
-    for &x in below {
+    for &x in &column[2..] {
         norm2 = norm2 + x * x;
     }
     let done = norm2.less_or_equal(L::splat(ws.token, NEGLIGIBLE));
     let beta = zero - (alpha * alpha + norm2).sqrt().copysign(alpha);
     let tau = zero.or_else(done, (beta - alpha) / one.or_else(done, beta));
     let scale = zero.or_else(done, one / one.or_else(done, alpha - beta));
-    ws.diagonal[k] = column[k];
+    ws.diagonal[k] = diagonal;
     ws.subdiagonal[k] = alpha.or_else(done, beta);
     ws.tau[k] = tau;
-    ws.u[k + 1] = one;
-    for (u, &x) in ws.u[k + 2..n].iter_mut().zip(below) {
-        *u = x * scale;
+    column[1] = one;
+    for x in &mut column[2..] {
+        *x = *x * scale;
     }
     tau
 }
 
-/// `product = A u` over rows and columns `first..`; where `UPDATE`, A first
-/// takes the pending rank-2 update.
+/// `product = A u` over the rows and columns beyond `k`, u the reflector in
+/// column `k`; where `UPDATE`, A first takes the update of the step before.
 #[inline(always)]
-fn product<L: Lane, const UPDATE: bool>(ws: &mut Workspace<L>, first: usize) {
+fn product<L: Lane, const UPDATE: bool>(ws: &mut Workspace<L>, k: usize) {
     let (n, zero) = (ws.n, L::splat(ws.token, 0.0));
-    ws.product[first..n].fill(zero);
-    let (v, w, u) = (&ws.v[..n], &ws.w[..n], &ws.u[..n]);
-    let product = &mut ws.product[..n];
-    let mut j = first;
-    while j + 1 < n {
-        let (left, right) = ws.triangle.split_at_mut(packed(n, j + 1, j + 1));
-        let left_start = packed(n, j, j);
-        let (c0, c1) = (&mut left[left_start..], &mut right[..n - j - 1]);
+    // Rows `k + 1..` of all vectors, and the columns still to reduce.
+    let rows = n - k - 1;
+    let (done, mut columns) = ws.triangle.split_at_mut(packed(n, k + 1, k + 1));
+    let u = &done[done.len() - rows..];
+    let v = if UPDATE { &done[packed(n, k + 1, k - 1)..][..rows] } else { u };
+    let (w, product) = (&ws.w[k + 1..n], &mut ws.product[k + 1..n]);
+    product.fill(zero);
+    let mut j = 0;
+    while j + 1 < rows {
+        let (c0, rest) = columns.split_at_mut(rows - j);
+        let (c1, rest) = rest.split_at_mut(rows - j - 1);
+        columns = rest;
         let (u0, u1) = (u[j], u[j + 1]);
         let (v0, w0, v1, w1) = (v[j], w[j], v[j + 1], w[j + 1]);
         let (mut a00, mut a10, mut a11) = (c0[0], c0[1], c1[0]);
@@ -106,7 +110,7 @@ fn product<L: Lane, const UPDATE: bool>(ws: &mut Workspace<L>, first: usize) {
             (c0[0], c0[1], c1[0]) = (a00, a10, a11);
         }
         let (mut s0, mut s1) = (a00 * u0 + a10 * u1, a10 * u0 + a11 * u1);
-        let rest = n - j - 2;
+        let rest = rows - j - 2;
         let (c0, c1) = (&mut c0[2..][..rest], &mut c1[1..][..rest]);
         let (v, w, u) = (&v[j + 2..][..rest], &w[j + 2..][..rest], &u[j + 2..][..rest]);
         let below = &mut product[j + 2..][..rest];
@@ -125,8 +129,7 @@ fn product<L: Lane, const UPDATE: bool>(ws: &mut Workspace<L>, first: usize) {
         product[j + 1] = product[j + 1] + s1;
         j += 2;
     }
-    if j < n {
-        let corner = &mut ws.triangle[packed(n, j, j)];
+    if let [corner] = columns {
         if UPDATE {
             *corner = *corner - (v[j] * w[j] + w[j] * v[j]);
         }
@@ -134,21 +137,18 @@ fn product<L: Lane, const UPDATE: bool>(ws: &mut Workspace<L>, first: usize) {
     }
 }
 
-/// From the product, the companion `w`; `u` becomes the pending `v` and is
-/// kept in the dead column.
+/// From the product, the companion `w` of the reflector in column `k`.
 #[inline(always)]
 fn finish_step<L: Lane>(ws: &mut Workspace<L>, k: usize, tau: L) {
-    let (n, start) = (ws.n, packed(ws.n, 0, k));
+    let n = ws.n;
+    let u = &ws.triangle[packed(n, k + 1, k)..][..n - k - 1];
+    let (product, w) = (&ws.product[k + 1..n], &mut ws.w[k + 1..n]);
     let mut dot = L::splat(ws.token, 0.0);
-    for (p, &u) in ws.product[k + 1..n].iter_mut().zip(&ws.u[k + 1..n]) {
-        *p = *p * tau;
-        dot = dot + *p * u;
+    for (&p, &u) in product.iter().zip(u) {
+        dot = dot + p * tau * u;
     }
     let factor = L::splat(ws.token, -0.5) * tau * dot;
-    for i in k + 1..n {
-        let u = ws.u[i];
-        ws.w[i] = ws.product[i] + factor * u;
-        ws.v[i] = u;
-        ws.triangle[start + i] = u;
+    for ((w, &p), &u) in w.iter_mut().zip(product).zip(u) {
+        *w = p * tau + factor * u;
     }
 }

@@ -11,6 +11,8 @@ use super::workspace::{SWEEPS, Workspace, packed, row_stride};
 const SMALLEST: f64 = 1e-60;
 /// A rotation of a vector whose squared length is at most this is left out.
 const VANISHING: f64 = 1e-250;
+/// Rows that the reflectors are applied to at a time.
+const ROWS: usize = 4;
 /// Columns that one pass over the rows rotates.
 const COLUMNS: usize = 4;
 
@@ -27,68 +29,84 @@ pub(super) fn eigensystem<L: Lane>(ws: &mut Workspace<L>) {
     }
     let (tolerance, floor) = (tolerance(ws), L::splat(ws.token, SMALLEST));
     let tolerance = tolerance.or_else(floor.less(tolerance), floor);
+    let mut low = 0;
     for _ in 0..sweep_limit(n) {
-        let blocks = find_blocks(ws, tolerance);
-        let Some((low, high)) = blocks.extent(n) else {
+        let blocks = find_blocks(ws, tolerance, low);
+        let Some((first, high)) = blocks.extent(n) else {
             rotate_rows(ws);
             return;
         };
+        low = first;
         sweep(ws, &blocks, low, high);
         if ws.sweeps.len() == SWEEPS {
             rotate_rows(ws);
         }
     }
-    ws.unconverged = find_blocks(ws, tolerance).remaining();
+    ws.unconverged = find_blocks(ws, tolerance, low).remaining();
 }
 
 /// `vectors` = the transpose of the product of all reflectors.
 #[inline(always)]
 fn accumulate_reflectors<L: Lane>(ws: &mut Workspace<L>) {
-    let n = ws.n;
-    let (zero, one) = (L::splat(ws.token, 0.0), L::splat(ws.token, 1.0));
-    ws.vectors.clear();
-    let stride = row_stride(n);
-    ws.vectors.resize(n * stride, zero);
-    for i in 0..n {
-        ws.vectors[i * stride + i] = one;
+    let (n, stride) = (ws.n, row_stride(ws.n));
+    ws.vectors.resize(n * stride, L::splat(ws.token, 0.0));
+    let whole = n - n % ROWS;
+    for row in (0..whole).step_by(ROWS) {
+        reflect_rows::<L, ROWS>(ws, row);
     }
-    for k in (0..n.saturating_sub(2)).rev() {
-        let start = packed(n, 0, k);
-        let (u, tau) = (&ws.triangle[start + k + 1..start + n], ws.tau[k]);
-        let mut rows = ws.vectors[(k + 1) * stride..].chunks_exact_mut(stride);
-        while let Some(row0) = rows.next() {
-            let row0 = &mut row0[k + 1..][..u.len()];
-            let Some(row1) = rows.next() else {
-                let mut dot = zero;
-                for (&x, &u) in row0.iter().zip(u) {
-                    dot = dot + x * u;
-                }
-                dot = dot * tau;
-                for (x, &u) in row0.iter_mut().zip(u) {
-                    *x = *x - dot * u;
-                }
-                break;
-            };
-            let row1 = &mut row1[k + 1..][..u.len()];
-            let (mut dot0, mut dot1) = (zero, zero);
-            for i in 0..u.len() {
-                dot0 = dot0 + row0[i] * u[i];
-                dot1 = dot1 + row1[i] * u[i];
+    for row in whole..n {
+        reflect_rows::<L, 1>(ws, row);
+    }
+}
+
+/// Applies the reflectors to rows `first..` of the identity, last one first: all
+/// but those that find zeros there. The rows stay in the first-level cache.
+#[inline(always)]
+fn reflect_rows<L: Lane, const K: usize>(ws: &mut Workspace<L>, first: usize) {
+    let (n, stride) = (ws.n, row_stride(ws.n));
+    let (zero, one) = (L::splat(ws.token, 0.0), L::splat(ws.token, 1.0));
+    let mut rows = ws.vectors[first * stride..][..K * stride].chunks_exact_mut(stride);
+    let mut rows: [&mut [L]; K] = std::array::from_fn(|_| rows.next().unwrap_or_default());
+    for (k, row) in rows.iter_mut().enumerate() {
+        row.fill(zero);
+        row[first + k] = one;
+    }
+    let last = (first + K - 1).min(n.saturating_sub(2));
+    let mut factors = [zero; K];
+    // A pass takes what the one before left to do, and finds what its own
+    // reflector needs; the first one has nothing to take.
+    for k in (0..last).rev() {
+        let taken = &ws.triangle[packed(n, k + 2, k + 1)..][..n - k - 2];
+        let u = &ws.triangle[packed(n, k + 1, k)..][..n - k - 1];
+        let rows = rows.each_mut().map(|row| &mut row[k + 1..][..u.len()]);
+        let mut dots = [zero; K];
+        for (dot, row) in dots.iter_mut().zip(&rows) {
+            *dot = *dot + row[0] * u[0];
+        }
+        for (i, (&taken, &u)) in (1..).zip(taken.iter().zip(&u[1..])) {
+            for k in 0..K {
+                let x = rows[k][i] - factors[k] * taken;
+                rows[k][i] = x;
+                dots[k] = dots[k] + x * u;
             }
-            (dot0, dot1) = (dot0 * tau, dot1 * tau);
-            for i in 0..u.len() {
-                row0[i] = row0[i] - dot0 * u[i];
-                row1[i] = row1[i] - dot1 * u[i];
-            }
+        }
+        for (factor, &dot) in factors.iter_mut().zip(&dots) {
+            *factor = dot * ws.tau[k];
+        }
+    }
+    for (i, &u) in ws.triangle[1..n].iter().enumerate() {
+        for k in 0..K {
+            rows[k][i + 1] = rows[k][i + 1] - factors[k] * u;
         }
     }
 }
 
+/// The next blocks, where nothing is coupled below row `low`.
 #[inline(always)]
-fn find_blocks<L: Lane>(ws: &Workspace<L>, tolerance: L) -> Blocks<L> {
+fn find_blocks<L: Lane>(ws: &Workspace<L>, tolerance: L, low: usize) -> Blocks<L> {
     let (d, e) = (&ws.diagonal, &ws.subdiagonal);
     let mut blocks = Blocks::none(ws.token, ws.n);
-    for i in (0..ws.n - 1).rev() {
+    for i in (low..ws.n - 1).rev() {
         blocks.visit(L::splat(ws.token, i as f64), e[i].abs(), tolerance, [d[i], d[i + 1], e[i]]);
     }
     blocks
@@ -99,42 +117,77 @@ fn find_blocks<L: Lane>(ws: &Workspace<L>, tolerance: L) -> Blocks<L> {
 #[inline(always)]
 fn sweep<L: Lane>(ws: &mut Workspace<L>, blocks: &Blocks<L>, low: usize, high: usize) {
     let (token, n) = (ws.token, ws.n);
-    let (zero, one, two) = (L::splat(token, 0.0), L::splat(token, 1.0), L::splat(token, 2.0));
-    let vanishing = L::splat(token, VANISHING);
+    let (zero, one) = (L::splat(token, 0.0), L::splat(token, 1.0));
     let shift = shift(blocks);
     let rotations = &mut ws.rotations[ws.sweeps.len() * n..][..n];
     ws.sweeps.push((low, high));
     let (d, e) = (&mut ws.diagonal[..n], &mut ws.subdiagonal[..n]);
-    let (mut c, mut s, mut p, mut g) = (one, one, zero, zero);
+    let mut chase = Chase { c: one, s: one, p: zero, g: zero, shift };
+    let shared = blocks.shared();
     for i in (low..high).rev() {
-        let (index, above) = (L::splat(token, i as f64), L::splat(token, (i + 1) as f64));
-        let starts = blocks.last.equal(above);
-        g = (d[i + 1] - shift).or_else(starts, g);
-        s = one.or_else(starts, s);
-        c = one.or_else(starts, c);
-        p = zero.or_else(starts, p);
-        let below_first = blocks.first.less_or_equal(index);
-        let inside = c.both(index.less(blocks.last), below_first);
-        let started = c.both(above.less(blocks.last), below_first);
+        rotations[i] = if shared.contains(&i) {
+            chase.step::<true>(d, e, blocks, i)
+        } else {
+            chase.step::<false>(d, e, blocks, i)
+        };
+    }
+}
 
-        let (f, b) = (s * e[i], c * e[i]);
-        let r2 = f * f + g * g;
-        let gone = r2.less_or_equal(vanishing);
+/// What one step of a sweep hands to the next.
+struct Chase<L> {
+    c: L,
+    s: L,
+    p: L,
+    g: L,
+    shift: L,
+}
+
+impl<L: Lane> Chase<L> {
+    /// The rotation of rows `i` and `i + 1`; with `SHARED`, both lie strictly
+    /// inside the block of every lane.
+    #[inline(always)]
+    fn step<const SHARED: bool>(
+        &mut self,
+        d: &mut [L],
+        e: &mut [L],
+        blocks: &Blocks<L>,
+        i: usize,
+    ) -> (L, L) {
+        let token = self.shift.token();
+        let (zero, one, two) = (L::splat(token, 0.0), L::splat(token, 1.0), L::splat(token, 2.0));
+        let (index, above) = (L::splat(token, i as f64), L::splat(token, (i + 1) as f64));
+        if !SHARED {
+            let starts = blocks.last.equal(above);
+            self.g = (d[i + 1] - self.shift).or_else(starts, self.g);
+            self.s = one.or_else(starts, self.s);
+            self.c = one.or_else(starts, self.c);
+            self.p = zero.or_else(starts, self.p);
+        }
+        let (f, b) = (self.s * e[i], self.c * e[i]);
+        let r2 = f * f + self.g * self.g;
+        let gone = r2.less_or_equal(L::splat(token, VANISHING));
         let r = r2.sqrt();
         let inverse = one / one.or_else(gone, r);
-        s = zero.or_else(gone, f * inverse);
-        c = one.or_else(gone, g * inverse);
-        e[i + 1] = r.or_else(started, e[i + 1]);
-        let base = d[i + 1] - p;
+        let s = zero.or_else(gone, f * inverse);
+        let c = one.or_else(gone, self.g * inverse);
+        let base = d[i + 1] - self.p;
         let q = (d[i] - base) * s + two * c * b;
-        p = s * q;
+        let p = s * q;
+        let g = c * q - b;
+        *self = Self { c, s, p, g, shift: self.shift };
+        if SHARED {
+            (e[i + 1], d[i + 1]) = (r, base + p);
+            return (c, s);
+        }
+        let below_first = blocks.first.less_or_equal(index);
+        let inside = one.both(index.less(blocks.last), below_first);
+        let started = one.both(above.less(blocks.last), below_first);
+        e[i + 1] = r.or_else(started, e[i + 1]);
         d[i + 1] = (base + p).or_else(inside, d[i + 1]);
-        g = c * q - b;
-
-        let at_first = c.both(blocks.first.equal(index), inside);
+        let at_first = one.both(blocks.first.equal(index), inside);
         d[i] = (d[i] - p).or_else(at_first, d[i]);
         e[i] = g.or_else(at_first, e[i]);
-        rotations[i] = (c.or_else(inside, one), s.or_else(inside, zero));
+        (c.or_else(inside, one), s.or_else(inside, zero))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The buffers of one group of matrices, structure of arrays across matrices:
 //! element (i, j) of every matrix of the group lies in one vector of lanes.
 
+use super::Problem;
 use super::lane::Lane;
-use crate::spectra::{Eigensystem, SymmetricGraph};
+use crate::spectra::Eigensystem;
 
 /// Where the packed lower triangle, stored by columns, holds row `i` of column
 /// `j`, for `i >= j`.
@@ -32,11 +33,9 @@ pub(super) struct Workspace<L: Lane> {
     pub diagonal: Vec<L>,
     /// Subdiagonal; entry `i` couples `i` and `i + 1`, the last one is zero.
     pub subdiagonal: Vec<L>,
-    /// Householder vector and its companion of the step before (A −= v wᵀ + w vᵀ).
-    pub v: Vec<L>,
+    /// Companion of the Householder vector of the step before (A −= v wᵀ + w vᵀ).
     pub w: Vec<L>,
-    /// Householder vector of the step at hand, and A times it.
-    pub u: Vec<L>,
+    /// A times the Householder vector of the step at hand.
     pub product: Vec<L>,
     /// Householder factors: H = I − τ u uᵀ.
     pub tau: Vec<L>,
@@ -58,9 +57,7 @@ impl<L: Lane> Workspace<L> {
             triangle: Vec::new(),
             diagonal: Vec::new(),
             subdiagonal: Vec::new(),
-            v: Vec::new(),
             w: Vec::new(),
-            u: Vec::new(),
             product: Vec::new(),
             tau: Vec::new(),
             vectors: Vec::new(),
@@ -80,9 +77,7 @@ impl<L: Lane> Workspace<L> {
             for buffer in [
                 &mut self.diagonal,
                 &mut self.subdiagonal,
-                &mut self.v,
                 &mut self.w,
-                &mut self.u,
                 &mut self.product,
                 &mut self.tau,
             ] {
@@ -94,16 +89,29 @@ impl<L: Lane> Workspace<L> {
         }
     }
 
-    /// Packs `scale` times a matrix of order `n` into one lane. The graph has
-    /// been checked.
-    pub fn load(&mut self, lane: usize, graph: &SymmetricGraph<'_>, scale: f64) {
+    /// Packs matrices of order `n`, each times its scale, into the lanes. The
+    /// graphs have been checked. Entry by entry, not lane by lane: so the
+    /// graphs come through the caches side by side.
+    pub fn load(&mut self, problems: &[Problem<'_>], ids: &[u32]) {
         let n = self.n;
-        for (i, &value) in graph.diagonal.iter().enumerate() {
-            self.triangle[packed(n, i, i)].set(lane, value * scale);
+        let problem = |&id: &u32| &problems[id as usize];
+        for i in 0..n {
+            let entry = &mut self.triangle[packed(n, i, i)];
+            for (lane, Problem { graph, scale }) in ids.iter().map(problem).enumerate() {
+                entry.set(lane, graph.diagonal[i] * scale);
+            }
         }
-        for (&(i, j), &value) in graph.edges.iter().zip(graph.off_diagonal) {
-            let entry = &mut self.triangle[packed(n, i.max(j) as usize, i.min(j) as usize)];
-            entry.set(lane, entry.get(lane) + value * scale);
+        let most = ids.iter().map(|id| problem(id).graph.edges.len()).max().unwrap_or(0);
+        for edge in 0..most {
+            for (lane, Problem { graph, scale }) in ids.iter().map(problem).enumerate() {
+                let (Some(&(i, j)), Some(value)) =
+                    (graph.edges.get(edge), graph.off_diagonal.get(edge))
+                else {
+                    continue;
+                };
+                let entry = &mut self.triangle[packed(n, i.max(j) as usize, i.min(j) as usize)];
+                entry.set(lane, entry.get(lane) + value * scale);
+            }
         }
     }
 
@@ -134,6 +142,6 @@ impl<L: Lane> Workspace<L> {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let lanes = self.triangle.capacity() + self.vectors.capacity();
-        size_of::<L>() * (lanes + (7 + 2 * SWEEPS) * self.diagonal.capacity())
+        size_of::<L>() * (lanes + (5 + 2 * SWEEPS) * self.diagonal.capacity())
     }
 }
