@@ -68,14 +68,28 @@ pub(super) struct Bond {
 }
 
 impl Bond {
-    /// The end that is not `atom`; `None` if neither is.
-    pub(super) fn other(&self, atom: u32) -> Option<u32> {
-        match atom {
-            _ if atom == self.begin => Some(self.end),
-            _ if atom == self.end => Some(self.begin),
-            _ => None,
-        }
+    /// The other end.
+    pub(super) fn other(&self, atom: u32) -> u32 {
+        if self.begin == atom { self.end } else { self.begin }
     }
+}
+
+/// A bond that the text draws as a slope.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slope {
+    pub bond: u32,
+    /// Whether it rises from its lower to its higher atom.
+    pub rises: bool,
+}
+
+/// A double bond whose ends differ, and how the neighbours of its ends lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Configuration {
+    pub bond: u32,
+    /// A neighbour of each end of the bond: the one that ranks first.
+    pub neighbours: [u32; 2],
+    /// Whether those two lie on one side of the bond.
+    pub together: bool,
 }
 
 /// A neighbour and the bond to it.
@@ -122,6 +136,8 @@ impl Rows {
 pub(super) struct Plain {
     pub atoms: Vec<Atom>,
     pub bonds: Vec<Bond>,
+    pub slopes: Vec<Slope>,
+    pub configurations: Vec<Configuration>,
     start: Vec<u32>,
     arcs: Vec<Arc>,
     /// Rings of the symmetrised smallest set, as atoms and as bonds in ring order.
@@ -136,6 +152,8 @@ impl Plain {
     pub(super) fn clear(&mut self) {
         self.atoms.clear();
         self.bonds.clear();
+        self.slopes.clear();
+        self.configurations.clear();
     }
 
     /// Fills the lists of neighbours once all bonds are there.

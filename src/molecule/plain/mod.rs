@@ -1,14 +1,17 @@
 //! Plain molecules, sanitised and written canonically in flat arrays.
 //!
 //! Most molecules of a library are plain: one component, no stereo marks but
-//! those of carbons whose neighbours differ, no isotopes, atom maps, explicit
-//! hydrogens, dummies or metals, charges of one at most. For them this module does what the chemistry crate does when it
-//! sanitises and writes a molecule, with the same result, in a fraction of the
-//! time: both follow RDKit 2026.03 (BSD-3-Clause, see NOTICE), operation for
-//! operation. Whatever is not plain, or wrong in any way, is `None`, and the
-//! chemistry crate decides. It must not know of files, operators or runs.
+//! those of carbons whose neighbours differ and of double bonds, where none
+//! hangs on another, no isotopes, atom maps, explicit hydrogens, dummies or
+//! metals, charges of one at most. For them this module does what the chemistry
+//! crate does when it sanitises and writes a molecule, with the same result, in
+//! a fraction of the time: both follow RDKit 2026.03 (BSD-3-Clause, see NOTICE),
+//! operation for operation. Whatever is not plain, or wrong in any way, is
+//! `None`, and the chemistry crate decides, as it does of the swaps of molecules
+//! with directions at double bonds. It must not know of files, operators or runs.
 
 mod aromatic;
+mod directions;
 mod graph;
 mod kekule;
 mod rank;
@@ -158,8 +161,8 @@ impl Workspace {
     /// the aromatic atoms and bonds that were found, and every hydrogen that
     /// was counted will be counted again.
     fn canonicalize(&mut self, text: &str) -> Option<bool> {
-        let as_written = self.perceive(text, Marks::Read)?;
-        self.stereo.check(&self.plain)?;
+        let as_written = self.perceive(text, Marks::ReadAll)?;
+        self.stereo.perceive(&mut self.plain)?;
         let ranks = self.ranker.rank(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
         Some(as_written && self.reads_the_same())

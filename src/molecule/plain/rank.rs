@@ -4,12 +4,14 @@
 //! equal atoms comes first follows from the order in which classes are
 //! sorted, so the merge sort is that of RDKit's `hanoisort`.
 
-use super::graph::{Arc, Plain};
+use super::graph::{Arc, Bond, Plain};
 use super::stereo::Handedness;
 use super::ties::{self, TiedClass};
 
 const UNLISTED: i64 = -2;
 const END: i64 = -1;
+/// In which a bond's configuration follows its type.
+const SIDE_BITS: u32 = 2;
 /// In place of a neighbour: a hydrogen.
 const NOBODY: u32 = u32::MAX;
 
@@ -23,8 +25,8 @@ pub(super) struct Ranker {
     /// The handedness of an atom, and its neighbours in the order of its arcs;
     /// empty if no atom has any.
     handed: Vec<Option<(Handedness, [u32; 4])>>,
-    /// Per arc, sorted: bond type and class of the neighbour, highest first;
-    /// and the neighbour.
+    /// Per arc, sorted: type and configuration of the bond and class of the
+    /// neighbour, highest first; and the neighbour.
     bonds: Vec<(u64, u32)>,
     start: Vec<u32>,
     /// State of `class` at which an atom's `bonds` were last sorted.
@@ -102,9 +104,18 @@ impl Ranker {
             for arc in plain.arcs(index) {
                 let bond = &plain.bonds[arc.bond as usize];
                 let order = if bond.aromatic { super::graph::Order::Aromatic } else { bond.order };
-                self.bonds.push(((order as u64) << 32, arc.to));
+                self.bonds.push(((order as u64) << (32 + SIDE_BITS), arc.to));
             }
             self.start.push(self.bonds.len() as u32);
+        }
+        for configuration in &plain.configurations {
+            let Bond { begin, end, .. } = plain.bonds[configuration.bond as usize];
+            let side = if configuration.together { 2 } else { 3 };
+            for (from, to) in [(begin, end), (end, begin)] {
+                let arcs = self.arcs(from);
+                let bonds = self.bonds[arcs].iter_mut();
+                bonds.filter(|bond| bond.1 == to).for_each(|bond| bond.0 |= side << 32);
+            }
         }
         self.epoch = 1;
         self.sorted_at.clear();

@@ -1,6 +1,6 @@
 //! SMILES text to a plain molecule, or the finding that it is none.
 
-use super::graph::{Atom, Bond, Order, Plain};
+use super::graph::{Atom, Bond, Order, Plain, Slope};
 use super::stereo::Handedness;
 use crate::molecule::labelling::odd;
 
@@ -11,8 +11,10 @@ const MAX_ATOMS: usize = 1000;
 /// isotopes, atom maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
-    /// The canonical text would need them: only the chirality of carbons is
-    /// understood.
+    /// The canonical text would need them: the chirality of carbons and
+    /// directions at double bonds are understood.
+    ReadAll,
+    /// The same, but only the chirality of carbons is understood.
     Read,
     /// The text is canonical already.
     Ignore,
@@ -22,9 +24,39 @@ pub(super) enum Marks {
 #[derive(Clone, Copy)]
 struct OpenRing {
     atom: u32,
-    order: Option<Order>,
+    symbol: Symbol,
     /// How many rings were opened before.
     place: u32,
+}
+
+/// A bond symbol, if there is one.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Symbol {
+    #[default]
+    Unwritten,
+    Order(Order),
+    /// Whether it rises from left to right.
+    Slope(bool),
+}
+
+impl Symbol {
+    /// The same as written at the other end.
+    fn turned(self) -> Self {
+        match self {
+            Self::Slope(rises) => Self::Slope(!rises),
+            same => same,
+        }
+    }
+}
+
+/// A bond that closes a ring.
+struct Closure {
+    number: usize,
+    /// How many rings were opened before.
+    place: u32,
+    bond: Bond,
+    /// Whether it rises from its lower to its higher atom.
+    rises: Option<bool>,
 }
 
 /// Buffers for reading.
@@ -35,7 +67,7 @@ pub(super) struct Reader {
     opened: u32,
     /// Bonds that close rings, with the ring's number and place: RDKit counts
     /// them after all others, in this order.
-    closures: Vec<(usize, u32, Bond)>,
+    closures: Vec<Closure>,
     /// Ring numbers in the order in which they are written: the atom, and the
     /// ring's place.
     ends: Vec<(u32, u32)>,
@@ -71,7 +103,7 @@ impl Reader {
             self.open = 0;
         }
         let mut current: Option<u32> = None;
-        let mut order: Option<Order> = None;
+        let mut symbol = Symbol::Unwritten;
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
             match byte {
@@ -84,7 +116,7 @@ impl Reader {
                     at += 1;
                 }
                 b'-' | b'=' | b'#' => {
-                    order = Some(match byte {
+                    symbol = Symbol::Order(match byte {
                         b'-' => Order::Single,
                         b'=' => Order::Double,
                         _ => Order::Triple,
@@ -93,9 +125,20 @@ impl Reader {
                 }
                 // Single, or aromatic between aromatic atoms: as if it were not there.
                 b'/' | b'\\' if marks == Marks::Ignore => at += 1,
+                b'/' | b'\\' if marks == Marks::ReadAll => {
+                    symbol = Symbol::Slope(byte == b'/');
+                    at += 1;
+                }
                 b'0'..=b'9' | b'%' => {
                     let number = ring_number(text, &mut at)?;
-                    self.ring_end(number, current?, order.take(), plain)?;
+                    let from = current?;
+                    // The order of its bonds would take in where branches stand.
+                    if (from as usize) + 1 < plain.atoms.len()
+                        && plain.atoms[from as usize].handedness.is_some()
+                    {
+                        return None;
+                    }
+                    self.ring_end(number, from, std::mem::take(&mut symbol), plain)?;
                 }
                 _ => {
                     let atom = atom(text, marks, &mut at)?;
@@ -105,8 +148,9 @@ impl Reader {
                     }
                     plain.atoms.push(atom);
                     if let Some(previous) = current {
-                        let bond = new_bond(plain, previous, index, order.take());
-                        plain.bonds.push(bond);
+                        let (bond, rises) =
+                            new_bond(plain, previous, index, std::mem::take(&mut symbol));
+                        add_bond(plain, bond, rises);
                     }
                     current = Some(index);
                 }
@@ -115,8 +159,10 @@ impl Reader {
         if self.open > 0 || plain.atoms.is_empty() {
             return None;
         }
-        self.closures.sort_unstable_by_key(|&(number, place, _)| (number, place));
-        plain.bonds.extend(self.closures.iter().map(|&(_, _, bond)| bond));
+        self.closures.sort_unstable_by_key(|closure| (closure.number, closure.place));
+        for closure in &self.closures {
+            add_bond(plain, closure.bond, closure.rises);
+        }
         plain.connect();
         for atom in 0..plain.atoms.len() as u32 {
             if let Some(handedness) = plain.atoms[atom as usize].handedness {
@@ -140,7 +186,7 @@ impl Reader {
         self.written.extend(in_chain(true));
         let starts = self.written.is_empty();
         for &(_, place) in self.ends.iter().filter(|end| end.0 == atom) {
-            let closure = self.closures.iter().position(|closure| closure.1 == place);
+            let closure = self.closures.iter().position(|closure| closure.place == place);
             self.written.extend(closure.map(|at| (chain + at) as u32));
         }
         self.written.extend(in_chain(false));
@@ -152,11 +198,11 @@ impl Reader {
         &mut self,
         number: usize,
         atom: u32,
-        order: Option<Order>,
+        symbol: Symbol,
         plain: &mut Plain,
     ) -> Option<()> {
         let Some(open) = self.rings[number].take() else {
-            self.rings[number] = Some(OpenRing { atom, order, place: self.opened });
+            self.rings[number] = Some(OpenRing { atom, symbol, place: self.opened });
             self.ends.push((atom, self.opened));
             self.opened += 1;
             self.open += 1;
@@ -164,26 +210,44 @@ impl Reader {
         };
         self.open -= 1;
         self.ends.push((atom, open.place));
-        let order = match (open.order, order) {
-            (Some(a), Some(b)) if a != b => return None,
-            (a, b) => a.or(b),
+        let symbol = match (open.symbol, symbol.turned()) {
+            (Symbol::Unwritten, symbol) | (symbol, Symbol::Unwritten) => symbol,
+            (a, b) if a != b => return None,
+            (symbol, _) => symbol,
         };
         let (low, high) = (open.atom.min(atom), open.atom.max(atom));
         let same = |bond: &Bond| bond.begin == low && bond.end == high;
-        let mut closures = self.closures.iter().map(|(_, _, bond)| bond);
+        let mut closures = self.closures.iter().map(|closure| &closure.bond);
         if open.atom == atom || plain.bonds.iter().any(same) || closures.any(same) {
             return None;
         }
-        self.closures.push((number, open.place, new_bond(plain, open.atom, atom, order)));
+        let (bond, rises) = new_bond(plain, open.atom, atom, symbol);
+        self.closures.push(Closure { number, place: open.place, bond, rises });
         Some(())
     }
 }
 
-/// A bond from the lower to the higher atom.
-fn new_bond(plain: &Plain, begin: u32, end: u32, order: Option<Order>) -> Bond {
+fn add_bond(plain: &mut Plain, bond: Bond, rises: Option<bool>) {
+    if let Some(rises) = rises {
+        plain.slopes.push(Slope { bond: plain.bonds.len() as u32, rises });
+    }
+    plain.bonds.push(bond);
+}
+
+/// A bond, and whether it rises, from the lower to the higher atom.
+fn new_bond(plain: &Plain, begin: u32, end: u32, symbol: Symbol) -> (Bond, Option<bool>) {
     let both = plain.atoms[begin as usize].aromatic && plain.atoms[end as usize].aromatic;
-    let order = order.unwrap_or(if both { Order::Aromatic } else { Order::Single });
-    Bond { begin: begin.min(end), end: begin.max(end), order, aromatic: order == Order::Aromatic }
+    let order = match symbol {
+        Symbol::Order(order) => order,
+        _ if both => Order::Aromatic,
+        _ => Order::Single,
+    };
+    let rises = match symbol {
+        Symbol::Slope(rises) => Some(rises == (begin < end)),
+        _ => None,
+    };
+    let aromatic = order == Order::Aromatic;
+    (Bond { begin: begin.min(end), end: begin.max(end), order, aromatic }, rises)
 }
 
 fn ring_number(text: &[u8], at: &mut usize) -> Option<usize> {
@@ -274,9 +338,9 @@ fn bracket_atom(text: &[u8], marks: Marks, at: &mut usize) -> Option<Atom> {
     rest = &rest[marks_of_chirality..];
     let handedness = match (marks, marks_of_chirality) {
         (Marks::Ignore, _) | (_, 0) => None,
-        (Marks::Read, 1) if z == 6 && !aromatic => Some(Handedness::CounterClockwise),
-        (Marks::Read, 2) if z == 6 && !aromatic => Some(Handedness::Clockwise),
-        (Marks::Read, _) => return None,
+        (_, 1) if z == 6 && !aromatic => Some(Handedness::CounterClockwise),
+        (_, 2) if z == 6 && !aromatic => Some(Handedness::Clockwise),
+        _ => return None,
     };
     let mut explicit_hs = 0;
     if let [b'H', more @ ..] = rest {

@@ -156,7 +156,8 @@ impl PlainRewired<'_> {
         for (atom, index) in atoms.iter_mut().zip(0..) {
             if let Some(hand) = atom.handedness {
                 // Sorted bonds meet an atom's neighbours in ascending order.
-                let ends = bonds.iter().filter_map(|bond| bond.other(index));
+                let around = bonds.iter().filter(|bond| bond.begin == index || bond.end == index);
+                let ends = around.map(|bond| bond.other(index));
                 atom.handedness = Some(hand.turned(odd(&ends.collect::<Vec<_>>())));
             }
         }

@@ -2,6 +2,7 @@
 //! `SmilesWrite.cpp`: one walk finds the bonds that close rings, a second one
 //! writes the text.
 
+use super::directions::{Directions, Step};
 use super::graph::{Order, Plain};
 use super::stereo::Handedness;
 use crate::molecule::labelling::odd;
@@ -58,6 +59,13 @@ pub(super) struct Writer {
     followed: Vec<Vec<u32>>,
     /// Atoms with a handedness, and where in the text its mark belongs.
     handed: Vec<(u32, usize)>,
+    /// Bonds in the order in which they are written, if some double bond has a
+    /// configuration, and where in the text they are.
+    steps: Vec<Step>,
+    places: Vec<usize>,
+    directions: Directions,
+    /// Marks to insert, and where.
+    marks: Vec<(usize, &'static str)>,
 }
 
 impl Writer {
@@ -76,25 +84,46 @@ impl Writer {
         self.numbers.resize(plain.bonds.len(), 0);
         self.open.clear();
         self.handed.clear();
+        self.steps.clear();
+        self.places.clear();
         self.write_from(plain, ranks, first)?;
+        self.marks.clear();
         self.mark_handedness(plain, first);
+        if !plain.configurations.is_empty() {
+            self.mark_directions(plain)?;
+            self.marks.sort_unstable();
+        }
+        for (place, mark) in self.marks.iter().rev() {
+            self.text.insert_str(*place, mark);
+        }
         Some(())
     }
 
-    /// Writes how each handed atom turns as its bonds were followed. A hydrogen
+    /// Marks the directions of bonds. `None` where one has a symbol already.
+    fn mark_directions(&mut self, plain: &Plain) -> Option<()> {
+        self.directions.find(plain, &self.order, &self.steps)?;
+        for (step, &place) in self.steps.iter().zip(&self.places) {
+            let Some(rises) = self.directions.of(step.bond) else { continue };
+            if matches!(self.text.as_bytes().get(place), Some(b'-' | b':')) {
+                return None;
+            }
+            self.marks.push((place, if rises { "/" } else { "\\" }));
+        }
+        Some(())
+    }
+
+    /// Marks how each handed atom turns as its bonds were followed. A hydrogen
     /// is written after the bond that leads to the atom, so first at the first atom.
     fn mark_handedness(&mut self, plain: &Plain, first: u32) {
-        for &(atom, place) in self.handed.iter().rev() {
+        for &(atom, place) in &self.handed {
             let Some(handedness) = plain.atoms[atom as usize].handedness else { continue };
             let hydrogen_first = atom == first && plain.degree(atom) == 3;
             let turns = odd(&self.followed[atom as usize]) != hydrogen_first;
-            self.text.insert_str(
-                place,
-                match handedness.turned(turns) {
-                    Handedness::Clockwise => "@@",
-                    Handedness::CounterClockwise => "@",
-                },
-            );
+            let mark = match handedness.turned(turns) {
+                Handedness::Clockwise => "@@",
+                Handedness::CounterClockwise => "@",
+            };
+            self.marks.push((place, mark));
         }
     }
 
@@ -186,7 +215,7 @@ impl Writer {
             if plain.atoms[from as usize].handedness.is_some() {
                 self.followed[from as usize].push(way.bond);
             }
-            write_bond(&mut self.text, plain, way.bond);
+            self.write_bond(plain, way.bond, from);
             self.enter_text(plain, ranks, way.to, Some(way.bond))?;
         }
         Some(())
@@ -210,7 +239,7 @@ impl Writer {
             followed.clear();
             followed.extend(via.iter().chain(&closures));
         }
-        self.write_closures(plain, &closures)?;
+        self.write_closures(plain, atom, &closures)?;
         let start = self.ways.len();
         for arc in plain.arcs(atom) {
             let closes = closures.contains(&arc.bond);
@@ -231,7 +260,7 @@ impl Writer {
 
     /// Writes the ring numbers of an atom. A number that is closed here is
     /// free from the next atom on.
-    fn write_closures(&mut self, plain: &Plain, closures: &[u32]) -> Option<()> {
+    fn write_closures(&mut self, plain: &Plain, atom: u32, closures: &[u32]) -> Option<()> {
         self.closed.clear();
         for &bond in closures {
             let mut number = self.numbers[bond as usize];
@@ -247,7 +276,7 @@ impl Writer {
                 number = free as u8 + 1;
                 self.numbers[bond as usize] = number;
             } else {
-                write_bond(&mut self.text, plain, bond);
+                self.write_bond(plain, bond, atom);
                 self.closed.push(number);
             }
             if number >= 10 {
@@ -261,19 +290,25 @@ impl Writer {
         }
         Some(())
     }
-}
 
-fn write_bond(text: &mut String, plain: &Plain, index: u32) {
-    let bond = &plain.bonds[index as usize];
-    let both = plain.atoms[bond.begin as usize].aromatic && plain.atoms[bond.end as usize].aromatic;
-    let symbol = match bond.order {
-        Order::Single if both && !bond.aromatic => '-',
-        Order::Double if !both || !bond.aromatic => '=',
-        Order::Triple => '#',
-        Order::Aromatic if !both => ':',
-        _ => return,
-    };
-    text.push(symbol);
+    /// Writes a bond that starts from atom `left`.
+    fn write_bond(&mut self, plain: &Plain, index: u32, left: u32) {
+        if !plain.configurations.is_empty() {
+            self.steps.push(Step { bond: index, left });
+            self.places.push(self.text.len());
+        }
+        let bond = &plain.bonds[index as usize];
+        let both =
+            plain.atoms[bond.begin as usize].aromatic && plain.atoms[bond.end as usize].aromatic;
+        let symbol = match bond.order {
+            Order::Single if both && !bond.aromatic => '-',
+            Order::Double if !both || !bond.aromatic => '=',
+            Order::Triple => '#',
+            Order::Aromatic if !both => ':',
+            _ => return,
+        };
+        self.text.push(symbol);
+    }
 }
 
 /// Writes an atom; where a mark of its handedness belongs.
