@@ -5,6 +5,8 @@
 //! results can only be reproduced with it. This module knows nothing of what
 //! its numbers are used for.
 
+use std::cell::RefCell;
+
 use rand_mt::Mt;
 
 /// CPython's `random.Random(seed)` for an integer seed.
@@ -18,11 +20,27 @@ pub struct PythonRandom {
     generator: Mt,
 }
 
+thread_local! {
+    /// The latest seed and its generator: most rows of a run have the same, and
+    /// seeding takes longer than the few numbers that a row draws.
+    static LATEST: RefCell<Option<(i64, PythonRandom)>> = const { RefCell::new(None) };
+}
+
 impl PythonRandom {
     /// Seeds with the magnitude of `seed`, as CPython does for integers.
     #[must_use]
     pub fn new(seed: i64) -> Self {
-        let magnitude = seed.unsigned_abs();
+        LATEST.with_borrow_mut(|latest| match latest {
+            Some((known, generator)) if *known == seed => generator.clone(),
+            _ => {
+                let generator = Self::seeded(seed.unsigned_abs());
+                *latest = Some((seed, generator.clone()));
+                generator
+            }
+        })
+    }
+
+    fn seeded(magnitude: u64) -> Self {
         let low = (magnitude & 0xffff_ffff) as u32;
         let high = (magnitude >> 32) as u32;
         let generator =

@@ -9,7 +9,7 @@ use super::edit::fixed_form;
 use super::graph::{Bond, BondOrder, HeavyGraph};
 use super::guard::guarded;
 use super::morgan::MorganAtom;
-use super::plain::{self, Sanitized};
+use super::plain::{self, PlainGraph, Sanitized};
 use super::syntax::{self, Scan};
 use super::topology;
 
@@ -96,6 +96,8 @@ pub struct Molecule {
     pub(super) morgan_atoms: Option<Vec<MorganAtom>>,
     pub(super) bonds: Vec<Bond>,
     pub(super) graph: HeavyGraph,
+    /// Where reading found it.
+    pub(super) rewirable: Option<PlainGraph>,
     pub(super) heavy_atom_count: usize,
     pub(super) component_count: usize,
 }
@@ -134,7 +136,7 @@ impl Molecule {
         Self::read(&scan, limits)
     }
 
-    fn from_plain(found: Sanitized<'_>) -> Self {
+    fn from_plain(found: Sanitized<'_>, rewirable: Option<PlainGraph>) -> Self {
         let graph = found.graph();
         let isotopes = plain::has_isotopes(found.canonical_smiles);
         Self {
@@ -146,6 +148,7 @@ impl Molecule {
             heavy_atom_count: graph.atomic_numbers.len(),
             component_count: 1,
             graph,
+            rewirable,
         }
     }
 
@@ -181,7 +184,7 @@ impl Molecule {
 
     /// Reads a canonical SMILES that the chemistry crate has just written.
     pub(super) fn from_canonical(canonical_smiles: String) -> Result<Self, MoleculeError> {
-        match plain::perceived(&canonical_smiles, |found, _| Self::from_plain(found)) {
+        match plain::perceived(&canonical_smiles, |found, _| Self::from_plain(found, None)) {
             Some(molecule) => Ok(molecule),
             None => Self::perceived_by_crate(canonical_smiles),
         }
@@ -216,6 +219,7 @@ impl Molecule {
             morgan_atoms: None,
             bonds,
             graph,
+            rewirable: None,
             heavy_atom_count,
             component_count,
         })

@@ -152,7 +152,7 @@ pub struct Rewirer<'a> {
     molecule: &'a Molecule,
     /// Where the molecule is a plain one; the graph is then made when a swap
     /// gives one that is not.
-    plain: Option<PlainGraph>,
+    plain: Option<Cow<'a, PlainGraph>>,
     graph: OnceCell<Result<EditableGraph, MoleculeError>>,
     bonds: Vec<PlainBond>,
     aromatic: Vec<bool>,
@@ -168,7 +168,11 @@ impl<'a> Rewirer<'a> {
     /// # Errors
     /// [`MoleculeError`] where the chemistry model cannot describe it.
     pub fn new(molecule: &'a Molecule) -> Result<Self, MoleculeError> {
-        match guarded(|| PlainGraph::read(molecule.canonical_smiles()))? {
+        let plain = match &molecule.rewirable {
+            Some(plain) => Some(Cow::Borrowed(plain)),
+            None => guarded(|| PlainGraph::read(molecule.canonical_smiles()))?.map(Cow::Owned),
+        };
+        match plain {
             Some(plain) => {
                 let bonds = plain.bonds().collect();
                 let atoms = 0..plain.atom_count() as u32;
@@ -195,7 +199,7 @@ impl<'a> Rewirer<'a> {
 
     fn prepared(
         molecule: &'a Molecule,
-        plain: Option<PlainGraph>,
+        plain: Option<Cow<'a, PlainGraph>>,
         graph: OnceCell<Result<EditableGraph, MoleculeError>>,
         bonds: Vec<PlainBond>,
         aromatic: Vec<bool>,

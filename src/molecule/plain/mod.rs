@@ -104,6 +104,9 @@ struct Workspace {
     /// Per atom: its place in the canonical SMILES.
     places: Vec<u32>,
     rows: Rows,
+    /// The atoms as they were last read, and what was read of their marks.
+    read_atoms: Vec<graph::Atom>,
+    marks: Marks,
 }
 
 thread_local! {
@@ -111,11 +114,21 @@ thread_local! {
 }
 
 /// Reads and sanitises a SMILES text that the scan has passed, and hands what
-/// it found to `take`; `None` if it is no plain molecule or no valid one.
-pub(super) fn sanitized<T>(text: &str, take: impl FnOnce(Sanitized<'_>) -> T) -> Option<T> {
+/// it found to `take`, with the graph for rewiring if it has one; `None` if it is
+/// no plain molecule or no valid one.
+pub(super) fn sanitized<T>(
+    text: &str,
+    take: impl FnOnce(Sanitized<'_>, Option<PlainGraph>) -> T,
+) -> Option<T> {
     WORKSPACE.with(|workspace| {
         let mut workspace = workspace.try_borrow_mut().ok()?;
-        Some(take(workspace.sanitized(text)?))
+        workspace.canonicalize(text)?;
+        if !workspace.reread()? {
+            return None;
+        }
+        let graph = workspace.rewirable();
+        let canonical_smiles = &workspace.writer.text;
+        Some(take(Sanitized { canonical_smiles, plain: &workspace.plain }, graph))
     })
 }
 
@@ -137,13 +150,6 @@ pub(super) fn perceived<T>(text: &str, take: impl FnOnce(Sanitized<'_>, bool) ->
 }
 
 impl Workspace {
-    fn sanitized(&mut self, text: &str) -> Option<Sanitized<'_>> {
-        self.canonicalize(text)?;
-        let as_written = self.reread()?;
-        let canonical_smiles = &self.writer.text;
-        as_written.then_some(Sanitized { canonical_smiles, plain: &self.plain })
-    }
-
     fn graph(&mut self, text: &str) -> Option<(String, HeavyGraph)> {
         let graph = if self.canonicalize(text)? {
             self.renumbered()
@@ -178,7 +184,9 @@ impl Workspace {
     /// canonical SMILES says: it is read as any other text.
     fn reread(&mut self) -> Option<bool> {
         let canonical = std::mem::take(&mut self.writer.text);
-        let as_written = self.perceive(&canonical, Marks::Ignore);
+        let directions = canonical.contains(['/', '\\']);
+        let marks = if directions { Marks::Ignore } else { Marks::Read };
+        let as_written = self.perceive(&canonical, marks);
         self.writer.text = canonical;
         as_written
     }
@@ -202,6 +210,8 @@ impl Workspace {
     /// the text was written with.
     fn perceive(&mut self, text: &str, marks: Marks) -> Option<bool> {
         self.reader.read(text.as_bytes(), marks, &mut self.plain)?;
+        self.marks = marks;
+        self.read_atoms.clone_from(&self.plain.atoms);
         self.note_aromatic();
         self.sanitize()?;
         Some(self.is_aromatic_as_noted())

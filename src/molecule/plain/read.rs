@@ -9,7 +9,7 @@ const MAX_ATOMS: usize = 1000;
 
 /// What to do with marks that say nothing of valences: chirality, directions,
 /// isotopes, atom maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Marks {
     /// The canonical text would need them: the chirality of carbons and
     /// directions at double bonds are understood.
@@ -17,6 +17,7 @@ pub(super) enum Marks {
     /// The same, but only the chirality of carbons is understood.
     Read,
     /// The text is canonical already.
+    #[default]
     Ignore,
 }
 

@@ -53,20 +53,8 @@ impl PlainGraph {
     pub(in crate::molecule) fn read(canonical_smiles: &str) -> Option<Self> {
         WORKSPACE.with(|workspace| {
             let mut workspace = workspace.try_borrow_mut().ok()?;
-            let Workspace { reader, plain, .. } = &mut *workspace;
-            reader.read(canonical_smiles.as_bytes(), Marks::Read, plain)?;
-            let (atoms, bonds) = (plain.atoms.clone(), plain.bonds.clone());
-            workspace.note_aromatic();
-            workspace.sanitize()?;
-            let in_ring = workspace.plain.bond_rings.iter().map(|&rings| rings > 0).collect();
-            let Workspace { stereo, plain, .. } = &mut *workspace;
-            stereo.check(plain)?;
-            if !workspace.is_aromatic_as_noted() {
-                return None;
-            }
-            let colours = colours(&atoms);
-            let perceived = workspace.perceived_surely();
-            Some(Self { atoms, bonds, in_ring, colours, perceived })
+            let as_written = workspace.perceive(canonical_smiles, Marks::Read)?;
+            if as_written { workspace.rewirable() } else { None }
         })
     }
 
@@ -214,6 +202,25 @@ pub(in crate::molecule) fn has_isotopes(text: &str) -> bool {
 }
 
 impl Workspace {
+    /// The graph of what was just perceived, as written; `None` unless every
+    /// mark of it was read.
+    pub(super) fn rewirable(&mut self) -> Option<PlainGraph> {
+        if self.marks != Marks::Read {
+            return None;
+        }
+        self.stereo.check(&self.plain)?;
+        let perceived = self.perceived_surely();
+        let Self { plain, read_atoms: atoms, .. } = self;
+        Some(PlainGraph {
+            atoms: atoms.clone(),
+            // Aromatic bonds are those that were written.
+            bonds: plain.bonds.clone(),
+            in_ring: plain.bond_rings.iter().map(|&rings| rings > 0).collect(),
+            colours: colours(atoms),
+            perceived,
+        })
+    }
+
     /// What sanitising found, if it is the same in any numbering.
     fn perceived_surely(&mut self) -> Option<Perceived> {
         let (plain, rings) = (&self.plain, &mut self.rings);

@@ -42,7 +42,7 @@ fn agrees(text: &str) -> bool {
         (found, expected) => panic!("{text}: {found:?} instead of {expected:?}"),
     }
     let scan = admitted(text.as_bytes(), &limits);
-    scan.is_ok_and(|scan| sanitized(&scan.smiles, |_| ()).is_some())
+    scan.is_ok_and(|scan| sanitized(&scan.smiles, |_, _| ()).is_some())
 }
 
 fn fixture(name: &str) -> Vec<u8> {
