@@ -130,29 +130,30 @@ impl Plain {
         Some(())
     }
 
+    /// Computes both for all atoms, and checks them.
     pub(super) fn update_valences(&mut self) -> Option<()> {
-        (0..self.atoms.len() as u32).try_for_each(|atom| self.update_valence(atom, true))
+        (0..self.atoms.len() as u32).try_for_each(|index| {
+            self.update_valence(index, true)?;
+            (!self.needs_clean_up(index)).then_some(())
+        })
     }
 
     /// Whether RDKit would rewrite the molecule before it looks at valences:
     /// nitro groups written with five bonds, phosphorus ylides, chlorates. The
     /// chemistry crate also refuses neutral oxygen and fluorine with too many bonds.
-    pub(super) fn needs_clean_up(&self) -> bool {
-        (0..self.atoms.len() as u32).any(|index| {
-            let atom = &self.atoms[index as usize];
-            if atom.charge != 0 {
-                return false;
-            }
-            let valence = || self.explicit_valence(index, false).unwrap_or(0);
-            match atom.z {
-                7 => valence() == 5,
-                15 => valence() == 5 && self.degree(index) == 3,
-                17 | 35 | 53 => matches!(valence(), 3 | 5 | 7),
-                8 => self.bonded(index) > 2,
-                9 => self.bonded(index) > 1,
-                _ => false,
-            }
-        })
+    /// The atom has a valence that its element permits.
+    fn needs_clean_up(&self, index: u32) -> bool {
+        let atom = &self.atoms[index as usize];
+        if atom.charge != 0 {
+            return false;
+        }
+        match atom.z {
+            15 => atom.explicit_valence == 5 && self.degree(index) == 3,
+            53 => matches!(atom.explicit_valence, 3 | 5),
+            8 => atom.aromatic && self.bonded(index) > 2,
+            9 => atom.aromatic && self.bonded(index) > 1,
+            _ => false,
+        }
     }
 
     /// Orders of the bonds, aromatic ones as single, and counted hydrogens.
