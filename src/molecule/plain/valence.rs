@@ -1,7 +1,7 @@
 //! Valences, implied hydrogens and radicals, after RDKit's `Atom.cpp` and
 //! `MolOps.cpp`, for the elements and charges of plain molecules.
 
-use super::graph::{Atom, Plain};
+use super::graph::{Atom, Order, Plain};
 
 /// Valences that RDKit permits an element; the first is the default one.
 pub(super) fn valences(z: i32) -> &'static [i32] {
@@ -68,13 +68,18 @@ impl Atom {
 }
 
 impl Plain {
+    /// Twice the orders of an atom's bonds and counted hydrogens.
+    fn doubled_valence(&self, index: u32) -> i32 {
+        let bonds = self.arcs(index).iter().map(|arc| self.bonds[arc.bond as usize].order);
+        let counted = i32::from(self.atoms[index as usize].explicit_hs);
+        bonds.map(Order::doubled).sum::<i32>() + 2 * counted
+    }
+
     /// The valence that bonds and counted hydrogens make; `None` if `strict`
     /// and more than the element permits.
     pub(super) fn explicit_valence(&self, index: u32, strict: bool) -> Option<i32> {
         let atom = &self.atoms[index as usize];
-        let bonds = self.arcs(index).iter().map(|arc| self.bonds[arc.bond as usize].order);
-        let mut doubled =
-            bonds.map(|order| order.doubled()).sum::<i32>() + 2 * i32::from(atom.explicit_hs);
+        let mut doubled = self.doubled_valence(index);
         let like = isoelectronic(atom.z, atom.charge);
         let permitted = valences(like);
         if doubled > 2 * permitted[0] && atom.aromatic {
@@ -125,6 +130,15 @@ impl Plain {
 
     /// Computes both for one atom.
     pub(super) fn update_valence(&mut self, index: u32, strict: bool) -> Option<()> {
+        let doubled = self.doubled_valence(index);
+        let atom = &mut self.atoms[index as usize];
+        let valence = (doubled + 1) / 2;
+        let left = default_valence(i32::from(atom.z)) - valence - i32::from(atom.radicals);
+        if atom.charge == 0 && left >= 0 {
+            atom.explicit_valence = valence;
+            atom.implicit_hs = if atom.no_implicit { 0 } else { left };
+            return Some(());
+        }
         self.atoms[index as usize].explicit_valence = self.explicit_valence(index, strict)?;
         self.atoms[index as usize].implicit_hs = self.implied_hs(index, strict)?;
         Some(())
@@ -140,8 +154,8 @@ impl Plain {
 
     /// Whether RDKit would rewrite the molecule before it looks at valences:
     /// nitro groups written with five bonds, phosphorus ylides, chlorates. The
-    /// chemistry crate also refuses neutral oxygen and fluorine with too many bonds.
-    /// The atom has a valence that its element permits.
+    /// chemistry crate also refuses neutral oxygen with too many bonds. The atom
+    /// has a valence that its element permits.
     fn needs_clean_up(&self, index: u32) -> bool {
         let atom = &self.atoms[index as usize];
         if atom.charge != 0 {
@@ -151,7 +165,6 @@ impl Plain {
             15 => atom.explicit_valence == 5 && self.degree(index) == 3,
             53 => matches!(atom.explicit_valence, 3 | 5),
             8 => atom.aromatic && self.bonded(index) > 2,
-            9 => atom.aromatic && self.bonded(index) > 1,
             _ => false,
         }
     }
@@ -170,9 +183,7 @@ impl Plain {
             if !atom.no_implicit {
                 continue;
             }
-            let bonds = self.arcs(index as u32).iter();
-            let doubled: i32 = bonds.map(|arc| self.bonds[arc.bond as usize].order.doubled()).sum();
-            let total = doubled / 2 + i32::from(atom.explicit_hs);
+            let total = self.doubled_valence(index as u32) / 2;
             let (outer, charge) = (outer_electrons(atom.z), i32::from(atom.charge));
             let mut radicals = 8 - outer - total + charge;
             if radicals < 0 {
@@ -198,6 +209,11 @@ impl Plain {
         for index in 0..self.atoms.len() as u32 {
             let atom = self.atoms[index as usize];
             if !atom.aromatic && !atom.was_aromatic {
+                continue;
+            }
+            if self.update_valence(index, true).is_some()
+                && self.atoms[index as usize].implicit_hs >= atom.implicit_hs
+            {
                 continue;
             }
             self.update_valence(index, false)?;
