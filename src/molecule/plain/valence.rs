@@ -4,7 +4,7 @@
 use super::graph::{Atom, Order, Plain};
 
 /// Valences that RDKit permits an element; the first is the default one.
-pub(super) fn valences(z: i32) -> &'static [i32] {
+pub(super) const fn valences(z: i32) -> &'static [i32] {
     match z {
         4 => &[2],
         5 | 7 | 13 => &[3],
@@ -30,8 +30,18 @@ pub(super) fn outer_electrons(z: u8) -> i32 {
     }
 }
 
+const DEFAULT_VALENCES: [i32; 55] = {
+    let mut list = [0; 55];
+    let mut z = 0;
+    while z < list.len() {
+        list[z] = valences(z as i32)[0];
+        z += 1;
+    }
+    list
+};
+
 pub(super) fn default_valence(z: i32) -> i32 {
-    valences(z)[0]
+    DEFAULT_VALENCES.get(z as usize).copied().unwrap_or(0)
 }
 
 fn last(list: &[i32]) -> i32 {
@@ -139,6 +149,10 @@ impl Plain {
             atom.implicit_hs = if atom.no_implicit { 0 } else { left };
             return Some(());
         }
+        self.update_unusual(index, strict)
+    }
+
+    fn update_unusual(&mut self, index: u32, strict: bool) -> Option<()> {
         self.atoms[index as usize].explicit_valence = self.explicit_valence(index, strict)?;
         self.atoms[index as usize].implicit_hs = self.implied_hs(index, strict)?;
         Some(())
