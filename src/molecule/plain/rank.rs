@@ -103,7 +103,7 @@ impl Ranker {
             let bond = &plain.bonds[arc.bond as usize];
             let order = if bond.aromatic { Order::Aromatic } else { bond.order };
             // Aromatic bonds come last.
-            (order as u16).min(4) - 1 << (CLASS_BITS + 2)
+            ((order as u16).min(4) - 1) << (CLASS_BITS + 2)
         }));
         for configuration in &plain.configurations {
             let Bond { begin, end, .. } = plain.bonds[configuration.bond as usize];
