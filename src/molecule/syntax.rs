@@ -7,7 +7,7 @@
 //! before anything expensive runs. It knows characters, not chemistry.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chematic::core::Element;
 
@@ -58,7 +58,7 @@ struct Scanner<'a> {
     branch_points: Vec<usize>,
     /// The atom that the next bond starts from.
     current: usize,
-    rings: HashMap<u32, OpenRing>,
+    rings: BTreeMap<u32, OpenRing>,
     /// Byte ranges of the text to replace, in order.
     edits: Vec<(usize, usize, String)>,
 }
@@ -94,7 +94,7 @@ pub(super) fn scan<'a>(text: &'a [u8], limits: &ParseLimits) -> Result<Scan<'a>,
         heavy_atoms: 0,
         branch_points: Vec::new(),
         current: 0,
-        rings: HashMap::new(),
+        rings: BTreeMap::new(),
         edits: Vec::new(),
     };
     while scanner.at < scanner.text.len() {
@@ -376,7 +376,7 @@ impl Scanner<'_> {
         if self.depth > 0 {
             return Err(syntax(end, "an open parenthesis"));
         }
-        if let Some(number) = self.rings.keys().min() {
+        if let Some((number, _)) = self.rings.first_key_value() {
             return Err(MoleculeError::Syntax(format!("ring {number} is not closed")));
         }
         Ok(())

@@ -142,18 +142,7 @@ impl Perceiver {
         if count > MAX_SYSTEM {
             return None;
         }
-        let mut left = 0;
-        for &ring in &self.system {
-            for &bond in self.bonds.row(ring) {
-                if self.bond_counts[bond as usize] == 0 {
-                    self.bond_counts[bond as usize] = 1;
-                    left += 1;
-                }
-            }
-        }
-        for &ring in &self.system {
-            self.bonds.row(ring).iter().for_each(|&bond| self.bond_counts[bond as usize] = 0);
-        }
+        let mut left = self.count_bonds();
         for size in 1..=count.min(MAX_FUSED) {
             if left == 0 {
                 break;
@@ -170,6 +159,16 @@ impl Perceiver {
             }
         }
         Some(())
+    }
+
+    /// How many bonds the rings of the system have.
+    fn count_bonds(&mut self) -> usize {
+        if let [ring] = self.system[..] {
+            return self.bonds.row(ring).len();
+        }
+        let bonds = || self.system.iter().flat_map(|&ring| self.bonds.row(ring));
+        bonds().for_each(|&bond| self.bond_counts[bond as usize] = 1);
+        bonds().map(|&bond| std::mem::take(&mut self.bond_counts[bond as usize]) as usize).sum()
     }
 
     /// Whether the rings of the subset hang together.

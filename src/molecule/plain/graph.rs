@@ -180,8 +180,17 @@ impl Plain {
     }
 
     pub(super) fn arcs(&self, atom: u32) -> &[Arc] {
+        &self.arcs[self.range(atom)]
+    }
+
+    /// Where an atom's arcs are among all.
+    pub(super) fn range(&self, atom: u32) -> std::ops::Range<usize> {
         let atom = atom as usize;
-        &self.arcs[self.start[atom] as usize..self.start[atom + 1] as usize]
+        self.start[atom] as usize..self.start[atom + 1] as usize
+    }
+
+    pub(super) fn all_arcs(&self) -> &[Arc] {
+        &self.arcs
     }
 
     pub(super) fn degree(&self, atom: u32) -> i32 {

@@ -11,7 +11,7 @@ use super::valence::valences;
 const MAX_BACKTRACKS: usize = 100;
 const NONE: u32 = u32::MAX;
 
-/// Neighbours that an atom may still share a double bond with.
+/// Bonds of an atom that may still become double.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     list: [u32; 4],
@@ -20,8 +20,8 @@ struct Options {
 }
 
 impl Options {
-    fn push(&mut self, atom: u32) -> Option<()> {
-        *self.list.get_mut(usize::from(self.len))? = atom;
+    fn push(&mut self, bond: u32) -> Option<()> {
+        *self.list.get_mut(usize::from(self.len))? = bond;
         self.len += 1;
         Some(())
     }
@@ -44,8 +44,10 @@ impl Options {
 pub(super) struct Kekulizer {
     /// The atoms of the ring system at hand, ascending.
     system: Vec<u32>,
-    /// Per atom: in the ring system, wants a double bond, visits so far.
-    inside: Vec<bool>,
+    /// Its number, and per atom that of the latest system that holds it.
+    current: u32,
+    system_of: Vec<u32>,
+    /// Per atom: wants a double bond, visits so far.
     wants: Vec<bool>,
     visits: Vec<u32>,
     visited: Vec<u32>,
@@ -53,100 +55,81 @@ pub(super) struct Kekulizer {
     /// Atoms with options left, latest last.
     choices: Vec<u32>,
     queue: VecDeque<u32>,
-    neighbours: Vec<u32>,
+    neighbours: Vec<(u32, u32)>,
     /// Per bond: made double by the walk.
     made: Vec<bool>,
-    /// Per atom: its ring system.
-    block: Vec<u32>,
 }
 
 impl Kekulizer {
     /// Replaces aromatic bonds by single and double ones, and clears the marks
     /// of aromatic atoms. `None` where that takes more than the plain walk.
     pub(super) fn kekulize(&mut self, plain: &mut Plain, rings: &RingFinder) -> Option<()> {
-        if !plain.atoms.iter().any(|atom| atom.aromatic) {
+        let aromatic = |plain: &Plain, atom: u32| plain.atoms[atom as usize].aromatic;
+        let mut left = plain.atoms.iter().filter(|atom| atom.aromatic).count();
+        if left == 0 {
             return Some(());
         }
-        self.assign_systems(plain, rings)?;
-        for members in rings.systems() {
+        self.start_over(plain);
+        for (number, members) in (0..).zip(rings.systems()) {
+            self.current = number;
             self.system.clear();
             for &bond in members {
                 let bond = plain.bonds[bond as usize];
                 for end in [bond.begin, bond.end] {
-                    if !self.inside[end as usize] {
-                        self.inside[end as usize] = true;
-                        self.system.push(end);
+                    let system = std::mem::replace(&mut self.system_of[end as usize], number);
+                    if system == number {
+                        continue;
                     }
+                    // Aromatic atoms in two systems are not plain.
+                    if system != NONE && aromatic(plain, end) {
+                        return None;
+                    }
+                    self.system.push(end);
                 }
             }
-            self.system.sort_unstable();
-            let aromatic = self.system.iter().any(|&atom| plain.atoms[atom as usize].aromatic);
-            let done = !aromatic || {
+            let found = self.system.iter().filter(|&&atom| aromatic(plain, atom)).count();
+            if found > 0 {
+                left -= found;
+                self.system.sort_unstable();
                 self.find_wanting(plain);
-                self.walk(plain)?
-            };
-            for &atom in &self.system {
-                self.inside[atom as usize] = false;
-            }
-            if !done {
-                return None;
+                if !self.walk(plain)? {
+                    return None;
+                }
             }
         }
-        clear_marks(plain)
+        // Nor are those in none.
+        if left > 0 { None } else { clear_marks(plain) }
     }
 
-    /// Notes each atom's ring system. Aromatic atoms in none or in two are not plain.
-    fn assign_systems(&mut self, plain: &Plain, rings: &RingFinder) -> Option<()> {
+    /// Makes aromatic bonds single.
+    fn start_over(&mut self, plain: &mut Plain) {
+        for bond in &mut plain.bonds {
+            if bond.aromatic && bond.order != Order::Triple {
+                bond.order = Order::Single;
+            }
+        }
         let n = plain.atoms.len();
-        self.block.clear();
-        self.block.resize(n, NONE);
-        self.inside.clear();
-        self.inside.resize(n, false);
+        self.system_of.clear();
+        self.system_of.resize(n, NONE);
         self.wants.clear();
         self.wants.resize(n, false);
+        self.visits.clear();
+        self.visits.resize(n, 0);
         self.made.clear();
         self.made.resize(plain.bonds.len(), false);
         self.options.clear();
         self.options.resize(n, Options::default());
-        for (number, members) in rings.systems().enumerate() {
-            for &bond in members {
-                let bond = plain.bonds[bond as usize];
-                for end in [bond.begin, bond.end] {
-                    let block = &mut self.block[end as usize];
-                    let elsewhere = *block != NONE && *block != number as u32;
-                    if elsewhere && plain.atoms[end as usize].aromatic {
-                        return None;
-                    }
-                    *block = number as u32;
-                }
-            }
-        }
-        let mut atoms = plain.atoms.iter().zip(&self.block);
-        atoms.all(|(atom, &block)| !atom.aromatic || block != NONE).then_some(())
     }
 
-    /// Marks the atoms of the system that lack a bond, and makes its aromatic
-    /// bonds single.
-    fn find_wanting(&mut self, plain: &mut Plain) {
+    /// Marks the atoms of the system that lack a bond.
+    fn find_wanting(&mut self, plain: &Plain) {
         self.visited.clear();
-        self.visits.clear();
-        self.visits.resize(plain.atoms.len(), 0);
         for &index in &self.system {
             if plain.atoms[index as usize].aromatic {
                 self.wants[index as usize] = wants_double_bond(plain, index);
             } else {
                 self.visited.push(index);
-                self.visits[index as usize] += 1;
-            }
-        }
-        for &index in &self.system {
-            if plain.atoms[index as usize].aromatic {
-                for at in 0..plain.arcs(index).len() {
-                    let bond = plain.arcs(index)[at].bond as usize;
-                    if plain.bonds[bond].aromatic && plain.bonds[bond].order != Order::Triple {
-                        plain.bonds[bond].order = Order::Single;
-                    }
-                }
+                self.visits[index as usize] = 1;
             }
         }
     }
@@ -168,8 +151,9 @@ impl Kekulizer {
             if !self.wants[a] {
                 continue;
             }
-            if let Some(partner) = options.pop() {
-                let bond = plain.bond_between(atom, partner)? as usize;
+            if let Some(bond) = options.pop() {
+                let bond = bond as usize;
+                let partner = plain.bonds[bond].other(atom);
                 plain.bonds[bond].order = Order::Double;
                 self.made[bond] = true;
                 self.wants[a] = false;
@@ -197,26 +181,30 @@ impl Kekulizer {
     fn look_around(&mut self, plain: &Plain, atom: u32) -> Option<Options> {
         self.neighbours.clear();
         for arc in plain.arcs(atom) {
-            if self.inside[arc.to as usize] && self.visits[arc.to as usize] == 0 {
-                self.neighbours.push(arc.to);
+            if self.is_inside(arc.to) && self.visits[arc.to as usize] == 0 {
+                self.neighbours.push((arc.to, arc.bond));
             }
         }
         self.neighbours.sort_unstable();
         let mut options = Options::default();
         let queued = self.queue.len();
-        for &neighbour in &self.neighbours {
+        for &(neighbour, bond) in &self.neighbours {
             if !self.queue.iter().take(queued).any(|&waiting| waiting == neighbour) {
                 self.queue.push_back(neighbour);
             }
-            let bond = plain.bond_between(atom, neighbour)?;
             if self.wants[atom as usize]
                 && self.wants[neighbour as usize]
                 && plain.bonds[bond as usize].aromatic
             {
-                options.push(neighbour)?;
+                options.push(bond)?;
             }
         }
         Some(options)
+    }
+
+    /// Whether an atom is in the ring system at hand.
+    fn is_inside(&self, atom: u32) -> bool {
+        self.system_of[atom as usize] == self.current
     }
 
     /// Goes back to the latest choice.
@@ -232,8 +220,8 @@ impl Kekulizer {
         for (bond, made) in plain.bonds.iter_mut().zip(&mut self.made) {
             let (a, b) = (bond.begin as usize, bond.end as usize);
             if *made
-                && self.inside[a]
-                && self.inside[b]
+                && self.system_of[a] == self.current
+                && self.system_of[b] == self.current
                 && self.visits[a] == 0
                 && self.visits[b] == 0
             {

@@ -234,9 +234,6 @@ impl Workspace {
 
     fn sanitize_with(&mut self, rings: Rings) -> Option<()> {
         let plain = &mut self.plain;
-        if plain.needs_clean_up() {
-            return None;
-        }
         plain.update_valences()?;
         self.rings.find(plain, rings)?;
         self.kekulizer.kekulize(plain, &self.rings)?;

@@ -1,44 +1,44 @@
 //! Canonical ranks of the atoms of a plain molecule, after RDKit's
 //! `new_canon`: classes are split by what their atoms are and by the classes
 //! of their neighbours, then ties are broken one at a time. Which of several
-//! equal atoms comes first follows from the order in which classes are
-//! sorted, so the merge sort is that of RDKit's `hanoisort`.
+//! equal atoms comes first follows from the order in which classes are sorted.
+//! RDKit's `hanoisort` leaves equal atoms in the order in which they were.
 
-use super::graph::{Arc, Bond, Plain};
+use super::graph::{Arc, Bond, Order, Plain};
 use super::stereo::Handedness;
 use super::ties::{self, TiedClass};
 
-const UNLISTED: i64 = -2;
-const END: i64 = -1;
-/// In which a bond's configuration follows its type.
-const SIDE_BITS: u32 = 2;
-/// In place of a neighbour: a hydrogen.
-const NOBODY: u32 = u32::MAX;
+/// Larger molecules are left to the general path, as more bonds are.
+const MAX_ATOMS: usize = 1 << CLASS_BITS;
+const MAX_DEGREE: usize = 6;
+/// A bond as RDKit compares it: its type, its configuration and the class of
+/// the neighbour.
+const CLASS_BITS: u32 = 10;
+const BOND_BITS: u32 = CLASS_BITS + 4;
+/// Bonds that fit into one word.
+const HEAD: usize = 4;
+/// Where the bonds of a key begin, and where what an atom is, above them.
+const BONDS_AT: u32 = CLASS_BITS;
+const KIND_AT: u32 = 96;
 
 /// Buffers for ranking; one entry per atom but where noted.
 #[derive(Default)]
 pub(super) struct Ranker {
     /// The class of an atom: the place of its first member in `order`.
     class: Vec<u32>,
-    /// What an atom is, as a number that compares as RDKit compares atoms.
-    kind: Vec<u64>,
-    /// The handedness of an atom, and its neighbours in the order of its arcs;
-    /// empty if no atom has any.
-    handed: Vec<Option<(Handedness, [u32; 4])>>,
-    /// Per arc, sorted: type and configuration of the bond and class of the
-    /// neighbour, highest first; and the neighbour.
-    bonds: Vec<(u64, u32)>,
-    start: Vec<u32>,
-    /// State of `class` at which an atom's `bonds` were last sorted.
-    sorted_at: Vec<u64>,
-    epoch: u64,
     order: Vec<u32>,
-    count: Vec<i32>,
-    next: Vec<i64>,
-    active: i64,
-    changed: Vec<bool>,
-    touched: Vec<bool>,
-    touched_list: Vec<u32>,
+    /// How many atoms a class has, at its place.
+    size: Vec<u32>,
+    /// Classes to be sorted, latest last, and whether a class is one.
+    active: Vec<u32>,
+    listed: Vec<bool>,
+    /// Per arc: type and configuration of the bond.
+    kinds: Vec<u16>,
+    /// Of the class at hand: an atom as a number that compares as RDKit compares
+    /// atoms, followed by its place in the class.
+    keys: Vec<u128>,
+    /// Classes next to atoms that changed theirs, as bits.
+    touched: Vec<u64>,
     scratch: Vec<u32>,
 }
 
@@ -47,7 +47,7 @@ impl Ranker {
     /// which take a further criterion.
     pub(super) fn rank(&mut self, plain: &Plain) -> Option<&[u32]> {
         self.classify(plain)?;
-        self.break_ties();
+        self.break_ties(plain);
         Some(&self.class)
     }
 
@@ -55,134 +55,103 @@ impl Ranker {
     /// not to depend on the numbering.
     pub(super) fn rank_surely(&mut self, plain: &Plain) -> Option<(&[u32], bool)> {
         self.classify(plain)?;
-        let sure = self.ties_are_symmetries();
-        self.break_ties();
+        let sure = self.ties_are_symmetries(plain);
+        self.break_ties(plain);
         Some((&self.class, sure))
     }
 
     /// Splits atoms into classes as far as they can be told apart.
     fn classify(&mut self, plain: &Plain) -> Option<()> {
-        self.start_over(plain);
         let n = plain.atoms.len();
-        self.active = 0;
-        if n > 1 {
-            self.next[0] = END;
-        } else {
-            self.active = END;
+        let degree = |atom: u32| plain.arcs(atom).len();
+        if n > MAX_ATOMS || (0..n as u32).any(|atom| degree(atom) > MAX_DEGREE) {
+            return None;
         }
-        self.refine();
+        self.start_over(plain);
+        self.keys.clear();
+        for (atom, index) in plain.atoms.iter().zip(0..) {
+            // RDKit compares charges as unsigned numbers.
+            let kind = (degree(index) as u32) << 25
+                | u32::from(atom.z) << 17
+                | (atom.total_hs() as u32) << 9
+                | u32::from(atom.charge as u8) << 1
+                | u32::from(atom.handedness.is_some());
+            let key = u128::from(kind) << KIND_AT | self.bonds(plain, index) | u128::from(index);
+            self.keys.push(key);
+        }
+        self.split(plain, 0);
+        self.refine(plain);
         (!self.is_symmetric(plain) && !self.hangs_on_turns(plain)).then_some(())
     }
 
+    /// Puts all atoms into one class.
     fn start_over(&mut self, plain: &Plain) {
         let n = plain.atoms.len();
         self.class.clear();
         self.class.resize(n, 0);
-        self.kind.clear();
-        self.kind.extend(plain.atoms.iter().enumerate().map(|(index, atom)| {
-            let degree = plain.degree(index as u32) as u64;
-            // RDKit compares charges as unsigned numbers.
-            degree << 33
-                | u64::from(atom.z) << 25
-                | (atom.total_hs() as u64) << 9
-                | u64::from(atom.charge as u8) << 1
-                | u64::from(atom.handedness.is_some())
+        self.order.clear();
+        self.order.extend(0..n as u32);
+        self.size.clear();
+        self.size.resize(n, 0);
+        self.active.clear();
+        self.listed.clear();
+        self.listed.resize(n, false);
+        self.touched.clear();
+        self.touched.resize(n.div_ceil(64), 0);
+        self.kinds.clear();
+        self.kinds.extend(plain.all_arcs().iter().map(|arc| {
+            let bond = &plain.bonds[arc.bond as usize];
+            let order = if bond.aromatic { Order::Aromatic } else { bond.order };
+            // Aromatic bonds come last.
+            ((order as u16).min(4) - 1) << (CLASS_BITS + 2)
         }));
-        self.handed.clear();
-        if plain.is_handed() {
-            self.handed.extend(plain.atoms.iter().enumerate().map(|(index, atom)| {
-                let mut neighbours = [NOBODY; 4];
-                let arcs = plain.arcs(index as u32);
-                neighbours.iter_mut().zip(arcs).for_each(|(place, arc)| *place = arc.to);
-                atom.handedness.map(|handedness| (handedness, neighbours))
-            }));
-        }
-        self.bonds.clear();
-        self.start.clear();
-        self.start.push(0);
-        for index in 0..n as u32 {
-            for arc in plain.arcs(index) {
-                let bond = &plain.bonds[arc.bond as usize];
-                let order = if bond.aromatic { super::graph::Order::Aromatic } else { bond.order };
-                self.bonds.push(((order as u64) << (32 + SIDE_BITS), arc.to));
-            }
-            self.start.push(self.bonds.len() as u32);
-        }
         for configuration in &plain.configurations {
             let Bond { begin, end, .. } = plain.bonds[configuration.bond as usize];
             let side = if configuration.together { 2 } else { 3 };
             for (from, to) in [(begin, end), (end, begin)] {
-                let arcs = self.arcs(from);
-                let bonds = self.bonds[arcs].iter_mut();
-                bonds.filter(|bond| bond.1 == to).for_each(|bond| bond.0 |= side << 32);
+                for (kind, arc) in self.kinds[plain.range(from)].iter_mut().zip(plain.arcs(from)) {
+                    if arc.to == to {
+                        *kind |= side << CLASS_BITS;
+                    }
+                }
             }
         }
-        self.epoch = 1;
-        self.sorted_at.clear();
-        self.sorted_at.resize(n, 0);
-        self.order.clear();
-        self.order.extend(0..n as u32);
-        self.count.clear();
-        self.count.resize(n, 0);
-        self.count[0] = n as i32;
-        self.next.clear();
-        self.next.resize(n, UNLISTED);
-        self.changed.clear();
-        self.changed.resize(n, true);
-        self.touched.clear();
-        self.touched.resize(n, false);
-        self.touched_list.clear();
     }
 
-    fn arcs(&self, atom: u32) -> std::ops::Range<usize> {
-        self.start[atom as usize] as usize..self.start[atom as usize + 1] as usize
-    }
-
-    /// Brings an atom's bonds up to date with the classes.
-    fn sort_bonds(&mut self, atom: u32) {
-        if std::mem::replace(&mut self.sorted_at[atom as usize], self.epoch) == self.epoch {
-            return;
-        }
-        let range = self.arcs(atom);
-        let bonds = &mut self.bonds[range];
-        for (key, neighbour) in bonds.iter_mut() {
-            *key = *key >> 32 << 32 | u64::from(self.class[*neighbour as usize]);
-        }
-        for at in 1..bonds.len() {
+    /// How an atom's neighbours turn, and its bonds, highest first.
+    fn bonds(&self, plain: &Plain, atom: u32) -> u128 {
+        let mut bonds = [0; MAX_DEGREE];
+        let arcs = plain.arcs(atom);
+        for (at, (arc, kind)) in arcs.iter().zip(&self.kinds[plain.range(atom)]).enumerate() {
+            let bond = kind | self.class[arc.to as usize] as u16;
             let mut to = at;
-            while to > 0 && bonds[to].0 > bonds[to - 1].0 {
-                bonds.swap(to, to - 1);
+            while to > 0 && bonds[to - 1] < bond {
+                bonds[to] = bonds[to - 1];
                 to -= 1;
             }
+            bonds[to] = bond;
         }
-    }
-
-    fn compare(&mut self, a: u32, b: u32) -> std::cmp::Ordering {
-        let own = |atom: u32| (self.class[atom as usize], self.kind[atom as usize]);
-        own(a).cmp(&own(b)).then_with(|| self.turn(a).cmp(&self.turn(b))).then_with(|| {
-            self.sort_bonds(a);
-            self.sort_bonds(b);
-            // Degrees are equal, so the lists are equally long.
-            let keys = |atom: u32| self.bonds[self.arcs(atom)].iter().map(|bond| bond.0);
-            keys(a).cmp(keys(b))
-        })
+        let word =
+            |bonds: &[u16]| bonds.iter().fold(0, |w, &bond| w << BOND_BITS | u64::from(bond));
+        let (head, tail) = bonds.split_at(HEAD);
+        let turn = u64::from(self.turn(plain, atom)) << (HEAD as u32 * BOND_BITS);
+        let tail_bits = (MAX_DEGREE - HEAD) as u32 * BOND_BITS;
+        (u128::from(turn | word(head)) << tail_bits | u128::from(word(tail))) << BONDS_AT
     }
 
     /// How an atom's neighbours turn by their classes: 0 where two are of one
     /// class, or for want of a handedness.
-    fn turn(&self, atom: u32) -> u8 {
-        let Some((handedness, neighbours)) = self.handed.get(atom as usize).copied().flatten()
-        else {
-            return 0;
-        };
-        let classes = neighbours.map(|atom| self.class.get(atom as usize));
+    fn turn(&self, plain: &Plain, atom: u32) -> u8 {
+        let Some(handedness) = plain.atoms[atom as usize].handedness else { return 0 };
+        let class = |arc: &Arc| self.class[arc.to as usize];
+        let arcs = plain.arcs(atom);
         let mut odd = false;
-        for (at, class) in classes.iter().enumerate().filter(|(_, class)| class.is_some()) {
-            for earlier in &classes[..at] {
-                if earlier == class {
+        for (at, arc) in arcs.iter().enumerate() {
+            for earlier in &arcs[..at] {
+                if class(earlier) == class(arc) {
                     return 0;
                 }
-                odd ^= earlier > class;
+                odd ^= class(earlier) > class(arc);
             }
         }
         match handedness.turned(odd) {
@@ -191,214 +160,145 @@ impl Ranker {
         }
     }
 
-    /// Compares two atoms unless nothing changed around them since they were equal.
-    fn compare_changed(&mut self, a: u32, b: u32) -> std::cmp::Ordering {
-        if self.changed[a as usize] || self.changed[b as usize] {
-            self.compare(a, b)
-        } else {
-            std::cmp::Ordering::Equal
-        }
-    }
-
-    /// Sorts `buffer[base..base + len]`, with room of the same length at
-    /// `temp`; true if the result lies there. Runs of equal atoms are counted
-    /// at their first.
-    fn sort(&mut self, buffer: &mut [u32], base: usize, len: usize, temp: usize) -> bool {
-        use std::cmp::Ordering::{Equal, Greater, Less};
-        if len == 1 {
-            self.count[buffer[base] as usize] = 1;
-            return false;
-        }
-        if len == 2 {
-            let (a, b) = (buffer[base], buffer[base + 1]);
-            let ordering = self.compare_changed(a, b);
-            let equal = ordering == Equal;
-            self.count[a as usize] = if equal { 2 } else { 1 };
-            self.count[b as usize] = if equal { 0 } else { 1 };
-            if ordering == Greater {
-                buffer.swap(base, base + 1);
-            }
-            return false;
-        }
-        let (mut left, mut right) = (len / 2, len - len / 2);
-        let second = base + left;
-        let moved = self.sort(buffer, base, left, temp);
-        let moved_second = self.sort(buffer, second, right, temp + left);
-        let mut from = if moved { temp } else { base };
-        let mut from_second = if moved_second { temp + left } else { second };
-        let mut to = if moved { base } else { temp };
-        let result = !moved;
-        loop {
-            let (a, b) = (buffer[from], buffer[from_second]);
-            let ordering = self.compare_changed(a, b);
-            let run = self.count[a as usize] as usize;
-            let run_second = self.count[b as usize] as usize;
-            if ordering == Equal {
-                self.count[a as usize] = (run + run_second) as i32;
-                self.count[b as usize] = 0;
-            }
-            if ordering != Greater {
-                buffer.copy_within(from..from + run, to);
-                to += run;
-                left -= run;
-                if left == 0 {
-                    if to != from_second {
-                        buffer.copy_within(from_second..from_second + right, to);
-                    }
-                    return result;
-                }
-                from += run;
-            }
-            if ordering != Less {
-                buffer.copy_within(from_second..from_second + run_second, to);
-                to += run_second;
-                right -= run_second;
-                if right == 0 {
-                    buffer.copy_within(from..from + left, to);
-                    return result;
-                }
-                from_second += run_second;
-            }
-        }
-    }
-
     /// Splits active classes until none is active.
-    fn refine(&mut self) {
-        let mut buffer = std::mem::take(&mut self.scratch);
-        while self.active != END {
-            let first = self.active as usize;
-            self.active = std::mem::replace(&mut self.next[first], UNLISTED);
-            let len = self.count[first] as usize;
-            let offset = self.class[first] as usize;
-            buffer.clear();
-            buffer.extend_from_slice(&self.order[offset..offset + len]);
-            buffer.resize(2 * len, 0);
-            let moved = self.sort(&mut buffer, 0, len, len);
-            let from = if moved { len } else { 0 };
-            self.order[offset..offset + len].copy_from_slice(&buffer[from..from + len]);
-            for at in offset..offset + len {
-                self.changed[self.order[at] as usize] = false;
+    fn refine(&mut self, plain: &Plain) {
+        while let Some(class) = self.active.pop() {
+            let first = class as usize;
+            self.listed[first] = false;
+            self.keys.clear();
+            for place in 0..self.size[first] {
+                let atom = self.order[first + place as usize];
+                let key = self.bonds(plain, atom) | u128::from(place);
+                self.keys.push(key);
             }
-            let kept = self.count[self.order[offset] as usize] as usize;
-            let mut class = 0;
-            for at in offset + kept..offset + len {
-                let atom = self.order[at];
-                if self.count[atom as usize] != 0 {
-                    class = at as u32;
-                }
-                self.set_class(atom, class);
-                for arc in self.arcs(atom) {
-                    self.changed[self.bonds[arc].1 as usize] = true;
-                }
-            }
-            for at in offset + kept..offset + len {
-                self.touch_around(self.order[at]);
-            }
-            self.activate_touched();
+            self.split(plain, first);
         }
-        self.scratch = buffer;
     }
 
-    fn set_class(&mut self, atom: u32, class: u32) {
-        if std::mem::replace(&mut self.class[atom as usize], class) != class {
-            self.epoch += 1;
+    /// Splits the class at a place by the keys of its atoms.
+    fn split(&mut self, plain: &Plain, first: usize) {
+        let len = self.keys.len();
+        self.keys.sort_unstable();
+        let members = &mut self.order[first..first + len];
+        let atom = |key: &u128| members[*key as usize & (MAX_ATOMS - 1)];
+        self.scratch.clear();
+        self.scratch.extend(self.keys.iter().map(atom));
+        members.copy_from_slice(&self.scratch);
+        let mut start = first;
+        for at in 1..len {
+            if self.keys[at] >> BONDS_AT != self.keys[at - 1] >> BONDS_AT {
+                self.size[start] = (first + at - start) as u32;
+                start = first + at;
+            }
+            self.class[self.scratch[at] as usize] = start as u32;
         }
+        self.size[start] = (first + len - start) as u32;
+        for at in first + self.size[first] as usize..first + len {
+            self.touch_around(plain, self.order[at]);
+        }
+        self.activate_touched();
     }
 
     /// Notes the classes of an atom's neighbours.
-    fn touch_around(&mut self, atom: u32) {
-        for arc in self.arcs(atom) {
-            let class = self.class[self.bonds[arc].1 as usize];
-            if !std::mem::replace(&mut self.touched[class as usize], true) {
-                self.touched_list.push(class);
-            }
+    fn touch_around(&mut self, plain: &Plain, atom: u32) {
+        for arc in plain.arcs(atom) {
+            let class = self.class[arc.to as usize];
+            self.touched[class as usize / 64] |= 1 << (class % 64);
         }
     }
 
     fn activate_touched(&mut self) {
-        self.touched_list.sort_unstable();
-        for &class in &self.touched_list {
-            let first = self.order[class as usize] as usize;
-            if self.count[first] > 1 && self.next[first] == UNLISTED {
-                self.next[first] = self.active;
-                self.active = first as i64;
+        for (word, at) in self.touched.iter_mut().zip((0..).step_by(64)) {
+            let mut bits = std::mem::take(word);
+            while bits != 0 {
+                let class = at + bits.trailing_zeros();
+                bits &= bits - 1;
+                let listed = &mut self.listed[class as usize];
+                if self.size[class as usize] > 1 && !std::mem::replace(listed, true) {
+                    self.active.push(class);
+                }
             }
-            self.touched[class as usize] = false;
         }
-        self.touched_list.clear();
     }
 
     /// Whether RDKit would look at the rings more closely.
     fn is_symmetric(&self, plain: &Plain) -> bool {
-        let (mut alike, mut in_rings) = (0, 0);
-        let (mut branching, mut ties) = (false, false);
-        for (&rings, &count) in plain.atom_rings.iter().zip(&self.count) {
-            if rings > 0 {
-                in_rings += 1;
-                if count > 2 {
-                    alike += count;
-                }
-                branching |= rings > 1 && count > 1;
+        let in_rings = plain.atom_rings.iter().filter(|&&rings| rings > 0).count() as u32;
+        let mut alike = 0;
+        let mut branching = false;
+        // The first atom of a class speaks for all.
+        for class in self.tied() {
+            let rings = plain.atom_rings[self.order[class as usize] as usize];
+            let size = self.size[class as usize];
+            if rings > 0 && size > 2 {
+                alike += size;
             }
-            ties |= count == 0;
+            branching |= rings > 1;
         }
-        ties && in_rings > 0 && 2 * alike > in_rings && branching
+        branching && 2 * alike > in_rings
     }
 
-    fn size(&self, class: u32) -> usize {
-        self.count[self.order[class as usize] as usize] as usize
+    /// The classes of several atoms.
+    fn tied(&self) -> impl Iterator<Item = u32> {
+        let inside = |class: &u32| (*class as usize) < self.order.len();
+        let next = move |&class: &u32| Some(class + self.size[class as usize]).filter(inside);
+        let classes = std::iter::successors(Some(0), next);
+        classes.filter(|&class| self.size[class as usize] > 1)
+    }
+
+    /// The size of an atom's class.
+    fn alike(&self, atom: u32) -> u32 {
+        self.size[self.class[atom as usize] as usize]
     }
 
     /// Whether RDKit would look at how neighbours of tied ring atoms turn.
     fn hangs_on_turns(&self, plain: &Plain) -> bool {
-        let handed = |arc: &Arc| self.handed[arc.to as usize].is_some();
-        (0..self.handed.len() as u32).any(|atom| {
-            plain.atom_rings[atom as usize] > 0
-                && plain.arcs(atom).iter().any(handed)
-                && self.size(self.class[atom as usize]) > 1
-        })
+        let handed = |arc: &Arc| plain.atoms[arc.to as usize].handedness.is_some();
+        plain.is_handed()
+            && (0..self.order.len() as u32).any(|atom| {
+                plain.atom_rings[atom as usize] > 0
+                    && plain.arcs(atom).iter().any(handed)
+                    && self.alike(atom) > 1
+            })
     }
 
     /// Whether ties are symmetries. One that keeps a handed atom and the classes
     /// around it in place keeps its handedness.
-    fn ties_are_symmetries(&self) -> bool {
-        let handed = |atom: &u32| self.handed[*atom as usize].is_some();
-        let mut handed = (0..self.handed.len() as u32).filter(handed);
-        if handed.any(|atom| self.size(self.class[atom as usize]) > 1 || self.turn(atom) == 0) {
+    fn ties_are_symmetries(&self, plain: &Plain) -> bool {
+        let mut atoms = (0u32..).zip(&plain.atoms);
+        let unsure = |index: u32| self.alike(index) > 1 || self.turn(plain, index) == 0;
+        if atoms.any(|(index, atom)| atom.handedness.is_some() && unsure(index)) {
             return false;
         }
-        let tied = (0..self.order.len() as u32).filter(|&class| self.size(class) > 1);
-        let classes = tied.map(|class| {
-            let bonds = self.bonds[self.arcs(self.order[class as usize])].iter();
-            let neighbour = |&(key, atom): &(u64, u32)| (key >> 32, self.class[atom as usize]);
-            TiedClass::new(class, self.size(class), bonds.map(neighbour).collect())
+        let classes = self.tied().map(|class| {
+            let first = self.order[class as usize];
+            let bonds = plain.arcs(first).iter().zip(&self.kinds[plain.range(first)]);
+            let neighbour = |(arc, &kind): (&Arc, &u16)| (kind.into(), self.class[arc.to as usize]);
+            let size = self.size[class as usize] as usize;
+            TiedClass::new(class, size, bonds.map(neighbour).collect())
         });
-        ties::are_symmetries(classes.collect(), |class| self.size(class))
+        ties::are_symmetries(classes.collect(), |class| self.size[class as usize] as usize)
     }
 
-    fn break_ties(&mut self) {
+    fn break_ties(&mut self, plain: &Plain) {
         let mut at = 0;
         while let Some(&first) = self.order.get(at) {
-            let f = first as usize;
-            let old = self.class[f];
-            while self.count[f] > 1 {
-                let len = self.count[f] as usize;
-                let offset = self.class[f] as usize + len - 1;
-                let last = self.order[offset];
-                self.set_class(last, offset as u32);
-                self.count[f] = len as i32 - 1;
-                self.count[last as usize] = 1;
-                if self.arcs(last).is_empty() {
-                    continue;
+            let old = self.class[first as usize];
+            loop {
+                let class = self.class[first as usize] as usize;
+                if self.order[class] != first || self.size[class] == 1 {
+                    break;
                 }
-                for arc in self.arcs(last) {
-                    self.changed[self.bonds[arc].1 as usize] = true;
-                }
-                self.touch_around(last);
+                self.size[class] -= 1;
+                let place = class + self.size[class] as usize;
+                let last = self.order[place];
+                self.class[last as usize] = place as u32;
+                self.size[place] = 1;
+                self.touch_around(plain, last);
                 self.activate_touched();
-                self.refine();
+                self.refine(plain);
             }
-            if self.class[f] == old {
+            if self.class[first as usize] == old {
                 at += 1;
             }
         }

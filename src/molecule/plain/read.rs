@@ -219,7 +219,9 @@ impl Reader {
         let (low, high) = (open.atom.min(atom), open.atom.max(atom));
         let same = |bond: &Bond| bond.begin == low && bond.end == high;
         let mut closures = self.closures.iter().map(|closure| &closure.bond);
-        if open.atom == atom || plain.bonds.iter().any(same) || closures.any(same) {
+        // The chain bonds so far are those that end at atoms 1, 2 and so on.
+        let in_chain = |high: u32| plain.bonds.get(high.checked_sub(1)? as usize);
+        if open.atom == atom || in_chain(high).is_some_and(same) || closures.any(same) {
             return None;
         }
         let (bond, rises) = new_bond(plain, open.atom, atom, symbol);

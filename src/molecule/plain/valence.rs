@@ -1,10 +1,10 @@
 //! Valences, implied hydrogens and radicals, after RDKit's `Atom.cpp` and
 //! `MolOps.cpp`, for the elements and charges of plain molecules.
 
-use super::graph::{Atom, Plain};
+use super::graph::{Atom, Order, Plain};
 
 /// Valences that RDKit permits an element; the first is the default one.
-pub(super) fn valences(z: i32) -> &'static [i32] {
+pub(super) const fn valences(z: i32) -> &'static [i32] {
     match z {
         4 => &[2],
         5 | 7 | 13 => &[3],
@@ -30,8 +30,18 @@ pub(super) fn outer_electrons(z: u8) -> i32 {
     }
 }
 
+const DEFAULT_VALENCES: [i32; 55] = {
+    let mut list = [0; 55];
+    let mut z = 0;
+    while z < list.len() {
+        list[z] = valences(z as i32)[0];
+        z += 1;
+    }
+    list
+};
+
 pub(super) fn default_valence(z: i32) -> i32 {
-    valences(z)[0]
+    DEFAULT_VALENCES.get(z as usize).copied().unwrap_or(0)
 }
 
 fn last(list: &[i32]) -> i32 {
@@ -68,13 +78,18 @@ impl Atom {
 }
 
 impl Plain {
+    /// Twice the orders of an atom's bonds and counted hydrogens.
+    fn doubled_valence(&self, index: u32) -> i32 {
+        let bonds = self.arcs(index).iter().map(|arc| self.bonds[arc.bond as usize].order);
+        let counted = i32::from(self.atoms[index as usize].explicit_hs);
+        bonds.map(Order::doubled).sum::<i32>() + 2 * counted
+    }
+
     /// The valence that bonds and counted hydrogens make; `None` if `strict`
     /// and more than the element permits.
     pub(super) fn explicit_valence(&self, index: u32, strict: bool) -> Option<i32> {
         let atom = &self.atoms[index as usize];
-        let bonds = self.arcs(index).iter().map(|arc| self.bonds[arc.bond as usize].order);
-        let mut doubled =
-            bonds.map(|order| order.doubled()).sum::<i32>() + 2 * i32::from(atom.explicit_hs);
+        let mut doubled = self.doubled_valence(index);
         let like = isoelectronic(atom.z, atom.charge);
         let permitted = valences(like);
         if doubled > 2 * permitted[0] && atom.aromatic {
@@ -125,34 +140,47 @@ impl Plain {
 
     /// Computes both for one atom.
     pub(super) fn update_valence(&mut self, index: u32, strict: bool) -> Option<()> {
+        let doubled = self.doubled_valence(index);
+        let atom = &mut self.atoms[index as usize];
+        let valence = (doubled + 1) / 2;
+        let left = default_valence(i32::from(atom.z)) - valence - i32::from(atom.radicals);
+        if atom.charge == 0 && left >= 0 {
+            atom.explicit_valence = valence;
+            atom.implicit_hs = if atom.no_implicit { 0 } else { left };
+            return Some(());
+        }
+        self.update_unusual(index, strict)
+    }
+
+    fn update_unusual(&mut self, index: u32, strict: bool) -> Option<()> {
         self.atoms[index as usize].explicit_valence = self.explicit_valence(index, strict)?;
         self.atoms[index as usize].implicit_hs = self.implied_hs(index, strict)?;
         Some(())
     }
 
+    /// Computes both for all atoms, and checks them.
     pub(super) fn update_valences(&mut self) -> Option<()> {
-        (0..self.atoms.len() as u32).try_for_each(|atom| self.update_valence(atom, true))
+        (0..self.atoms.len() as u32).try_for_each(|index| {
+            self.update_valence(index, true)?;
+            (!self.needs_clean_up(index)).then_some(())
+        })
     }
 
     /// Whether RDKit would rewrite the molecule before it looks at valences:
     /// nitro groups written with five bonds, phosphorus ylides, chlorates. The
-    /// chemistry crate also refuses neutral oxygen and fluorine with too many bonds.
-    pub(super) fn needs_clean_up(&self) -> bool {
-        (0..self.atoms.len() as u32).any(|index| {
-            let atom = &self.atoms[index as usize];
-            if atom.charge != 0 {
-                return false;
-            }
-            let valence = || self.explicit_valence(index, false).unwrap_or(0);
-            match atom.z {
-                7 => valence() == 5,
-                15 => valence() == 5 && self.degree(index) == 3,
-                17 | 35 | 53 => matches!(valence(), 3 | 5 | 7),
-                8 => self.bonded(index) > 2,
-                9 => self.bonded(index) > 1,
-                _ => false,
-            }
-        })
+    /// chemistry crate also refuses neutral oxygen with too many bonds. The atom
+    /// has a valence that its element permits.
+    fn needs_clean_up(&self, index: u32) -> bool {
+        let atom = &self.atoms[index as usize];
+        if atom.charge != 0 {
+            return false;
+        }
+        match atom.z {
+            15 => atom.explicit_valence == 5 && self.degree(index) == 3,
+            53 => matches!(atom.explicit_valence, 3 | 5),
+            8 => atom.aromatic && self.bonded(index) > 2,
+            _ => false,
+        }
     }
 
     /// Orders of the bonds, aromatic ones as single, and counted hydrogens.
@@ -169,9 +197,7 @@ impl Plain {
             if !atom.no_implicit {
                 continue;
             }
-            let bonds = self.arcs(index as u32).iter();
-            let doubled: i32 = bonds.map(|arc| self.bonds[arc.bond as usize].order.doubled()).sum();
-            let total = doubled / 2 + i32::from(atom.explicit_hs);
+            let total = self.doubled_valence(index as u32) / 2;
             let (outer, charge) = (outer_electrons(atom.z), i32::from(atom.charge));
             let mut radicals = 8 - outer - total + charge;
             if radicals < 0 {
@@ -197,6 +223,11 @@ impl Plain {
         for index in 0..self.atoms.len() as u32 {
             let atom = self.atoms[index as usize];
             if !atom.aromatic && !atom.was_aromatic {
+                continue;
+            }
+            if self.update_valence(index, true).is_some()
+                && self.atoms[index as usize].implicit_hs >= atom.implicit_hs
+            {
                 continue;
             }
             self.update_valence(index, false)?;

@@ -1,6 +1,7 @@
 //! Canonical SMILES of a ranked plain molecule, after RDKit's `Canon.cpp` and
-//! `SmilesWrite.cpp`: one walk finds the bonds that close rings, a second one
-//! writes the text.
+//! `SmilesWrite.cpp`. There one walk finds the bonds that close rings, and a
+//! second one, which follows the others in the same order, writes the text.
+//! Here the walk notes the order, so that the text is written straight on.
 
 use super::directions::{Directions, Step};
 use super::graph::{Order, Plain};
@@ -35,6 +36,18 @@ struct Frame {
     start: usize,
     end: usize,
     next: usize,
+    /// The last branch taken, as its place in the order of atoms; 0 for none.
+    branch: usize,
+}
+
+/// How the walk came to an atom.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    atom: u32,
+    /// The bond and the atom before, but for the first atom.
+    via: Option<(u32, u32)>,
+    /// Whether a branch ends before, and whether one begins here.
+    after_branch: bool,
     in_branch: bool,
 }
 
@@ -48,6 +61,7 @@ pub(super) struct Writer {
     visits: Vec<Visit>,
     ways: Vec<Way>,
     frames: Vec<Frame>,
+    arrivals: Vec<Arrival>,
     /// Per atom: the bonds that close rings there, in the order they were met.
     closures: Vec<Vec<u32>>,
     /// Per bond: the number of the ring that it closes, 0 before it is opened.
@@ -79,14 +93,14 @@ impl Writer {
         if self.closures.len() < n {
             self.closures.resize_with(n, Vec::new);
         }
-        self.find_closures(plain, ranks, first);
+        self.walk(plain, ranks, first);
         self.numbers.clear();
         self.numbers.resize(plain.bonds.len(), 0);
         self.open.clear();
         self.handed.clear();
         self.steps.clear();
         self.places.clear();
-        self.write_from(plain, ranks, first)?;
+        self.write_text(plain)?;
         self.marks.clear();
         self.mark_handedness(plain, first);
         if !plain.configurations.is_empty() {
@@ -127,35 +141,40 @@ impl Writer {
         }
     }
 
-    fn begin(&mut self, plain: &Plain) {
+    /// The walk (`dfsFindCycles`).
+    fn walk(&mut self, plain: &Plain, ranks: &[u32], first: u32) {
         self.visits.clear();
         self.visits.resize(plain.atoms.len(), Visit::Not);
         self.ways.clear();
         self.frames.clear();
-    }
-
-    fn push_frame(&mut self, atom: u32, start: usize) {
-        self.ways[start..].sort_by_key(|way| way.rank);
-        let end = self.ways.len();
-        self.frames.push(Frame { atom, start, end, next: start, in_branch: false });
-    }
-
-    /// The first walk (`dfsFindCycles`).
-    fn find_closures(&mut self, plain: &Plain, ranks: &[u32], first: u32) {
-        self.begin(plain);
-        self.enter_search(plain, ranks, first, None);
+        self.arrivals.clear();
+        let start = Arrival { atom: first, via: None, after_branch: false, in_branch: false };
+        self.arrivals.push(start);
+        self.enter(plain, ranks, first, None);
         while let Some(frame) = self.frames.last_mut() {
-            if frame.next == frame.end {
-                self.visits[frame.atom as usize] = Visit::Done;
-                self.ways.truncate(frame.start);
+            let Frame { atom, start, end, next, branch } = *frame;
+            if next == end {
+                self.visits[atom as usize] = Visit::Done;
+                self.ways.truncate(start);
                 self.frames.pop();
                 continue;
             }
-            let way = self.ways[frame.next];
-            let atom = frame.atom;
+            let way = self.ways[next];
             frame.next += 1;
             match self.visits[way.to as usize] {
-                Visit::Not => self.enter_search(plain, ranks, way.to, Some(way.bond)),
+                Visit::Not => {
+                    frame.branch = self.arrivals.len();
+                    // What is followed by another was a branch.
+                    self.arrivals[branch].in_branch = branch > 0;
+                    let via = Some((way.bond, atom));
+                    self.arrivals.push(Arrival {
+                        atom: way.to,
+                        via,
+                        after_branch: branch > 0,
+                        in_branch: false,
+                    });
+                    self.enter(plain, ranks, way.to, Some(way.bond));
+                }
                 Visit::Open => {
                     self.closures[way.to as usize].push(way.bond);
                     self.closures[atom as usize].push(way.bond);
@@ -165,7 +184,7 @@ impl Writer {
         }
     }
 
-    fn enter_search(&mut self, plain: &Plain, ranks: &[u32], atom: u32, via: Option<u32>) {
+    fn enter(&mut self, plain: &Plain, ranks: &[u32], atom: u32, via: Option<u32>) {
         self.visits[atom as usize] = Visit::Open;
         let start = self.ways.len();
         for arc in plain.arcs(atom) {
@@ -179,82 +198,50 @@ impl Writer {
             } else if plain.bond_rings[arc.bond as usize] != 0 {
                 rank += kind * MAX_ATOMS * MAX_ATOMS;
             }
-            self.ways.push(Way { rank, to: arc.to, bond: arc.bond });
+            let mut to = self.ways.len();
+            let way = Way { rank, to: arc.to, bond: arc.bond };
+            self.ways.push(way);
+            while to > start && self.ways[to - 1].rank > rank {
+                self.ways[to] = self.ways[to - 1];
+                to -= 1;
+            }
+            self.ways[to] = way;
         }
-        self.push_frame(atom, start);
+        let end = self.ways.len();
+        self.frames.push(Frame { atom, start, end, next: start, branch: 0 });
     }
 
-    /// The second walk (`dfsBuildStack`), writing as it goes.
-    fn write_from(&mut self, plain: &Plain, ranks: &[u32], first: u32) -> Option<()> {
-        self.begin(plain);
-        self.enter_text(plain, ranks, first, None)?;
-        while let Some(frame) = self.frames.last_mut() {
-            if std::mem::take(&mut frame.in_branch) {
+    /// Writes the atoms as the walk met them.
+    fn write_text(&mut self, plain: &Plain) -> Option<()> {
+        for at in 0..self.arrivals.len() {
+            let Arrival { atom, via, after_branch, in_branch } = self.arrivals[at];
+            if after_branch {
                 self.text.push(')');
             }
-            let mut child = None;
-            while frame.next < frame.end {
-                let way = self.ways[frame.next];
-                frame.next += 1;
-                if self.visits[way.to as usize] == Visit::Not {
-                    child = Some(way);
-                    break;
-                }
-            }
-            let Some(way) = child else {
-                self.visits[frame.atom as usize] = Visit::Done;
-                self.ways.truncate(frame.start);
-                self.frames.pop();
-                continue;
-            };
-            if frame.next != frame.end {
+            if in_branch {
                 self.text.push('(');
-                frame.in_branch = true;
             }
-            let from = frame.atom;
-            if plain.atoms[from as usize].handedness.is_some() {
-                self.followed[from as usize].push(way.bond);
+            if let Some((bond, from)) = via {
+                if plain.atoms[from as usize].handedness.is_some() {
+                    self.followed[from as usize].push(bond);
+                }
+                self.write_bond(plain, bond, from);
             }
-            self.write_bond(plain, way.bond, from);
-            self.enter_text(plain, ranks, way.to, Some(way.bond))?;
+            let mark = write_atom(&mut self.text, plain, atom);
+            self.order.push(atom);
+            let closures = std::mem::take(&mut self.closures[atom as usize]);
+            if plain.atoms[atom as usize].handedness.is_some() {
+                self.handed.push((atom, mark));
+                self.followed.resize_with(self.followed.len().max(plain.atoms.len()), Vec::new);
+                let followed = &mut self.followed[atom as usize];
+                followed.clear();
+                followed.extend(via.iter().map(|(bond, _)| bond).chain(&closures));
+            }
+            if !closures.is_empty() {
+                self.write_closures(plain, atom, &closures)?;
+            }
+            self.closures[atom as usize] = closures;
         }
-        Some(())
-    }
-
-    fn enter_text(
-        &mut self,
-        plain: &Plain,
-        ranks: &[u32],
-        atom: u32,
-        via: Option<u32>,
-    ) -> Option<()> {
-        let mark = write_atom(&mut self.text, plain, atom);
-        self.order.push(atom);
-        self.visits[atom as usize] = Visit::Open;
-        let closures = std::mem::take(&mut self.closures[atom as usize]);
-        if plain.atoms[atom as usize].handedness.is_some() {
-            self.handed.push((atom, mark));
-            self.followed.resize_with(self.followed.len().max(plain.atoms.len()), Vec::new);
-            let followed = &mut self.followed[atom as usize];
-            followed.clear();
-            followed.extend(via.iter().chain(&closures));
-        }
-        self.write_closures(plain, atom, &closures)?;
-        let start = self.ways.len();
-        for arc in plain.arcs(atom) {
-            let closes = closures.contains(&arc.bond);
-            if Some(arc.bond) == via || closes || self.visits[arc.to as usize] != Visit::Not {
-                continue;
-            }
-            let mut rank = i64::from(ranks[arc.to as usize]);
-            if plain.bond_rings[arc.bond as usize] != 0 {
-                let kind = MAX_BOND_TYPE - plain.bonds[arc.bond as usize].order as i64;
-                rank += kind * MAX_ATOMS * MAX_ATOMS;
-            }
-            self.ways.push(Way { rank, to: arc.to, bond: arc.bond });
-        }
-        self.closures[atom as usize] = closures;
-        self.push_frame(atom, start);
         Some(())
     }
 
@@ -319,28 +306,25 @@ fn write_atom(text: &mut String, plain: &Plain, index: u32) -> usize {
     if bracket {
         text.push('[');
     }
-    let symbol = match atom.z {
-        5 => "B",
-        6 => "C",
-        7 => "N",
-        8 => "O",
-        9 => "F",
-        14 => "Si",
-        15 => "P",
-        16 => "S",
-        17 => "Cl",
-        33 => "As",
-        34 => "Se",
-        35 => "Br",
-        52 => "Te",
-        _ => "I",
+    let (first, second) = match atom.z {
+        5 => ('B', None),
+        6 => ('C', None),
+        7 => ('N', None),
+        8 => ('O', None),
+        9 => ('F', None),
+        14 => ('S', Some('i')),
+        15 => ('P', None),
+        16 => ('S', None),
+        17 => ('C', Some('l')),
+        33 => ('A', Some('s')),
+        34 => ('S', Some('e')),
+        35 => ('B', Some('r')),
+        52 => ('T', Some('e')),
+        _ => ('I', None),
     };
-    if atom.aromatic && matches!(atom.z, 5..=8 | 14..=16 | 33 | 34 | 52) {
-        let lower = symbol.bytes().map(|byte| char::from(byte.to_ascii_lowercase()));
-        text.extend(lower);
-    } else {
-        text.push_str(symbol);
-    }
+    let lower = atom.aromatic && matches!(atom.z, 5..=8 | 14..=16 | 33 | 34 | 52);
+    text.push(if lower { first.to_ascii_lowercase() } else { first });
+    text.extend(second);
     let mark = text.len();
     if !bracket {
         return mark;
