@@ -227,22 +227,14 @@ impl Found {
         self.add(rings);
         let neighbours: Vec<u32> = graph.neighbours(atom).take(3).collect();
         let &[a, b, c] = neighbours.as_slice() else { return };
-        let avoided: &[u32] = match sets.as_slice() {
-            &[first, second] => {
-                let both = |x: u32| has(first & second, x);
-                if both(a) {
-                    &[a]
-                } else if both(b) {
-                    &[b]
-                } else if both(c) {
-                    &[c]
-                } else {
-                    &[]
-                }
+        let avoided: &[u32] = match *sets.as_slice() {
+            [first, second] => {
+                let both = |&&x: &&u32| has(first & second, x);
+                neighbours.iter().find(both).map_or(&[], std::slice::from_ref)
             }
-            &[only] if !has(only, a) => &[c, b],
-            &[only] if !has(only, b) => &[c, a],
-            &[only] if !has(only, c) => &[b, a],
+            [only] if !has(only, a) => &[c, b],
+            [only] if !has(only, b) => &[c, a],
+            [only] if !has(only, c) => &[b, a],
             _ => &[],
         };
         for &neighbour in avoided {
