@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    ArrayBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
-    UInt32Builder, UInt64Builder,
+    ArrayBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, PrimitiveBuilder,
+    StringBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::{
-    Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
-    UInt32Array, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema};
 
+use super::write::BATCH_BYTES;
 use crate::pack::error::PackError;
 
 /// How a row fills a column.
@@ -163,19 +164,37 @@ pub enum Builder {
 }
 
 impl Builder {
-    /// The gathered cells; the builder is empty afterwards.
+    /// The gathered cells; the builder is empty afterwards, with room for as many.
     pub fn finish(&mut self) -> ArrayRef {
         match self {
-            Self::U64(b) => ArrayBuilder::finish(b),
-            Self::I64(b) => ArrayBuilder::finish(b),
-            Self::U32(b) => ArrayBuilder::finish(b),
-            Self::I32(b) => ArrayBuilder::finish(b),
-            Self::F64(b) => ArrayBuilder::finish(b),
-            Self::Text(b) => ArrayBuilder::finish(b),
+            Self::U64(b) => finish_numbers(b),
+            Self::I64(b) => finish_numbers(b),
+            Self::U32(b) => finish_numbers(b),
+            Self::I32(b) => finish_numbers(b),
+            Self::F64(b) => finish_numbers(b),
+            Self::Text(b) => {
+                let (cells, bytes) = (b.len(), b.values_slice().len());
+                let array = ArrayBuilder::finish(b);
+                *b = StringBuilder::with_capacity(cells, bytes.min(BATCH_BYTES));
+                array
+            }
             Self::Texts(b) => ArrayBuilder::finish(b),
-            Self::F64s(b) => ArrayBuilder::finish(b),
+            Self::F64s(b) => {
+                let values = b.values().len();
+                let array = ArrayBuilder::finish(b);
+                let room = values.min(BATCH_BYTES / size_of::<f64>());
+                *b.values() = Float64Builder::with_capacity(room);
+                array
+            }
         }
     }
+}
+
+fn finish_numbers<T: ArrowPrimitiveType>(builder: &mut PrimitiveBuilder<T>) -> ArrayRef {
+    let cells = builder.len();
+    let array = ArrayBuilder::finish(builder);
+    *builder = PrimitiveBuilder::with_capacity(cells);
+    array
 }
 
 /// The Arrow schema of `columns`.

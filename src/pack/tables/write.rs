@@ -9,7 +9,7 @@ use arrow_schema::Schema;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::column::{self, Builder, Column, Get, Layout};
@@ -19,11 +19,12 @@ use crate::pack::error::PackError;
 
 /// Variable-length bytes after which a batch is encoded though it has not
 /// [`BATCH_ROWS`] rows: keeps long rows from filling the memory.
-const BATCH_BYTES: usize = 16 << 20;
+pub(super) const BATCH_BYTES: usize = 16 << 20;
 /// Encoded bytes after which a row group is closed early, for the same reason.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 /// Longest row, in variable-length bytes; Arrow's offsets end at 2 GiB.
 const ROW_BYTES: usize = 1 << 30;
+
 /// What a table is written for. Its rows are the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -31,23 +32,6 @@ enum Purpose {
     Kept,
     /// To be read once, from end to end, and removed: quick.
     Passing,
-}
-
-impl Purpose {
-    fn zstd_level(self) -> i32 {
-        match self {
-            Self::Kept => 3,
-            // Spectra become 3 % larger than at level 3.
-            Self::Passing => 1,
-        }
-    }
-
-    fn statistics(self) -> EnabledStatistics {
-        match self {
-            Self::Kept => EnabledStatistics::Chunk,
-            Self::Passing => EnabledStatistics::None,
-        }
-    }
 }
 
 /// Writes rows of one type to a Parquet file.
@@ -88,7 +72,7 @@ impl<R: TableRow> TableWriter<R> {
     }
 
     /// Begins a file at `path` that is read once and then removed, like the
-    /// tables of a shard: quicker to write, a little larger.
+    /// tables of a shard: quicker to write, a third larger.
     ///
     /// # Errors
     /// As [`TableWriter::create`].
@@ -207,31 +191,64 @@ fn properties<R: TableRow>(
     columns: &[Column<R>],
     purpose: Purpose,
 ) -> Result<WriterProperties, parquet::errors::ParquetError> {
-    let mut properties = WriterProperties::builder()
+    let builder = WriterProperties::builder()
         .set_created_by("hetero2".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(purpose.zstd_level())?))
         .set_max_row_group_row_count(Some(R::ROW_GROUP))
-        .set_statistics_enabled(purpose.statistics())
         .set_key_value_metadata(Some(vec![KeyValue::new(
             SCHEMA_KEY.to_owned(),
             R::SCHEMA_VERSION.to_owned(),
         )]));
-    let quick = purpose == Purpose::Passing;
+    let builder = match purpose {
+        Purpose::Kept => kept(builder, columns)?,
+        Purpose::Passing => passing(builder, columns)?,
+    };
+    Ok(builder.build())
+}
+
+fn kept<R>(
+    mut builder: WriterPropertiesBuilder,
+    columns: &[Column<R>],
+) -> Result<WriterPropertiesBuilder, parquet::errors::ParquetError> {
+    builder = builder
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
     for column in columns {
-        let path = ColumnPath::new(column.leaf());
         let encoding = match column.layout {
-            // Looking for numbers that repeat costs more than it saves.
-            Layout::Dictionary if quick && matches!(column.get, Get::F64(_)) => {
-                Encoding::BYTE_STREAM_SPLIT
-            }
             Layout::Dictionary => continue,
             Layout::Plain => Encoding::PLAIN,
             Layout::Delta => Encoding::DELTA_BINARY_PACKED,
             Layout::Split => Encoding::BYTE_STREAM_SPLIT,
         };
-        properties = properties
+        let path = ColumnPath::new(column.leaf());
+        builder = builder
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path, encoding);
     }
-    Ok(properties.build())
+    Ok(builder)
+}
+
+/// Numbers as they are: they hardly shrink, and a compressor for each column
+/// costs more than its work. Only text that differs from row to row is packed.
+fn passing<R>(
+    mut builder: WriterPropertiesBuilder,
+    columns: &[Column<R>],
+) -> Result<WriterPropertiesBuilder, parquet::errors::ParquetError> {
+    builder = builder
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None);
+    for column in columns {
+        let path = ColumnPath::new(column.leaf());
+        let text = matches!(column.get, Get::Text(_) | Get::Texts(_));
+        if text && column.layout == Layout::Dictionary {
+            continue;
+        }
+        if text {
+            let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
+            builder = builder.set_column_compression(path.clone(), zstd);
+        }
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, Encoding::PLAIN);
+    }
+    Ok(builder)
 }
