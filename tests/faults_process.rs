@@ -243,7 +243,7 @@ fn a_full_disk_ends_the_run_and_spoils_nothing() {
     let out = disk.0.join("out");
     let filler = disk.0.join("filler");
     // Full while planning, while computing, while writing the pack.
-    for (free, failing) in [(0, "/library/"), (56 << 10, "/shards/"), (600 << 10, ".csv")] {
+    for (free, failing) in [(0, "/library/"), (56 << 10, "/shards/"), (1_200 << 10, ".csv")] {
         fs::write(&filler, vec![0; (DISK - free) as usize]).unwrap();
         let done = call(&mut run_command(&library, &out, &resume(&QUICK))).expect_code(1);
         assert!(done.stderr.contains("No space left on device"), "{}", done.stderr);
