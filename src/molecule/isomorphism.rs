@@ -169,7 +169,7 @@ impl<'a> Mapping<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::labelling::label;
-    use super::super::labelling::tests::{certificate_of, graph, shuffled};
+    use super::super::labelling::tests::{certificate_of, graph, shuffled, star};
     use super::*;
     use crate::random::PythonRandom;
 
@@ -206,12 +206,6 @@ mod tests {
 
     #[test]
     fn mirror_images_are_not_isomorphic() {
-        let star = |parity| {
-            let mut star = graph(5, (1..5).map(|leaf| (0, leaf)));
-            star.colours = vec![9, 1, 2, 3, 4];
-            star.parity[0] = Some(parity);
-            star
-        };
         let mut rng = PythonRandom::new(5);
         for _ in 0..10 {
             let here = RefinedGraph::new(star(true));

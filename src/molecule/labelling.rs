@@ -449,14 +449,16 @@ pub(super) mod tests {
         assert_ne!(certificate_of(&rook), certificate_of(&shrikhande));
     }
 
+    /// A vertex of some handedness with four neighbours, each of its own colour.
+    pub(in super::super) fn star(parity: bool) -> ColouredGraph {
+        let mut star = graph(5, (1..5).map(|leaf| (0, leaf)));
+        star.colours = vec![9, 1, 2, 3, 4];
+        star.parity[0] = Some(parity);
+        star
+    }
+
     #[test]
     fn handedness_tells_mirror_images_apart() {
-        let star = |parity| {
-            let mut star = graph(5, (1..5).map(|leaf| (0, leaf)));
-            star.colours = vec![9, 1, 2, 3, 4];
-            star.parity[0] = Some(parity);
-            star
-        };
         let mut rng = PythonRandom::new(5);
         for parity in [true, false] {
             let same = certificate_of(&shuffled(&star(parity), &mut rng));
