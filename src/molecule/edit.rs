@@ -104,7 +104,7 @@ impl EditableGraph {
     }
 
     /// The graph in its canonical numbering.
-    pub(super) fn canonical(&self) -> Self {
+    fn canonical(&self) -> Self {
         self.in_order(&label(&self.coloured()))
     }
 

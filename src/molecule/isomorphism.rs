@@ -66,7 +66,7 @@ impl RefinedGraph {
     pub(super) fn is_isomorphic(&self, other: &Self) -> bool {
         self.hash == other.hash
             && self.colours.len() == other.colours.len()
-            && Mapping::new(self, other).find().is_some()
+            && Mapping::new(self, other).exists()
     }
 }
 
@@ -96,7 +96,12 @@ impl<'a> Mapping<'a> {
         start..start + rest.partition_point(|&v| self.to.colours[v as usize] == colour)
     }
 
-    fn find(mut self) -> Option<Vec<u32>> {
+    fn exists(mut self) -> bool {
+        self.complete().is_some() && self.is_isomorphism()
+    }
+
+    /// Maps every vertex.
+    fn complete(&mut self) -> Option<()> {
         // First those that leave the least choice.
         let mut seeds: Vec<(Range<usize>, u32)> =
             self.from.colours.iter().map(|&colour| self.of_colour(colour)).zip(0..).collect();
@@ -116,7 +121,7 @@ impl<'a> Mapping<'a> {
                 }
             }
         }
-        self.is_isomorphism().then_some(self.image)
+        Some(())
     }
 
     /// Maps `v` to the first candidate that suits what is mapped already.

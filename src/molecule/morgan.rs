@@ -5,6 +5,9 @@
 //! come from.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
 
 use super::fingerprint::Fingerprint;
 
@@ -49,6 +52,14 @@ fn combine(seed: u32, value: u32) -> u32 {
     seed ^ mixed
 }
 
+/// What stands for the atoms that see the same bonds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Environment {
+    layer: u32,
+    hash: u32,
+    atom: u32,
+}
+
 /// One thread's buffers.
 #[derive(Default)]
 struct Workspace {
@@ -64,7 +75,8 @@ struct Workspace {
     dead: Vec<bool>,
     /// Environments of this radius: bonds, hash, atom.
     round: Vec<(u128, u32, u32)>,
-    seen: Environments,
+    /// By the bonds they cover.
+    seen: FxHashMap<u128, Environment>,
     pairs: Vec<(u32, u32)>,
 }
 
@@ -103,10 +115,10 @@ impl Workspace {
         self.next_hashes.resize(n, 0);
         self.dead.clear();
         self.dead.resize(n, false);
-        self.seen.clear(RADIUS as usize * n + 1);
+        self.seen.clear();
         for layer in 0..RADIUS {
             self.grow(layer, bonds);
-            self.keep_new(&mut fingerprint);
+            self.keep_new(layer, &mut fingerprint);
             std::mem::swap(&mut self.hashes, &mut self.next_hashes);
             std::mem::swap(&mut self.covered, &mut self.next_covered);
         }
@@ -164,64 +176,23 @@ impl Workspace {
 
     /// Sets the bits of environments that no smaller radius covered; of equal
     /// ones of this radius the least hash stands for all, the others end.
-    fn keep_new(&mut self, fingerprint: &mut Fingerprint) {
-        let before = self.seen.len();
+    fn keep_new(&mut self, layer: u32, fingerprint: &mut Fingerprint) {
         for &(covered, hash, atom) in &self.round {
-            let at = self.seen.find_or_insert(covered, (hash, atom));
-            let least = &mut self.seen.values[at];
-            if at < before {
-                self.dead[atom as usize] = true;
-            } else if *least != (hash, atom) {
-                let (kept, ended) = ((*least).min((hash, atom)), (*least).max((hash, atom)));
-                *least = kept;
-                self.dead[ended.1 as usize] = true;
-            }
-        }
-        self.seen.values[before..].iter().for_each(|&(hash, _)| fingerprint.set(hash));
-    }
-}
-
-/// Environments seen, found by the bonds they cover: hash and atom of each.
-#[derive(Default)]
-struct Environments {
-    keys: Vec<u128>,
-    values: Vec<(u32, u32)>,
-    /// Open addressing: place in the lists above, or `FREE`.
-    slots: Vec<u32>,
-}
-
-const FREE: u32 = u32::MAX;
-
-impl Environments {
-    /// Empties the table and makes room for `count` environments.
-    fn clear(&mut self, count: usize) {
-        self.keys.clear();
-        self.values.clear();
-        self.slots.clear();
-        self.slots.resize((2 * count).next_power_of_two(), FREE);
-    }
-
-    fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// The place of an environment, which gets `value` if it is new.
-    fn find_or_insert(&mut self, key: u128, value: (u32, u32)) -> usize {
-        let folded = key as u64 ^ (key >> 64) as u64;
-        let hash = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let mut slot = hash as usize;
-        loop {
-            slot &= self.slots.len() - 1;
-            match self.slots[slot] {
-                FREE => {
-                    self.slots[slot] = self.keys.len() as u32;
-                    self.keys.push(key);
-                    self.values.push(value);
-                    return self.keys.len() - 1;
+            let new = Environment { layer, hash, atom };
+            let ended = match self.seen.entry(covered) {
+                Entry::Vacant(place) => {
+                    place.insert(new);
+                    continue;
                 }
-                at if self.keys[at as usize] == key => return at as usize,
-                _ => slot += 1,
-            }
+                Entry::Occupied(known) if known.get().layer < layer => new,
+                Entry::Occupied(mut known) => {
+                    let least = new.min(*known.get());
+                    known.insert(least).max(new)
+                }
+            };
+            self.dead[ended.atom as usize] = true;
         }
+        let kept = self.seen.values().filter(|environment| environment.layer == layer);
+        kept.for_each(|environment| fingerprint.set(environment.hash));
     }
 }

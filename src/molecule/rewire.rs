@@ -14,7 +14,7 @@ use super::guard::guarded;
 use super::isomorphism::RefinedGraph;
 use super::labelling::{ColouredGraph, label};
 use super::parse::{Molecule, MoleculeError, parse};
-use super::plain::{self, PlainBond, PlainGraph, PlainProduct};
+use super::plain::{self, PlainBond, PlainGraph, PlainProduct, PlainRewired};
 
 /// Which bonds a rewiring strategy may take (published definition).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -281,47 +281,72 @@ impl<'a> Rewirer<'a> {
             self.graphs.insert(RefinedGraph::new(parent).hash, Met { swap: None, error: None });
         }
         let invalid = |error: MoleculeError| Rewired::Invalid(error.into());
-        let graph = RefinedGraph::new(self.coloured(Some(swap)).map_err(invalid)?);
+        let made = self.made_by(swap).map_err(invalid)?;
+        let graph = RefinedGraph::new(made.coloured());
         if let Some(met) = self.graphs.get(&graph.hash) {
             let known = self.coloured(met.swap).map_err(invalid)?;
             if graph.is_isomorphic(&RefinedGraph::new(known)) {
                 return Err(met.error.clone().map_or(Rewired::Repeated, Rewired::Invalid));
             }
         }
-        let settled = self.settled(swap, graph.graph());
+        let settled = self.settled(swap, made, graph.graph());
         let met = Met { swap: Some(swap), error: settled.as_ref().err().cloned() };
         self.graphs.entry(graph.hash).or_insert(met);
         settled.map_err(Rewired::Invalid)
     }
 
-    /// The molecule that `swap` gives: settled in any numbering where none
-    /// matters, else in the canonical one.
+    /// The molecule that `swap` gives, which `made` this graph: settled in any
+    /// numbering where none matters, else in the canonical one.
     fn settled(
         &self,
         swap: BondSwap,
+        made: Swapped<'_>,
         coloured: &ColouredGraph,
     ) -> Result<RewiredMolecule, SanitizeError> {
-        let plain = self.plain.as_ref().map(|plain| plain.rewired(swap.broken(), swap.made()));
-        if let Some(product) = guarded(|| plain.as_ref()?.settled()).ok().flatten() {
-            return Ok(product.into());
-        }
-        if let Some(plain) = plain {
-            let order = label(coloured);
-            if let Some(product) = guarded(|| plain.settled_in(&order)).ok().flatten() {
-                return Ok(product.into());
+        let order = OnceCell::new();
+        let order = || order.get_or_init(|| label(coloured));
+        let graph = match made {
+            Swapped::Plain(plain) => {
+                let settled = || plain.settled().or_else(|| plain.settled_in(order()));
+                if let Some(product) = guarded(settled).ok().flatten() {
+                    return Ok(product.into());
+                }
+                self.swapped(swap)?
             }
-        }
-        let text = self.swapped(swap)?.canonical().settled_text()?;
+            Swapped::General(graph) => graph,
+        };
+        let text = graph.in_order(order()).settled_text()?;
         Ok(RewiredMolecule::written(text)?)
+    }
+
+    fn made_by(&self, swap: BondSwap) -> Result<Swapped<'_>, MoleculeError> {
+        Ok(match &self.plain {
+            Some(plain) => Swapped::Plain(plain.rewired(swap.broken(), swap.made())),
+            None => Swapped::General(self.swapped(swap)?),
+        })
     }
 
     /// The graph that `swap` makes, or the molecule's own.
     fn coloured(&self, swap: Option<BondSwap>) -> Result<ColouredGraph, MoleculeError> {
-        match (&self.plain, swap) {
-            (Some(plain), None) => Ok(plain.coloured()),
-            (Some(plain), Some(swap)) => Ok(plain.rewired(swap.broken(), swap.made()).coloured()),
+        match (swap, &self.plain) {
+            (Some(swap), _) => Ok(self.made_by(swap)?.coloured()),
+            (None, Some(plain)) => Ok(plain.coloured()),
             (None, None) => self.graph().map(EditableGraph::coloured),
-            (None, Some(swap)) => Ok(self.swapped(swap)?.coloured()),
+        }
+    }
+}
+
+/// A graph that a swap makes.
+enum Swapped<'a> {
+    Plain(PlainRewired<'a>),
+    General(EditableGraph),
+}
+
+impl Swapped<'_> {
+    fn coloured(&self) -> ColouredGraph {
+        match self {
+            Self::Plain(plain) => plain.coloured(),
+            Self::General(graph) => graph.coloured(),
         }
     }
 }
@@ -401,38 +426,96 @@ mod tests {
         }
     }
 
+    /// Both ways to rewire a molecule, side by side.
+    struct BothWays<'a> {
+        own: Rewirer<'a>,
+        general: Rewirer<'a>,
+        /// Swaps compared, and those done without the chemistry crate.
+        total: usize,
+        without: usize,
+    }
+
+    impl<'a> BothWays<'a> {
+        fn of(molecule: &'a Molecule) -> Self {
+            let own = Rewirer::new(molecule).unwrap();
+            let general = Rewirer::general(molecule).unwrap();
+            Self { own, general, total: 0, without: 0 }
+        }
+
+        fn candidates(&self, kind: BondKind) -> Vec<(u32, u32)> {
+            let candidates = self.own.candidates(kind);
+            assert_eq!(candidates, self.general.candidates(kind), "{:?}", self.own.molecule);
+            candidates
+        }
+
+        fn compare(&mut self, (a, b): (u32, u32), (c, d): (u32, u32)) {
+            let swap = BondSwap { a, b, c, d };
+            if !self.own.allows(swap) {
+                return;
+            }
+            self.total += 1;
+            if let Some(plain) = &self.own.plain {
+                let rewired = plain.rewired(swap.broken(), swap.made());
+                let numbered = || rewired.settled_in(&label(&rewired.coloured()));
+                self.without += usize::from(rewired.settled().or_else(numbered).is_some());
+            }
+            let (own, general) = (self.own.apply(swap), self.general.apply(swap));
+            assert_eq!(outcome(own), by_crate(general), "{:?} {swap:?}", self.own.molecule);
+        }
+    }
+
     #[test]
     fn own_and_general_rewiring_agree() {
         let mut rng = PythonRandom::new(17);
-        let (mut own, mut total) = (0, 0);
+        let (mut without, mut total) = (0, 0);
         let kinds = [BondKind::Strict, BondKind::AromaticEnds, BondKind::RingBonds, BondKind::Any];
         for molecule in test_library::molecules() {
-            let mut fast = Rewirer::new(&molecule).unwrap();
-            let mut general = Rewirer::general(&molecule).unwrap();
+            let mut both = BothWays::of(&molecule);
             for kind in kinds {
-                let candidates = fast.candidates(kind);
-                assert_eq!(candidates, general.candidates(kind), "{molecule:?}");
+                let candidates = both.candidates(kind);
                 if candidates.len() < 2 {
                     continue;
                 }
                 for _ in 0..SWAPS {
-                    let (&(a, b), &(c, d)) = (rng.choice(&candidates), rng.choice(&candidates));
-                    let swap = BondSwap { a, b, c, d };
-                    if !fast.allows(swap) {
-                        continue;
-                    }
-                    total += 1;
-                    if let Some(plain) = &fast.plain {
-                        let rewired = plain.rewired(swap.broken(), swap.made());
-                        let numbered = || rewired.settled_in(&label(&rewired.coloured()));
-                        own += usize::from(rewired.settled().or_else(numbered).is_some());
-                    }
-                    let (fast, general) = (fast.apply(swap), general.apply(swap));
-                    assert_eq!(outcome(fast), by_crate(general), "{molecule:?} {swap:?}");
+                    let (&first, &second) = (rng.choice(&candidates), rng.choice(&candidates));
+                    both.compare(first, second);
                 }
             }
+            without += both.without;
+            total += both.total;
         }
-        println!("{own} of {total} swaps without the chemistry crate");
-        assert!(own as f64 > 0.5 * total as f64, "{own} of {total}");
+        println!("{without} of {total} swaps without the chemistry crate");
+        assert!(without as f64 > 0.5 * total as f64, "{without} of {total}");
+    }
+
+    #[test]
+    fn directions_are_rewired_as_by_the_chemistry_crate() {
+        let (mut without, mut total) = (0, 0);
+        for text in [
+            "F/C(Cl)=C(/Br)CCO",
+            "CC/C(C)=N/NC(=O)CF",
+            "OC/C=C/C=C\\CN",
+            "CC/C=C/C(/C=C\\F)=C(/F)CO",
+            "OC1CCC/C1=C/CN",
+            "O=C1CCC/C=C/CCCCC/C=C\\CO1",
+            "NCc1ccccc1/C=C/c1ccc(CO)cc1",
+            "C/N=c1\\sccn1CCO",
+            "C[C@H](O)/C=C/[C@@H](N)CC",
+            "CC/C=C/C[C@@H]1OC(=O)C[C@H]1C",
+        ] {
+            let molecule = Molecule::from_smiles(text.as_bytes(), &Default::default()).unwrap();
+            let mut both = BothWays::of(&molecule);
+            assert!(both.own.plain.is_some(), "{text}");
+            let candidates = both.candidates(BondKind::Any);
+            for (at, &first) in candidates.iter().enumerate() {
+                for &(c, d) in &candidates[..at] {
+                    both.compare(first, (c, d));
+                    both.compare(first, (d, c));
+                }
+            }
+            without += both.without;
+            total += both.total;
+        }
+        assert!(without as f64 > 0.8 * total as f64, "{without} of {total}");
     }
 }

@@ -65,21 +65,22 @@ pub(super) struct Bond {
     pub order: Order,
     /// Part of an aromatic ring; ahead of `order` while those are perceived.
     pub aromatic: bool,
+    /// Whether it rises from its lower to its higher atom, if it is drawn as a
+    /// slope.
+    pub rises: Option<bool>,
 }
 
 impl Bond {
+    /// A single bond, between atoms in any order.
+    pub(super) fn single(a: u32, b: u32) -> Self {
+        let (begin, end) = (a.min(b), a.max(b));
+        Self { begin, end, order: Order::Single, aromatic: false, rises: None }
+    }
+
     /// The other end.
     pub(super) fn other(&self, atom: u32) -> u32 {
         if self.begin == atom { self.end } else { self.begin }
     }
-}
-
-/// A bond that the text draws as a slope.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Slope {
-    pub bond: u32,
-    /// Whether it rises from its lower to its higher atom.
-    pub rises: bool,
 }
 
 /// A double bond whose ends differ, and how the neighbours of its ends lie.
@@ -136,7 +137,6 @@ impl Rows {
 pub(super) struct Plain {
     pub atoms: Vec<Atom>,
     pub bonds: Vec<Bond>,
-    pub slopes: Vec<Slope>,
     pub configurations: Vec<Configuration>,
     start: Vec<u32>,
     arcs: Vec<Arc>,
@@ -152,7 +152,6 @@ impl Plain {
     pub(super) fn clear(&mut self) {
         self.atoms.clear();
         self.bonds.clear();
-        self.slopes.clear();
         self.configurations.clear();
     }
 

@@ -7,13 +7,14 @@
 //! crate does when it sanitises and writes a molecule, with the same result, in
 //! a fraction of the time: both follow RDKit 2026.03 (BSD-3-Clause, see NOTICE),
 //! operation for operation. Whatever is not plain, or wrong in any way, is
-//! `None`, and the chemistry crate decides, as it does of the swaps of molecules
-//! with directions at double bonds. It must not know of files, operators or runs.
+//! `None`, and the chemistry crate decides. It must not know of files, operators
+//! or runs.
 
 mod aromatic;
 mod directions;
 mod graph;
 mod kekule;
+mod numbering;
 mod rank;
 mod read;
 mod rewire;
@@ -27,9 +28,11 @@ mod write;
 use std::cell::RefCell;
 
 use self::graph::{Order, Plain, Rows};
+use self::numbering::hangs_on_numbering;
 use self::read::Marks;
-use self::rewire::hangs_on_numbering;
-pub(super) use self::rewire::{PlainBond, PlainGraph, PlainProduct, fingerprint, has_isotopes};
+pub(super) use self::rewire::{
+    PlainBond, PlainGraph, PlainProduct, PlainRewired, fingerprint, has_isotopes,
+};
 use self::rings::Rings;
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
 use super::morgan::MorganAtom;
@@ -167,7 +170,7 @@ impl Workspace {
     /// the aromatic atoms and bonds that were found, and every hydrogen that
     /// was counted will be counted again.
     fn canonicalize(&mut self, text: &str) -> Option<bool> {
-        let as_written = self.perceive(text, Marks::ReadAll)?;
+        let as_written = self.perceive(text, Marks::Read)?;
         self.stereo.perceive(&mut self.plain)?;
         let ranks = self.ranker.rank(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
@@ -184,9 +187,7 @@ impl Workspace {
     /// canonical SMILES says: it is read as any other text.
     fn reread(&mut self) -> Option<bool> {
         let canonical = std::mem::take(&mut self.writer.text);
-        let directions = canonical.contains(['/', '\\']);
-        let marks = if directions { Marks::Ignore } else { Marks::Read };
-        let as_written = self.perceive(&canonical, marks);
+        let as_written = self.perceive(&canonical, Marks::Read);
         self.writer.text = canonical;
         as_written
     }

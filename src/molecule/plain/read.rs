@@ -1,6 +1,6 @@
 //! SMILES text to a plain molecule, or the finding that it is none.
 
-use super::graph::{Atom, Bond, Order, Plain, Slope};
+use super::graph::{Atom, Bond, Order, Plain};
 use super::stereo::Handedness;
 use crate::molecule::labelling::odd;
 
@@ -13,8 +13,6 @@ const MAX_ATOMS: usize = 1000;
 pub(super) enum Marks {
     /// The canonical text would need them: the chirality of carbons and
     /// directions at double bonds are understood.
-    ReadAll,
-    /// The same, but only the chirality of carbons is understood.
     Read,
     /// The text is canonical already.
     #[default]
@@ -56,8 +54,6 @@ struct Closure {
     /// How many rings were opened before.
     place: u32,
     bond: Bond,
-    /// Whether it rises from its lower to its higher atom.
-    rises: Option<bool>,
 }
 
 /// Buffers for reading.
@@ -126,7 +122,7 @@ impl Reader {
                 }
                 // Single, or aromatic between aromatic atoms: as if it were not there.
                 b'/' | b'\\' if marks == Marks::Ignore => at += 1,
-                b'/' | b'\\' if marks == Marks::ReadAll => {
+                b'/' | b'\\' => {
                     symbol = Symbol::Slope(byte == b'/');
                     at += 1;
                 }
@@ -149,9 +145,8 @@ impl Reader {
                     }
                     plain.atoms.push(atom);
                     if let Some(previous) = current {
-                        let (bond, rises) =
-                            new_bond(plain, previous, index, std::mem::take(&mut symbol));
-                        add_bond(plain, bond, rises);
+                        let symbol = std::mem::take(&mut symbol);
+                        plain.bonds.push(new_bond(plain, previous, index, symbol));
                     }
                     current = Some(index);
                 }
@@ -161,9 +156,7 @@ impl Reader {
             return None;
         }
         self.closures.sort_unstable_by_key(|closure| (closure.number, closure.place));
-        for closure in &self.closures {
-            add_bond(plain, closure.bond, closure.rises);
-        }
+        plain.bonds.extend(self.closures.iter().map(|closure| closure.bond));
         plain.connect();
         for atom in 0..plain.atoms.len() as u32 {
             if let Some(handedness) = plain.atoms[atom as usize].handedness {
@@ -224,21 +217,13 @@ impl Reader {
         if open.atom == atom || in_chain(high).is_some_and(same) || closures.any(same) {
             return None;
         }
-        let (bond, rises) = new_bond(plain, open.atom, atom, symbol);
-        self.closures.push(Closure { number, place: open.place, bond, rises });
+        let bond = new_bond(plain, open.atom, atom, symbol);
+        self.closures.push(Closure { number, place: open.place, bond });
         Some(())
     }
 }
 
-fn add_bond(plain: &mut Plain, bond: Bond, rises: Option<bool>) {
-    if let Some(rises) = rises {
-        plain.slopes.push(Slope { bond: plain.bonds.len() as u32, rises });
-    }
-    plain.bonds.push(bond);
-}
-
-/// A bond, and whether it rises, from the lower to the higher atom.
-fn new_bond(plain: &Plain, begin: u32, end: u32, symbol: Symbol) -> (Bond, Option<bool>) {
+fn new_bond(plain: &Plain, begin: u32, end: u32, symbol: Symbol) -> Bond {
     let both = plain.atoms[begin as usize].aromatic && plain.atoms[end as usize].aromatic;
     let order = match symbol {
         Symbol::Order(order) => order,
@@ -250,7 +235,7 @@ fn new_bond(plain: &Plain, begin: u32, end: u32, symbol: Symbol) -> (Bond, Optio
         _ => None,
     };
     let aromatic = order == Order::Aromatic;
-    (Bond { begin: begin.min(end), end: begin.max(end), order, aromatic }, rises)
+    Bond { begin: begin.min(end), end: begin.max(end), order, aromatic, rises }
 }
 
 fn ring_number(text: &[u8], at: &mut usize) -> Option<usize> {

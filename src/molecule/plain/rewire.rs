@@ -1,7 +1,8 @@
 //! Plain molecules with other bonds: sanitised and written as the chemistry
 //! crate does it, and their fingerprints. It must not know which bonds change.
 
-use super::graph::{Arc, Atom, Bond, Order, Plain};
+use super::graph::{Atom, Bond, Order, Plain};
+use super::numbering::{Components, hangs_on_numbering};
 use super::read::Marks;
 use super::rings::{RingFinder, Rings};
 use super::stereo::Handedness;
@@ -85,10 +86,9 @@ impl PlainGraph {
         made: [(u32, u32); MADE],
     ) -> PlainRewired<'_> {
         let ordered = |(a, b): (u32, u32)| (a.min(b), a.max(b));
-        let (broken, made) = (broken.map(ordered), made.map(ordered));
+        let broken = broken.map(ordered);
         let kept = self.bonds.iter().filter(|bond| !broken.contains(&(bond.begin, bond.end)));
-        let made =
-            made.map(|(begin, end)| Bond { begin, end, order: Order::Single, aromatic: false });
+        let made = made.map(|(a, b)| Bond::single(a, b));
         let bonds: Vec<Bond> = kept.copied().chain(made).collect();
         // A broken ring changes what perception finds.
         let opens_ring =
@@ -138,7 +138,8 @@ impl PlainRewired<'_> {
         let mut atoms: Vec<Atom> = order.iter().map(|&atom| self.atoms[atom as usize]).collect();
         let placed = |bond: &Bond| {
             let (a, b) = (place[bond.begin as usize], place[bond.end as usize]);
-            Bond { begin: a.min(b), end: a.max(b), ..*bond }
+            let rises = bond.rises.map(|rises| rises == (a < b));
+            Bond { begin: a.min(b), end: a.max(b), rises, ..*bond }
         };
         let mut bonds: Vec<Bond> = self.bonds.iter().map(placed).collect();
         for (atom, index) in atoms.iter_mut().zip(0..) {
@@ -158,13 +159,17 @@ impl PlainRewired<'_> {
 /// [`EditableGraph`](crate::molecule::edit::EditableGraph) has it.
 fn coloured(colours: &[u32], atoms: &[Atom], bonds: &[Bond]) -> ColouredGraph {
     let edges = bonds.iter().map(|bond| {
-        let kind = match bond.order {
-            Order::Single => 0,
-            Order::Double => 1,
-            Order::Triple => 2,
-            Order::Aromatic => 4,
+        let (low, high) = match (bond.order, bond.rises) {
+            (Order::Double, _) => (1, 1),
+            (Order::Triple, _) => (2, 2),
+            (Order::Single, None) => (0, 0),
+            (Order::Single, Some(true)) => (7, 8),
+            (Order::Single, Some(false)) => (8, 7),
+            (Order::Aromatic, None) => (4, 4),
+            (Order::Aromatic, Some(true)) => (9, 10),
+            (Order::Aromatic, Some(false)) => (10, 9),
         };
-        [(bond.begin, kind), (bond.end, kind)]
+        [(bond.begin, low), (bond.end, high)]
     });
     let parity = |atom: &Atom| atom.handedness.map(|hand| hand == Handedness::Clockwise);
     ColouredGraph::new(colours.to_vec(), atoms.iter().map(parity).collect(), edges)
@@ -190,7 +195,7 @@ pub(in crate::molecule) fn fingerprint(canonical_smiles: &str) -> Option<Fingerp
             }
             workspace.perceive(part, Marks::Ignore)?;
             let Workspace { plain, rings, .. } = &mut *workspace;
-            whole = whole.union(&fingerprint_as_read(plain, Some(rings))?);
+            whole = whole.union(&fingerprint_as_read(plain, rings)?);
         }
         Some(whole)
     })
@@ -268,7 +273,7 @@ impl Workspace {
         for part in 0..components.count {
             self.take(part, &components, atoms, bonds);
             self.sanitize_with(Rings::OfCrate)?;
-            self.stereo.check(&self.plain)?;
+            self.stereo.perceive(&mut self.plain)?;
             texts.push(self.canonical_text()?);
         }
         let first = joined(&texts);
@@ -296,7 +301,7 @@ impl Workspace {
             return None;
         }
         let (plain, rings) = (&self.plain, &mut self.rings);
-        if rings.unique { fingerprint_of(plain) } else { fingerprint_as_read(plain, Some(rings)) }
+        if rings.unique { fingerprint_of(plain) } else { fingerprint_as_read(plain, rings) }
     }
 
     /// Takes over one component of a graph, numbered as there.
@@ -341,7 +346,7 @@ impl Workspace {
     fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {
         self.reader.read(text.as_bytes(), Marks::Read, &mut self.plain)?;
         self.sanitize_with(rings)?;
-        self.stereo.check(&self.plain)?;
+        self.stereo.perceive(&mut self.plain)?;
         self.canonical_text()
     }
 
@@ -370,71 +375,21 @@ impl Workspace {
 
     /// Writes what was sanitised. `None` as of [`Self::settle_connected`].
     fn settled_text(&mut self) -> Option<String> {
-        self.stereo.check(&self.plain)?;
+        self.stereo.perceive(&mut self.plain)?;
         let (ranks, sure) = self.ranker.rank_surely(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
         let text = self.writer.text.clone();
-        if sure && self.reads_the_same() {
+        let sure = sure && self.reads_the_same();
+        // Directions can give a configuration to a double bond that has none.
+        let directed = !self.plain.configurations.is_empty();
+        if sure && !directed {
             return Some(text);
         }
-        if self.plain.is_handed() {
+        if !sure && (directed || self.plain.is_handed()) {
             return None;
         }
         (self.rewritten(&text, Rings::Smallest)? == text).then_some(text)
     }
-}
-
-/// Whether aromaticity could hang on the numbering. Rings that could be
-/// aromatic, as no atom has more than three neighbours, hydrogens included,
-/// must have none of the bonds from `made` on, and there must be as many of
-/// them as independent cycles through such atoms: none that only some
-/// numberings find. No two of them may have more than one bond in common, nor
-/// may one with any other ring, unless `finder` shows that all numberings find it.
-pub(super) fn hangs_on_numbering(
-    plain: &Plain,
-    mut finder: Option<&mut RingFinder>,
-    made: usize,
-) -> bool {
-    let crowded = |atom: u32| plain.degree(atom) + plain.atoms[atom as usize].total_hs() > 3;
-    let open = |bond: &&Bond| !crowded(bond.begin) && !crowded(bond.end);
-    let cycles = Components::of(plain.atoms.len(), plain.bonds.iter().filter(open)).cycles;
-    if cycles == 0 {
-        return false;
-    }
-    let rings = &plain.ring_bonds;
-    let new = |ring: usize| rings.row(ring).iter().any(|&bond| bond as usize >= made);
-    let candidate = |&ring: &usize| !plain.ring_atoms.row(ring).iter().any(|&atom| crowded(atom));
-    let mut found = 0;
-    for ring in (0..rings.len()).filter(candidate) {
-        let bridges = |other: &usize| {
-            let shared = |bond: &&u32| rings.row(*other).contains(bond);
-            *other != ring && rings.row(ring).iter().filter(shared).count() > 1
-        };
-        let mut bridging = (0..rings.len()).filter(bridges).peekable();
-        if new(ring)
-            || bridging.peek().is_some()
-                && (bridging.any(|other| candidate(&other))
-                    || !finder.as_mut().is_some_and(|finder| is_surely_found(plain, finder, ring)))
-        {
-            return true;
-        }
-        found += 1;
-    }
-    found != cycles
-}
-
-/// Whether RDKit finds a ring in every numbering, and whatever else it finds
-/// does not touch the ring's aromaticity: it starts from atoms with two bonds,
-/// and takes the smallest rings through them.
-fn is_surely_found(plain: &Plain, finder: &mut RingFinder, ring: usize) -> bool {
-    let (atoms, bonds) = (plain.ring_atoms.row(ring), plain.ring_bonds.row(ring));
-    let single = |arc: &Arc| plain.bonds[arc.bond as usize].order == Order::Single;
-    let outside = atoms.iter().flat_map(|&atom| plain.arcs(atom));
-    outside.filter(|arc| !bonds.contains(&arc.bond)).all(single)
-        && atoms.iter().any(|&atom| {
-            plain.degree(atom) == 2
-                && finder.is_only_smallest(plain, plain.arcs(atom)[0].bond, atoms)
-        })
 }
 
 fn fingerprint_of(plain: &Plain) -> Option<Fingerprint> {
@@ -448,8 +403,12 @@ fn fingerprint_of(plain: &Plain) -> Option<Fingerprint> {
 
 /// The same of a molecule that was read; `None` also where aromaticity hangs on
 /// the numbering, so that the chemistry crate may see another.
-fn fingerprint_as_read(plain: &Plain, finder: Option<&mut RingFinder>) -> Option<Fingerprint> {
-    if hangs_on_numbering(plain, finder, plain.bonds.len()) { None } else { fingerprint_of(plain) }
+fn fingerprint_as_read(plain: &Plain, finder: &mut RingFinder) -> Option<Fingerprint> {
+    if hangs_on_numbering(plain, Some(finder), plain.bonds.len()) {
+        None
+    } else {
+        fingerprint_of(plain)
+    }
 }
 
 fn union(whole: Option<Fingerprint>, part: Option<Fingerprint>) -> Option<Fingerprint> {
@@ -461,49 +420,4 @@ fn joined(parts: &[String]) -> String {
     let mut parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     parts.sort_unstable();
     parts.join(".")
-}
-
-/// Connected components of a graph.
-struct Components {
-    /// Each atom's component, numbered from 0.
-    of_atom: Vec<u32>,
-    count: u32,
-    /// How many independent cycles there are.
-    cycles: usize,
-}
-
-impl Components {
-    fn of<'a>(atoms: usize, bonds: impl Iterator<Item = &'a Bond>) -> Self {
-        fn root(parent: &mut [u32], mut atom: u32) -> u32 {
-            while parent[atom as usize] != atom {
-                parent[atom as usize] = parent[parent[atom as usize] as usize];
-                atom = parent[atom as usize];
-            }
-            atom
-        }
-        let mut cycles = 0;
-        let mut parent: Vec<u32> = (0..atoms as u32).collect();
-        for bond in bonds {
-            let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
-            cycles += usize::from(a == b);
-            parent[a.max(b) as usize] = a.min(b);
-        }
-        // A root is the least atom of its component, so it is met first.
-        let mut count = 0;
-        let mut of_atom = vec![0; atoms];
-        for atom in 0..atoms as u32 {
-            let root = root(&mut parent, atom);
-            of_atom[atom as usize] = if root == atom {
-                count += 1;
-                count - 1
-            } else {
-                of_atom[root as usize]
-            };
-        }
-        Self { of_atom, count, cycles }
-    }
-
-    fn holds(&self, part: u32, bond: &Bond) -> bool {
-        self.of_atom[bond.begin as usize] == part
-    }
 }

@@ -373,7 +373,7 @@ fn bonds_of(plain: &Plain, path: &[u32]) -> Set {
 
 #[cfg(test)]
 mod tests {
-    use super::super::graph::{Atom, Bond, Order};
+    use super::super::graph::{Atom, Bond};
     use super::super::rings::by_crate;
     use super::*;
     use crate::random::PythonRandom;
@@ -393,7 +393,7 @@ mod tests {
         };
         let mut plain = Plain::default();
         plain.atoms.resize(atoms as usize, carbon);
-        let bond = |&(begin, end)| Bond { begin, end, order: Order::Single, aromatic: false };
+        let bond = |&(begin, end)| Bond::single(begin, end);
         plain.bonds.extend(edges.iter().map(bond));
         plain.connect();
         plain

@@ -95,9 +95,6 @@ impl StereoPerceiver {
     /// Checks that every handedness is one, and finds the configurations of
     /// double bonds. `None` where one could hang on another.
     pub(super) fn perceive(&mut self, plain: &mut Plain) -> Option<()> {
-        if plain.slopes.is_empty() {
-            return self.check(plain);
-        }
         let marked = marked(plain)?;
         if marked.is_empty() {
             return self.check(plain);
@@ -239,8 +236,7 @@ fn is_marked(plain: &Plain, end: u32, double: u32) -> bool {
 
 /// Whether a bond rises from an atom, if its direction is given.
 fn rises_from(plain: &Plain, atom: u32, arc: &Arc) -> Option<bool> {
-    let slope = plain.slopes.iter().find(|slope| slope.bond == arc.bond)?;
-    Some(slope.rises == (atom < arc.to))
+    Some(plain.bonds[arc.bond as usize].rises? == (atom < arc.to))
 }
 
 fn is_in_small_ring(plain: &Plain, bond: u32) -> bool {

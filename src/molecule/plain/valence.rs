@@ -87,7 +87,7 @@ impl Plain {
 
     /// The valence that bonds and counted hydrogens make; `None` if `strict`
     /// and more than the element permits.
-    pub(super) fn explicit_valence(&self, index: u32, strict: bool) -> Option<i32> {
+    fn explicit_valence(&self, index: u32, strict: bool) -> Option<i32> {
         let atom = &self.atoms[index as usize];
         let mut doubled = self.doubled_valence(index);
         let like = isoelectronic(atom.z, atom.charge);
@@ -113,7 +113,7 @@ impl Plain {
 
     /// Hydrogens that the explicit valence leaves room for; `None` if `strict`
     /// and no permitted valence fits.
-    pub(super) fn implied_hs(&self, index: u32, strict: bool) -> Option<i32> {
+    fn implied_hs(&self, index: u32, strict: bool) -> Option<i32> {
         let atom = &self.atoms[index as usize];
         if atom.no_implicit {
             return Some(0);

@@ -1,0 +1,103 @@
+//! What of a plain molecule could hang on how its atoms are numbered. It must
+//! not know how it is sanitised.
+
+use super::graph::{Arc, Bond, Order, Plain};
+use super::rings::RingFinder;
+
+/// Whether aromaticity could hang on the numbering. Rings that could be
+/// aromatic, as no atom has more than three neighbours, hydrogens included,
+/// must have none of the bonds from `made` on, and there must be as many of
+/// them as independent cycles through such atoms: none that only some
+/// numberings find. No two of them may have more than one bond in common, nor
+/// may one with any other ring, unless `finder` shows that all numberings find it.
+pub(super) fn hangs_on_numbering(
+    plain: &Plain,
+    mut finder: Option<&mut RingFinder>,
+    made: usize,
+) -> bool {
+    let crowded = |atom: u32| plain.degree(atom) + plain.atoms[atom as usize].total_hs() > 3;
+    let open = |bond: &&Bond| !crowded(bond.begin) && !crowded(bond.end);
+    let cycles = Components::of(plain.atoms.len(), plain.bonds.iter().filter(open)).cycles;
+    if cycles == 0 {
+        return false;
+    }
+    let rings = &plain.ring_bonds;
+    let new = |ring: usize| rings.row(ring).iter().any(|&bond| bond as usize >= made);
+    let candidate = |&ring: &usize| !plain.ring_atoms.row(ring).iter().any(|&atom| crowded(atom));
+    let mut found = 0;
+    for ring in (0..rings.len()).filter(candidate) {
+        let bridges = |other: &usize| {
+            let shared = |bond: &&u32| rings.row(*other).contains(bond);
+            *other != ring && rings.row(ring).iter().filter(shared).count() > 1
+        };
+        let mut bridging = (0..rings.len()).filter(bridges).peekable();
+        if new(ring)
+            || bridging.peek().is_some()
+                && (bridging.any(|other| candidate(&other))
+                    || !finder.as_mut().is_some_and(|finder| is_surely_found(plain, finder, ring)))
+        {
+            return true;
+        }
+        found += 1;
+    }
+    found != cycles
+}
+
+/// Whether RDKit finds a ring in every numbering, and whatever else it finds
+/// does not touch the ring's aromaticity: it starts from atoms with two bonds,
+/// and takes the smallest rings through them.
+fn is_surely_found(plain: &Plain, finder: &mut RingFinder, ring: usize) -> bool {
+    let (atoms, bonds) = (plain.ring_atoms.row(ring), plain.ring_bonds.row(ring));
+    let single = |arc: &Arc| plain.bonds[arc.bond as usize].order == Order::Single;
+    let outside = atoms.iter().flat_map(|&atom| plain.arcs(atom));
+    outside.filter(|arc| !bonds.contains(&arc.bond)).all(single)
+        && atoms.iter().any(|&atom| {
+            plain.degree(atom) == 2
+                && finder.is_only_smallest(plain, plain.arcs(atom)[0].bond, atoms)
+        })
+}
+
+/// Connected components of a graph.
+pub(super) struct Components {
+    /// Each atom's component, numbered from 0.
+    pub of_atom: Vec<u32>,
+    pub count: u32,
+    /// How many independent cycles there are.
+    cycles: usize,
+}
+
+impl Components {
+    pub(super) fn of<'a>(atoms: usize, bonds: impl Iterator<Item = &'a Bond>) -> Self {
+        fn root(parent: &mut [u32], mut atom: u32) -> u32 {
+            while parent[atom as usize] != atom {
+                parent[atom as usize] = parent[parent[atom as usize] as usize];
+                atom = parent[atom as usize];
+            }
+            atom
+        }
+        let mut cycles = 0;
+        let mut parent: Vec<u32> = (0..atoms as u32).collect();
+        for bond in bonds {
+            let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
+            cycles += usize::from(a == b);
+            parent[a.max(b) as usize] = a.min(b);
+        }
+        // A root is the least atom of its component, so it is met first.
+        let mut count = 0;
+        let mut of_atom = vec![0; atoms];
+        for atom in 0..atoms as u32 {
+            let root = root(&mut parent, atom);
+            of_atom[atom as usize] = if root == atom {
+                count += 1;
+                count - 1
+            } else {
+                of_atom[root as usize]
+            };
+        }
+        Self { of_atom, count, cycles }
+    }
+
+    pub(super) fn holds(&self, part: u32, bond: &Bond) -> bool {
+        self.of_atom[bond.begin as usize] == part
+    }
+}
