@@ -239,11 +239,15 @@ fn per_atom(
     key: PhysicsKey,
     parameter: impl Fn(u8) -> Option<f64>,
 ) -> Result<Vec<f64>, MissingPhysicsParams> {
-    let values = graph.atomic_numbers.iter().map(|&z| parameter(z).ok_or(z));
-    values.clone().collect::<Result<Vec<_>, u8>>().map_err(|_| {
-        let mut atomic_numbers: Vec<u8> = values.filter_map(Result::err).collect();
-        atomic_numbers.sort_unstable();
-        atomic_numbers.dedup();
-        MissingPhysicsParams { key, atomic_numbers }
-    })
+    let atoms = &graph.atomic_numbers;
+    let mut values = Vec::with_capacity(atoms.len());
+    values.extend(atoms.iter().map_while(|&z| parameter(z)));
+    if values.len() == atoms.len() {
+        return Ok(values);
+    }
+    let lacking = atoms.iter().copied().filter(|&z| parameter(z).is_none());
+    let mut atomic_numbers: Vec<u8> = lacking.collect();
+    atomic_numbers.sort_unstable();
+    atomic_numbers.dedup();
+    Err(MissingPhysicsParams { key, atomic_numbers })
 }

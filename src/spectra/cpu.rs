@@ -238,11 +238,13 @@ fn prepare<'a>(
     first: usize,
     batch: &[SymmetricGraph<'a>],
 ) -> Result<Vec<Problem<'a>>, SpectraError> {
-    let problem = |(id, graph): (usize, &SymmetricGraph<'a>)| {
-        graph.check(first + id)?;
-        Ok(Problem { graph: *graph, scale: scale(graph) })
-    };
-    batch.iter().enumerate().map(problem).collect()
+    // Collecting results would not know how many there are.
+    let mut problems = Vec::with_capacity(batch.len());
+    for (id, graph) in (first..).zip(batch) {
+        graph.check(id)?;
+        problems.push(Problem { graph: *graph, scale: scale(graph) });
+    }
+    Ok(problems)
 }
 
 /// The power of two that brings the largest entry near 1, or 1 where squares

@@ -55,6 +55,12 @@ impl Atom {
     pub(super) fn total_valence(&self) -> i32 {
         self.explicit_valence + self.implicit_hs
     }
+
+    /// Whether it is aromatic and has a hydrogen, like the nitrogen of pyrrole.
+    /// Sanitising lets its valence imply that from then on.
+    pub(super) fn is_pyrrolic(&self) -> bool {
+        self.aromatic && matches!(self.z, 7 | 15) && self.charge == 0 && self.explicit_hs == 1
+    }
 }
 
 /// A bond.

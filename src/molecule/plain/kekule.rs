@@ -273,7 +273,7 @@ fn wants_double_bond(plain: &Plain, index: u32) -> bool {
     degree < valence && (valence == single + 1 || (atom.no_implicit && valence == single + 2))
 }
 
-/// Clears the aromatic marks; a pyrrole's hydrogen is implied from now on.
+/// Clears the aromatic marks.
 fn clear_marks(plain: &mut Plain) -> Option<()> {
     for bond in &mut plain.bonds {
         bond.aromatic = false;
@@ -283,8 +283,9 @@ fn clear_marks(plain: &mut Plain) -> Option<()> {
         if !atom.aromatic {
             continue;
         }
+        let pyrrolic = atom.is_pyrrolic();
         atom.aromatic = false;
-        if matches!(atom.z, 7 | 15) && atom.charge == 0 && atom.explicit_hs == 1 {
+        if pyrrolic {
             let before = atom.total_valence();
             atom.no_implicit = false;
             atom.explicit_hs = 0;

@@ -125,8 +125,9 @@ pub(super) fn sanitized<T>(
 ) -> Option<T> {
     WORKSPACE.with(|workspace| {
         let mut workspace = workspace.try_borrow_mut().ok()?;
-        workspace.canonicalize(text)?;
-        if !workspace.reread()? {
+        if workspace.canonicalize(text)? {
+            workspace.renumber()?;
+        } else if !workspace.reread()? {
             return None;
         }
         let graph = workspace.rewirable();
@@ -190,6 +191,28 @@ impl Workspace {
         let as_written = self.perceive(&canonical, Marks::Read);
         self.writer.text = canonical;
         as_written
+    }
+
+    /// The same for a text that is sure to be read the same: atoms are as they
+    /// were found before.
+    fn renumber(&mut self) -> Option<()> {
+        let before = std::mem::take(&mut self.plain.atoms);
+        self.reader.read(self.writer.text.as_bytes(), Marks::Read, &mut self.plain)?;
+        self.marks = Marks::Read;
+        self.read_atoms.clone_from(&self.plain.atoms);
+        for (atom, &place) in self.plain.atoms.iter_mut().zip(&self.writer.order) {
+            let found = &before[place as usize];
+            atom.implicit_hs = found.total_hs() - i32::from(atom.explicit_hs);
+            atom.explicit_valence = found.total_valence() - atom.implicit_hs;
+            atom.radicals = found.radicals;
+            atom.no_implicit &= !atom.is_pyrrolic();
+        }
+        // Hydrogens that are written count as bonds there.
+        let mut atoms = 0..self.plain.atoms.len() as u32;
+        if atoms.any(|atom| self.plain.needs_clean_up(atom)) {
+            return None;
+        }
+        self.rings.find(&mut self.plain, Rings::Smallest)
     }
 
     /// The graph in the order in which the atoms were written.

@@ -7,7 +7,7 @@ use super::super::edit::fixed_form;
 use super::super::parse::{
     MolecularGraph, Molecule, MoleculeError, ParseLimits, admitted, canonical_smiles,
 };
-use super::sanitized;
+use super::{Plain, Workspace, sanitized};
 
 /// A molecule by the chemistry crate alone.
 fn by_crate(text: &str) -> Result<Molecule, MoleculeError> {
@@ -41,8 +41,30 @@ fn agrees(text: &str) -> bool {
         }
         (found, expected) => panic!("{text}: {found:?} instead of {expected:?}"),
     }
-    let scan = admitted(text.as_bytes(), &limits);
-    scan.is_ok_and(|scan| sanitized(&scan.smiles, |_, _| ()).is_some())
+    let Ok(scan) = admitted(text.as_bytes(), &limits) else { return false };
+    let mut workspace = Workspace::default();
+    assert_eq!(
+        renumbered(&mut workspace, &scan.smiles, |workspace| workspace.renumber()),
+        renumbered(&mut workspace, &scan.smiles, |workspace| workspace.reread().map(|_| ())),
+        "{text}"
+    );
+    sanitized(&scan.smiles, |_, _| ()).is_some()
+}
+
+/// What is found in the order of a canonical text that is sure to be read the
+/// same; `None` of others.
+fn renumbered(
+    workspace: &mut Workspace,
+    text: &str,
+    renumber: impl Fn(&mut Workspace) -> Option<()>,
+) -> Option<String> {
+    if !workspace.canonicalize(text)? {
+        return None;
+    }
+    renumber(workspace)?;
+    let graph = workspace.rewirable();
+    let Plain { atoms, bonds, ring_atoms, .. } = &workspace.plain;
+    Some(format!("{atoms:?} {bonds:?} {ring_atoms:?} {graph:?}"))
 }
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -170,7 +170,7 @@ impl Plain {
     /// nitro groups written with five bonds, phosphorus ylides, chlorates. The
     /// chemistry crate also refuses neutral oxygen with too many bonds. The atom
     /// has a valence that its element permits.
-    fn needs_clean_up(&self, index: u32) -> bool {
+    pub(super) fn needs_clean_up(&self, index: u32) -> bool {
         let atom = &self.atoms[index as usize];
         if atom.charge != 0 {
             return false;
