@@ -11,9 +11,11 @@
 
 use super::Problem;
 use super::lane::Lane;
-use super::vectors::COLUMNS;
 
-/// Polynomials beyond the constant one.
+/// Atoms that a lane chooses at a time.
+pub(super) const CHOSEN: usize = 2;
+/// Polynomials beyond the constant one. With three, the bounds of natural
+/// products exclude too little; five cost more than they save.
 const STEPS: usize = 4;
 /// Lanczos stops where the coupling is at most this, relative to the norm.
 const SMALLEST_COUPLING: f64 = 0.02;
@@ -66,7 +68,7 @@ impl<L: Lane> Candidates<L> {
     #[inline(always)]
     pub fn add(&mut self, lane: usize, problem: &Problem<'_>, values: &[f64], widest: f64) {
         let norm = values.iter().fold(0.0_f64, |norm, value| norm.max(value.abs()));
-        if values.len() <= COLUMNS || widest > POINT * norm {
+        if values.len() <= 2 * CHOSEN || widest > POINT * norm {
             self.bounds.iter_mut().for_each(|bound| bound.set(lane, 1.0));
             return;
         }
@@ -80,7 +82,7 @@ impl<L: Lane> Candidates<L> {
         }
     }
 
-    /// Chooses the `COLUMNS` atoms of largest bounds in each lane, slot by slot;
+    /// Chooses the `CHOSEN` atoms of largest bounds in each lane, slot by slot;
     /// false when none is left that may have a weight near `best`. A lane
     /// without atoms chooses any.
     #[inline(always)]
@@ -231,5 +233,67 @@ impl<L: Lane> Candidates<L> {
             *before = product - a * here - beta * *before;
         }
         std::mem::swap(&mut self.before, &mut self.here);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+    use crate::bench::graphs::molecule_like;
+    use crate::random::PythonRandom;
+    use crate::spectra::kernel::lane::{Pair, Vector};
+    use crate::spectra::{CpuBackend, SpectraBackend, SymmetricGraph};
+
+    /// The bound of each atom, and its largest weight in a shell.
+    fn bounds_and_weights(graph: SymmetricGraph<'_>) -> Vec<(f64, f64)> {
+        let densities = CpuBackend::new().shell_densities(&[graph]).unwrap().remove(0);
+        let mut candidates = Candidates::<Pair<Vector<Scalar>>>::new(Scalar::new());
+        candidates.reset(graph.n);
+        let problem = Problem { graph, scale: 1.0 };
+        candidates.add(1, &problem, densities.values(), 0.0);
+        let largest = |atom: usize| densities.shells().map(|(_, d)| d[atom]).fold(0.0, f64::max);
+        candidates.bounds.iter().enumerate().map(|(i, b)| (b.get(1), largest(i))).collect()
+    }
+
+    #[test]
+    fn no_weight_exceeds_its_bound() {
+        let mut rng = PythonRandom::new(5);
+        for n in (1..=60).chain([90]).flat_map(|n| [n; 6]) {
+            let mut molecule = molecule_like(n, &mut rng);
+            for x in molecule.diagonal.iter_mut().chain(&mut molecule.off_diagonal) {
+                *x *= 0.2 + rng.random();
+            }
+            let graph = SymmetricGraph {
+                n,
+                edges: &molecule.edges,
+                off_diagonal: &molecule.off_diagonal,
+                diagonal: &molecule.diagonal,
+            };
+            for (atom, (bound, weight)) in bounds_and_weights(graph).into_iter().enumerate() {
+                assert!(weight <= bound + 1e-9, "n = {n}, atom {atom}: {weight} {bound}");
+            }
+        }
+    }
+
+    #[test]
+    fn most_atoms_are_excluded() {
+        let mut rng = PythonRandom::new(6);
+        let (mut kept, mut all) = (0, 0);
+        for n in [25, 30, 35].into_iter().flat_map(|n| [n; 10]) {
+            let molecule = molecule_like(n, &mut rng);
+            let graph = SymmetricGraph {
+                n,
+                edges: &molecule.edges,
+                off_diagonal: &molecule.off_diagonal,
+                diagonal: &molecule.diagonal,
+            };
+            let atoms = bounds_and_weights(graph);
+            let best = atoms.iter().fold(0.0, |best, atom| atom.1.max(best));
+            kept += atoms.iter().filter(|atom| atom.0 >= best * (1.0 - SLACK.0)).count();
+            all += n;
+        }
+        assert!(3 * kept < all, "{kept} of {all} atoms are left");
     }
 }

@@ -4,8 +4,9 @@
 
 use std::ops::Range;
 
+use super::candidates::CHOSEN;
 use super::lane::Lane;
-use super::vectors::{self, COLUMNS};
+use super::vectors;
 use super::workspace::{Workspace, row_stride};
 use super::{NARROW_ORDER, Problem};
 use crate::spectra::densities::each_shell;
@@ -66,7 +67,7 @@ pub(super) fn spectra<L: Lane>(
     }
     let found = if narrow { rotate(ws, &states) } else { read_all(ws, &states) };
     let (weights, stride) =
-        if narrow { (&ws.columns, COLUMNS) } else { (&ws.vectors, row_stride(n)) };
+        if narrow { (&ws.columns, CHOSEN) } else { (&ws.vectors, row_stride(n)) };
     for (lane, &id) in ids.iter().enumerate() {
         let (rows, atoms) = (&states.rows[lane * n..], lane * n..(lane + 1) * n);
         let (largest, places) = (&found.largest[atoms.clone()], &found.places[atoms]);
@@ -85,13 +86,13 @@ fn rotate<L: Lane>(ws: &mut Workspace<L>, states: &States) -> Found {
     let (n, stride, zero) = (ws.n, row_stride(ws.n), L::splat(ws.token, 0.0));
     let mut found = Found { largest: vec![0.0; n * L::WIDTH], places: vec![0; n * L::WIDTH] };
     let mut best = zero;
-    let mut chosen = vec![0; COLUMNS * L::WIDTH];
+    let mut chosen = vec![0; CHOSEN * L::WIDTH];
     ws.columns.clear();
     while ws.candidates.choose(best, &mut chosen) {
         let start = ws.columns.len();
-        ws.columns.resize(start + n * COLUMNS, zero);
+        ws.columns.resize(start + n * CHOSEN, zero);
         let block = &mut ws.columns[start..];
-        let rows = block.chunks_exact_mut(COLUMNS).zip(ws.vectors.chunks_exact(stride));
+        let rows = block.chunks_exact_mut(CHOSEN).zip(ws.vectors.chunks_exact(stride));
         for (row, vectors) in rows {
             for (place, atoms) in row.iter_mut().zip(chosen.chunks_exact(L::WIDTH)) {
                 for (lane, &atom) in atoms.iter().enumerate() {
@@ -99,9 +100,9 @@ fn rotate<L: Lane>(ws: &mut Workspace<L>, states: &States) -> Found {
                 }
             }
         }
-        vectors::rotate_block(block, &ws.sweeps, &ws.rotations);
-        let mut largest = [zero; COLUMNS];
-        weigh(block, COLUMNS, states, &mut largest);
+        vectors::rotate_block::<L, CHOSEN>(block, &ws.sweeps, &ws.rotations);
+        let mut largest = [zero; CHOSEN];
+        weigh(block, CHOSEN, states, &mut largest);
         for (slot, atoms) in chosen.chunks_exact(L::WIDTH).enumerate() {
             best = largest[slot].or_else(best.less(largest[slot]), best);
             for (lane, &atom) in atoms.iter().enumerate() {

@@ -14,7 +14,7 @@ const VANISHING: f64 = 1e-250;
 /// Rows that the reflectors are applied to at a time.
 const ROWS: usize = 4;
 /// Columns that one pass over the rows rotates.
-pub(super) const COLUMNS: usize = 4;
+const COLUMNS: usize = 4;
 
 /// Replaces the diagonal by the eigenvalues, unsorted, and fills `vectors`
 /// with one eigenvector a row; marks the lanes that did not converge.
@@ -241,17 +241,17 @@ fn rotate_rows<L: Lane>(ws: &mut Workspace<L>) {
     ws.sweeps.clear();
 }
 
-/// Applies the recorded sweeps to a block of `COLUMNS` columns.
+/// Applies the recorded sweeps to a block of `K` columns.
 #[inline(always)]
-pub(super) fn rotate_block<L: Lane>(
+pub(super) fn rotate_block<L: Lane, const K: usize>(
     block: &mut [L],
     sweeps: &[(usize, usize)],
     rotations: &[(L, L)],
 ) {
-    let n = block.len() / COLUMNS;
-    for (k, &(low, high)) in sweeps.iter().enumerate() {
-        let rows = &mut block[low * COLUMNS..(high + 1) * COLUMNS];
-        rotate_columns::<L, COLUMNS>(rows, &rotations[k * n..][low..high], COLUMNS, 0);
+    let n = block.len() / K;
+    for (sweep, &(low, high)) in sweeps.iter().enumerate() {
+        let rows = &mut block[low * K..(high + 1) * K];
+        rotate_columns::<L, K>(rows, &rotations[sweep * n..][low..high], K, 0);
     }
 }
 
