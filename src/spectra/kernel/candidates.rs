@@ -13,9 +13,9 @@ use super::Problem;
 use super::lane::Lane;
 
 /// Atoms that a lane chooses at a time.
-pub(super) const CHOSEN: usize = 2;
-/// Polynomials beyond the constant one. With three, the bounds of natural
-/// products exclude too little; five cost more than they save.
+pub(super) const CHOSEN: usize = 4;
+/// Polynomials beyond the constant one. Three suit amides as well,
+/// natural products less; five cost more than they save.
 const STEPS: usize = 4;
 /// Lanczos stops where the coupling is at most this, relative to the norm.
 const SMALLEST_COUPLING: f64 = 0.02;
@@ -68,7 +68,7 @@ impl<L: Lane> Candidates<L> {
     #[inline(always)]
     pub fn add(&mut self, lane: usize, problem: &Problem<'_>, values: &[f64], widest: f64) {
         let norm = values.iter().fold(0.0_f64, |norm, value| norm.max(value.abs()));
-        if values.len() <= 2 * CHOSEN || widest > POINT * norm {
+        if values.len() <= CHOSEN || widest > POINT * norm {
             self.bounds.iter_mut().for_each(|bound| bound.set(lane, 1.0));
             return;
         }
