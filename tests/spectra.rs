@@ -116,6 +116,46 @@ fn awkward() -> Vec<Graph> {
     graphs
 }
 
+/// Of every order more matrices than the widest group takes: molecules with
+/// bonds of any weight, symmetric graphs, zero diagonals, small and large norms.
+fn full_groups() -> Vec<Graph> {
+    let mut rng = PythonRandom::new(12);
+    let mut graphs = Vec::new();
+    for n in (1..=95).chain([96, 97, 130]) {
+        let m = n as u32;
+        for kind in 0..19 {
+            let mut graph = match kind {
+                0 => Graph::laplacian(n, complete(m)),
+                1 if n > 2 => Graph::laplacian(n, ring(m)),
+                2 => Graph::laplacian(n, (1..m).map(|i| (0, i)).collect()),
+                3 => Graph::laplacian(n, path(m / 2)),
+                // Two equal components.
+                4 => {
+                    let copy = path(m / 2).into_iter().map(|(i, j)| (i + m / 2, j + m / 2));
+                    Graph::laplacian(n, path(m / 2).into_iter().chain(copy).collect())
+                }
+                _ => molecule(n, &mut rng),
+            };
+            let scale = match kind {
+                5 => 1e-12,
+                6 => 1e-7,
+                7 => 1e9,
+                8 => 1e-200,
+                _ => 1.0,
+            };
+            graph.diagonal.iter_mut().chain(&mut graph.off_diagonal).for_each(|x| *x *= scale);
+            if kind % 3 == 0 {
+                graph.diagonal.fill(0.0);
+            }
+            if kind > 11 {
+                graph.off_diagonal.iter_mut().for_each(|x| *x *= 0.1 + 2.0 * rng.random());
+            }
+            graphs.push(graph);
+        }
+    }
+    graphs
+}
+
 fn norm(graph: &Graph) -> f64 {
     let entries = graph.diagonal.iter().chain(&graph.off_diagonal);
     entries.fold(0.0f64, |largest, x| largest.max(x.abs()))
@@ -237,6 +277,7 @@ fn lines_read_in_the_lanes_are_those_of_the_densities_to_the_bit() {
     graphs.extend(awkward());
     graphs.extend(known().into_iter().map(|(graph, _)| graph));
     graphs.push(Graph::laplacian(530, path(530)));
+    graphs.extend(full_groups());
     let batch = Graph::views(&graphs);
     let bits = |spectra: &[LocalSpectrum]| -> Vec<(Vec<u64>, Option<usize>)> {
         let numbers = |spectrum: &LocalSpectrum| {

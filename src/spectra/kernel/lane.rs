@@ -19,6 +19,8 @@ pub(super) trait Lane:
     type Token: Copy;
     /// One truth value per lane.
     type Mask: Copy;
+    /// One hardware vector of the same instructions.
+    type Single: Lane<Token = Self::Token>;
     /// Number of lanes.
     const WIDTH: usize;
 
@@ -75,6 +77,7 @@ impl<S: Simd> Vector<S> {
 impl<S: Simd> Lane for Vector<S> {
     type Token = S;
     type Mask = S::m64s;
+    type Single = Self;
     const WIDTH: usize = S::F64_LANES;
 
     #[inline(always)]
@@ -164,6 +167,7 @@ pair_operator!(Div, div);
 impl<L: Lane> Lane for Pair<L> {
     type Token = L::Token;
     type Mask = (L::Mask, L::Mask);
+    type Single = L::Single;
     const WIDTH: usize = 2 * L::WIDTH;
 
     #[inline(always)]

@@ -7,6 +7,7 @@
 //! group. Knows nothing of molecules, batches or threads.
 
 mod blocks;
+mod candidates;
 mod lane;
 mod local;
 mod tridiagonal;
@@ -121,7 +122,6 @@ fn solve_lanes<L: Lane>(
         }
         Output::Systems(_) => vectors::eigensystem(&mut ws),
         Output::Local(spectra) => {
-            vectors::eigensystem(&mut ws);
             local::spectra(&mut ws, problems, ids, spectra);
         }
     }

@@ -20,6 +20,21 @@ const COLUMNS: usize = 4;
 /// with one eigenvector a row; marks the lanes that did not converge.
 #[inline(always)]
 pub(super) fn eigensystem<L: Lane>(ws: &mut Workspace<L>) {
+    iterate(ws, SWEEPS);
+    rotate_rows(ws);
+}
+
+/// As [`eigensystem`], but leaves all rotations to be applied, to any columns,
+/// by [`rotate_block`].
+#[inline(always)]
+pub(super) fn eigenvalues_and_rotations<L: Lane>(ws: &mut Workspace<L>) {
+    iterate(ws, usize::MAX);
+}
+
+/// Finds the eigenvalues; applies the rotations of `at_once` sweeps at a time to
+/// the rows of `vectors`, and leaves those of the last ones.
+#[inline(always)]
+fn iterate<L: Lane>(ws: &mut Workspace<L>, at_once: usize) {
     let n = ws.n;
     ws.unconverged = L::splat(ws.token, 0.0);
     ws.sweeps.clear();
@@ -33,12 +48,11 @@ pub(super) fn eigensystem<L: Lane>(ws: &mut Workspace<L>) {
     for _ in 0..sweep_limit(n) {
         let blocks = find_blocks(ws, tolerance, low);
         let Some((first, high)) = blocks.extent(n) else {
-            rotate_rows(ws);
             return;
         };
         low = first;
         sweep(ws, &blocks, low, high);
-        if ws.sweeps.len() == SWEEPS {
+        if ws.sweeps.len() == at_once {
             rotate_rows(ws);
         }
     }
@@ -119,7 +133,11 @@ fn sweep<L: Lane>(ws: &mut Workspace<L>, blocks: &Blocks<L>, low: usize, high: u
     let (token, n) = (ws.token, ws.n);
     let (zero, one) = (L::splat(token, 0.0), L::splat(token, 1.0));
     let shift = shift(blocks);
-    let rotations = &mut ws.rotations[ws.sweeps.len() * n..][..n];
+    let start = ws.sweeps.len() * n;
+    if ws.rotations.len() < start + n {
+        ws.rotations.resize(start + n, (zero, zero));
+    }
+    let rotations = &mut ws.rotations[start..][..n];
     ws.sweeps.push((low, high));
     let (d, e) = (&mut ws.diagonal[..n], &mut ws.subdiagonal[..n]);
     let mut chase = Chase { c: one, s: one, p: zero, g: zero, shift };
@@ -221,6 +239,20 @@ fn rotate_rows<L: Lane>(ws: &mut Workspace<L>) {
         }
     }
     ws.sweeps.clear();
+}
+
+/// Applies the recorded sweeps to a block of `K` columns.
+#[inline(always)]
+pub(super) fn rotate_block<L: Lane, const K: usize>(
+    block: &mut [L],
+    sweeps: &[(usize, usize)],
+    rotations: &[(L, L)],
+) {
+    let n = block.len() / K;
+    for (sweep, &(low, high)) in sweeps.iter().enumerate() {
+        let rows = &mut block[low * K..(high + 1) * K];
+        rotate_columns::<L, K>(rows, &rotations[sweep * n..][low..high], K, 0);
+    }
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 //! element (i, j) of every matrix of the group lies in one vector of lanes.
 
 use super::Problem;
+use super::candidates::Candidates;
 use super::lane::Lane;
 use crate::spectra::Eigensystem;
 
@@ -41,10 +42,14 @@ pub(super) struct Workspace<L: Lane> {
     pub tau: Vec<L>,
     /// Row `i` holds eigenvector `i`; filled only when vectors are wanted.
     pub vectors: Vec<L>,
-    /// Cosines and sines of the sweeps not yet applied, `n` a sweep.
+    /// Cosines and sines of the sweeps not yet applied, `n` a sweep; longer
+    /// than needed after larger matrices.
     pub rotations: Vec<(L, L)>,
     /// The rows `low..=high` that each of these sweeps covers.
     pub sweeps: Vec<(usize, usize)>,
+    /// Rotated columns, by blocks of `n` rows; filled only for one atom's lines.
+    pub columns: Vec<L>,
+    pub candidates: Candidates<L>,
     /// Zero in the lanes whose eigenvalues were found.
     pub unconverged: L,
 }
@@ -63,6 +68,8 @@ impl<L: Lane> Workspace<L> {
             vectors: Vec::new(),
             rotations: Vec::new(),
             sweeps: Vec::with_capacity(SWEEPS),
+            columns: Vec::new(),
+            candidates: Candidates::new(token),
             unconverged: L::splat(token, 0.0),
         }
     }
@@ -84,8 +91,6 @@ impl<L: Lane> Workspace<L> {
                 buffer.clear();
                 buffer.resize(n, zero);
             }
-            self.rotations.clear();
-            self.rotations.resize(SWEEPS * n, (zero, zero));
         }
     }
 
@@ -141,7 +146,11 @@ impl<L: Lane> Workspace<L> {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let lanes = self.triangle.capacity() + self.vectors.capacity();
-        size_of::<L>() * (lanes + (5 + 2 * SWEEPS) * self.diagonal.capacity())
+        let lanes = self.triangle.capacity()
+            + self.vectors.capacity()
+            + self.columns.capacity()
+            + 2 * self.rotations.capacity();
+        // Five vectors here, and at most six of the candidates.
+        size_of::<L>() * (lanes + 11 * self.diagonal.capacity())
     }
 }
