@@ -19,6 +19,8 @@ pub(super) const CHOSEN: usize = 4;
 const STEPS: usize = 4;
 /// Lanczos stops where the coupling is at most this, relative to the norm.
 const SMALLEST_COUPLING: f64 = 0.02;
+/// Entries of a row that are kept side by side: few atoms have more bonds.
+const ROW: usize = 4;
 /// Levels of one shell must be this close, relative to the norm, to count as
 /// one point of the measure.
 const POINT: f64 = 1e-12;
@@ -31,10 +33,14 @@ pub(super) struct Candidates<L: Lane> {
     token: L::Token,
     /// By atom, the bound of its weights; negative once it was chosen.
     bounds: Vec<L>,
-    /// Entries off the diagonal: those of row `i` end at `ends[i]`.
-    ends: Vec<usize>,
-    entries: Vec<(usize, f64)>,
     diagonal: Vec<f64>,
+    /// Entries off the diagonal: of each row the first ones, column and value,
+    /// the rest zero, so that rows take the same steps; then row, column and
+    /// value of those beyond.
+    rows: Vec<[(usize, f64); ROW]>,
+    further: Vec<(usize, usize, f64)>,
+    /// How many entries each row has.
+    filled: Vec<usize>,
     /// A vector for each of some atoms, side by side: that of the step before,
     /// that of the step, and the matrix times it.
     before: Vec<L::Single>,
@@ -47,9 +53,10 @@ impl<L: Lane> Candidates<L> {
         Self {
             token,
             bounds: Vec::new(),
-            ends: Vec::new(),
-            entries: Vec::new(),
             diagonal: Vec::new(),
+            rows: Vec::new(),
+            further: Vec::new(),
+            filled: Vec::new(),
             before: Vec::new(),
             here: Vec::new(),
             product: Vec::new(),
@@ -107,27 +114,24 @@ impl<L: Lane> Candidates<L> {
         true
     }
 
-    /// The entries of the scaled matrix by rows.
+    /// The entries of the scaled matrix.
     fn load(&mut self, Problem { graph, scale }: &Problem<'_>) {
         let n = graph.n;
         self.diagonal.clear();
         self.diagonal.extend(graph.diagonal.iter().map(|x| x * scale));
-        self.ends.clear();
-        self.ends.resize(n, 0);
-        for &(i, j) in graph.edges {
-            self.ends[i as usize] += 1;
-            self.ends[j as usize] += 1;
-        }
-        let mut total = 0;
-        for end in &mut self.ends {
-            // Where the row starts; becomes its end as it is filled.
-            (*end, total) = (total, total + *end);
-        }
-        self.entries.resize(total, (0, 0.0));
+        self.rows.clear();
+        self.rows.resize(n, [(0, 0.0); ROW]);
+        self.further.clear();
+        self.filled.clear();
+        self.filled.resize(n, 0);
         for (&(i, j), x) in graph.edges.iter().zip(graph.off_diagonal) {
             for (row, column) in [(i as usize, j as usize), (j as usize, i as usize)] {
-                self.entries[self.ends[row]] = (column, x * scale);
-                self.ends[row] += 1;
+                let filled = &mut self.filled[row];
+                match self.rows[row].get_mut(*filled) {
+                    Some(entry) => *entry = (column, x * scale),
+                    None => self.further.push((row, column, x * scale)),
+                }
+                *filled += 1;
             }
         }
     }
@@ -188,15 +192,15 @@ impl<L: Lane> Candidates<L> {
         }
         self.product.resize(n, zero);
         let (mut diagonal, mut square) = (zero, zero);
-        let mut start = if first == 0 { 0 } else { self.ends[first - 1] };
         for (lane, atom) in (first..n).take(L::Single::WIDTH).enumerate() {
             diagonal.set(lane, self.diagonal[atom]);
             self.before[atom].set(lane, 1.0);
-            for &(other, x) in &self.entries[start..self.ends[atom]] {
+            let further = self.further.iter().filter(|entry| entry.0 == atom);
+            let entries = self.rows[atom].iter().copied();
+            for (other, x) in entries.chain(further.map(|&(_, other, x)| (other, x))) {
                 let place = &mut self.here[other];
                 place.set(lane, place.get(lane) + x);
             }
-            start = self.ends[atom];
         }
         for &x in &self.here {
             square = square + x * x;
@@ -208,19 +212,22 @@ impl<L: Lane> Candidates<L> {
     #[inline(always)]
     fn multiply(&mut self) -> [L::Single; 2] {
         let token = self.token;
-        let (mut dot, mut square) = (L::Single::splat(token, 0.0), L::Single::splat(token, 0.0));
-        let mut start = 0;
-        let rows = self.product.iter_mut().zip(&self.here);
-        for ((product, &here), (&diagonal, &end)) in rows.zip(self.diagonal.iter().zip(&self.ends))
-        {
+        let rows =
+            self.product.iter_mut().zip(&self.here).zip(self.diagonal.iter().zip(&self.rows));
+        for ((product, &here), (&diagonal, row)) in rows {
             let mut sum = L::Single::splat(token, diagonal) * here;
-            for &(other, x) in &self.entries[start..end] {
+            for &(other, x) in row {
                 sum = sum + L::Single::splat(token, x) * self.here[other];
             }
-            start = end;
             *product = sum;
-            dot = dot + sum * here;
-            square = square + sum * sum;
+        }
+        for &(row, other, x) in &self.further {
+            self.product[row] = self.product[row] + L::Single::splat(token, x) * self.here[other];
+        }
+        let (mut dot, mut square) = (L::Single::splat(token, 0.0), L::Single::splat(token, 0.0));
+        for (&product, &here) in self.product.iter().zip(&self.here) {
+            dot = dot + product * here;
+            square = square + product * product;
         }
         [dot, square]
     }

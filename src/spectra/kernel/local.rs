@@ -12,6 +12,9 @@ use super::{NARROW_ORDER, Problem};
 use crate::spectra::densities::each_shell;
 use crate::spectra::ldos::{LocalDensity, LocalSpectrum};
 
+/// Smaller matrices have too few columns for bounds to pay.
+const BOUNDED_ORDER: usize = 28;
+
 /// The states of the lanes in ascending order.
 struct States {
     /// By lane, the row of each state.
@@ -36,8 +39,9 @@ pub(super) fn spectra<L: Lane>(
     ids: &[u32],
     spectra: &mut [LocalSpectrum],
 ) {
-    let (n, narrow) = (ws.n, ws.n < NARROW_ORDER);
-    if narrow {
+    let n = ws.n;
+    let bounded = (BOUNDED_ORDER..NARROW_ORDER).contains(&n);
+    if bounded {
         vectors::eigenvalues_and_rotations(ws);
         ws.candidates.reset(n);
     } else {
@@ -60,14 +64,14 @@ pub(super) fn spectra<L: Lane>(
             widest = widest.max(scaled[levels.end - 1] - scaled[levels.start]);
             states.shared.push((lane, lane * n + levels.start..lane * n + levels.end));
         }
-        if narrow {
+        if bounded {
             ws.candidates.add(lane, problem, &scaled, widest);
         }
         spectra[id as usize].values = values;
     }
-    let found = if narrow { rotate(ws, &states) } else { read_all(ws, &states) };
+    let found = if bounded { rotate(ws, &states) } else { read_all(ws, &states) };
     let (weights, stride) =
-        if narrow { (&ws.columns, CHOSEN) } else { (&ws.vectors, row_stride(n)) };
+        if bounded { (&ws.columns, CHOSEN) } else { (&ws.vectors, row_stride(n)) };
     for (lane, &id) in ids.iter().enumerate() {
         let (rows, atoms) = (&states.rows[lane * n..], lane * n..(lane + 1) * n);
         let (largest, places) = (&found.largest[atoms.clone()], &found.places[atoms]);
