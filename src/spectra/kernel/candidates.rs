@@ -75,7 +75,7 @@ impl<L: Lane> Candidates<L> {
     #[inline(always)]
     pub fn add(&mut self, lane: usize, problem: &Problem<'_>, values: &[f64], widest: f64) {
         let norm = values.iter().fold(0.0_f64, |norm, value| norm.max(value.abs()));
-        if values.len() <= CHOSEN || widest > POINT * norm {
+        if widest > POINT * norm {
             self.bounds.iter_mut().for_each(|bound| bound.set(lane, 1.0));
             return;
         }
