@@ -187,19 +187,22 @@ impl Workspace {
     /// Perception may hang on the numbering, so that a molecule is what its
     /// canonical SMILES says: it is read as any other text.
     fn reread(&mut self) -> Option<bool> {
-        let canonical = std::mem::take(&mut self.writer.text);
-        let as_written = self.perceive(&canonical, Marks::Read);
-        self.writer.text = canonical;
-        as_written
+        self.with_written(|workspace, text| workspace.perceive(text, Marks::Read))
+    }
+
+    /// Hands on the text that was written last, and keeps it.
+    fn with_written<T>(&mut self, take: impl FnOnce(&mut Self, &str) -> T) -> T {
+        let text = std::mem::take(&mut self.writer.text);
+        let taken = take(self, &text);
+        self.writer.text = text;
+        taken
     }
 
     /// The same for a text that is sure to be read the same: atoms are as they
     /// were found before.
     fn renumber(&mut self) -> Option<()> {
         let before = std::mem::take(&mut self.plain.atoms);
-        self.reader.read(self.writer.text.as_bytes(), Marks::Read, &mut self.plain)?;
-        self.marks = Marks::Read;
-        self.read_atoms.clone_from(&self.plain.atoms);
+        self.with_written(|workspace, text| workspace.read(text, Marks::Read))?;
         for (atom, &place) in self.plain.atoms.iter_mut().zip(&self.writer.order) {
             let found = &before[place as usize];
             atom.implicit_hs = found.total_hs() - i32::from(atom.explicit_hs);
@@ -233,12 +236,18 @@ impl Workspace {
     /// Reads and sanitises; whether it found the aromatic atoms and bonds that
     /// the text was written with.
     fn perceive(&mut self, text: &str, marks: Marks) -> Option<bool> {
-        self.reader.read(text.as_bytes(), marks, &mut self.plain)?;
-        self.marks = marks;
-        self.read_atoms.clone_from(&self.plain.atoms);
+        self.read(text, marks)?;
         self.note_aromatic();
         self.sanitize()?;
         Some(self.is_aromatic_as_noted())
+    }
+
+    /// Reads a text, and keeps what was read of it.
+    fn read(&mut self, text: &str, marks: Marks) -> Option<()> {
+        self.reader.read(text.as_bytes(), marks, &mut self.plain)?;
+        self.marks = marks;
+        self.read_atoms.clone_from(&self.plain.atoms);
+        Some(())
     }
 
     /// Notes which atoms and bonds are aromatic.

@@ -192,15 +192,18 @@ impl<L: Lane> Candidates<L> {
         }
         self.product.resize(n, zero);
         let (mut diagonal, mut square) = (zero, zero);
-        for (lane, atom) in (first..n).take(L::Single::WIDTH).enumerate() {
+        let mut add = |lane: usize, other: usize, x: f64| {
+            let place = &mut self.here[other];
+            place.set(lane, place.get(lane) + x);
+        };
+        let atoms = first..n.min(first + L::Single::WIDTH);
+        for (lane, atom) in atoms.clone().enumerate() {
             diagonal.set(lane, self.diagonal[atom]);
             self.before[atom].set(lane, 1.0);
-            let further = self.further.iter().filter(|entry| entry.0 == atom);
-            let entries = self.rows[atom].iter().copied();
-            for (other, x) in entries.chain(further.map(|&(_, other, x)| (other, x))) {
-                let place = &mut self.here[other];
-                place.set(lane, place.get(lane) + x);
-            }
+            self.rows[atom].iter().for_each(|&(other, x)| add(lane, other, x));
+        }
+        for &(row, other, x) in self.further.iter().filter(|entry| atoms.contains(&entry.0)) {
+            add(row - first, other, x);
         }
         for &x in &self.here {
             square = square + x * x;
@@ -249,12 +252,19 @@ mod tests {
 
     use super::*;
     use crate::bench::graphs::molecule_like;
+    use crate::operator::OperatorMatrix;
     use crate::random::PythonRandom;
     use crate::spectra::kernel::lane::{Pair, Vector};
     use crate::spectra::{CpuBackend, SpectraBackend, SymmetricGraph};
 
     /// The bound of each atom, and its largest weight in a shell.
-    fn bounds_and_weights(graph: SymmetricGraph<'_>) -> Vec<(f64, f64)> {
+    fn bounds_and_weights(molecule: &OperatorMatrix) -> Vec<(f64, f64)> {
+        let graph = SymmetricGraph {
+            n: molecule.diagonal.len(),
+            edges: &molecule.edges,
+            off_diagonal: &molecule.off_diagonal,
+            diagonal: &molecule.diagonal,
+        };
         let densities = CpuBackend::new().shell_densities(&[graph]).unwrap().remove(0);
         let mut candidates = Candidates::<Pair<Vector<Scalar>>>::new(Scalar::new());
         candidates.reset(graph.n);
@@ -272,13 +282,7 @@ mod tests {
             for x in molecule.diagonal.iter_mut().chain(&mut molecule.off_diagonal) {
                 *x *= 0.2 + rng.random();
             }
-            let graph = SymmetricGraph {
-                n,
-                edges: &molecule.edges,
-                off_diagonal: &molecule.off_diagonal,
-                diagonal: &molecule.diagonal,
-            };
-            for (atom, (bound, weight)) in bounds_and_weights(graph).into_iter().enumerate() {
+            for (atom, (bound, weight)) in bounds_and_weights(&molecule).into_iter().enumerate() {
                 assert!(weight <= bound + 1e-9, "n = {n}, atom {atom}: {weight} {bound}");
             }
         }
@@ -290,13 +294,7 @@ mod tests {
         let (mut kept, mut all) = (0, 0);
         for n in [25, 30, 35].into_iter().flat_map(|n| [n; 10]) {
             let molecule = molecule_like(n, &mut rng);
-            let graph = SymmetricGraph {
-                n,
-                edges: &molecule.edges,
-                off_diagonal: &molecule.off_diagonal,
-                diagonal: &molecule.diagonal,
-            };
-            let atoms = bounds_and_weights(graph);
+            let atoms = bounds_and_weights(&molecule);
             let best = atoms.iter().fold(0.0, |best, atom| atom.1.max(best));
             kept += atoms.iter().filter(|atom| atom.0 >= best * (1.0 - SLACK.0)).count();
             all += n;

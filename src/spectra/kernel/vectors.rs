@@ -223,22 +223,15 @@ fn shift<L: Lane>(blocks: &Blocks<L>) -> L {
 #[inline(always)]
 fn rotate_rows<L: Lane>(ws: &mut Workspace<L>) {
     let (n, stride) = (ws.n, row_stride(ws.n));
+    let Workspace { vectors, sweeps, rotations, .. } = ws;
     let whole = n - n % COLUMNS;
     for column in (0..whole).step_by(COLUMNS) {
-        for (k, &(low, high)) in ws.sweeps.iter().enumerate() {
-            let rotations = &ws.rotations[k * n..][low..high];
-            let rows = &mut ws.vectors[low * stride..(high + 1) * stride];
-            rotate_columns::<L, COLUMNS>(rows, rotations, stride, column);
-        }
+        rotate::<L, COLUMNS>(vectors, stride, column, n, sweeps, rotations);
     }
     for column in whole..n {
-        for (k, &(low, high)) in ws.sweeps.iter().enumerate() {
-            let rotations = &ws.rotations[k * n..][low..high];
-            let rows = &mut ws.vectors[low * stride..(high + 1) * stride];
-            rotate_columns::<L, 1>(rows, rotations, stride, column);
-        }
+        rotate::<L, 1>(vectors, stride, column, n, sweeps, rotations);
     }
-    ws.sweeps.clear();
+    sweeps.clear();
 }
 
 /// Applies the recorded sweeps to a block of `K` columns.
@@ -248,10 +241,22 @@ pub(super) fn rotate_block<L: Lane, const K: usize>(
     sweeps: &[(usize, usize)],
     rotations: &[(L, L)],
 ) {
-    let n = block.len() / K;
+    rotate::<L, K>(block, K, 0, block.len() / K, sweeps, rotations);
+}
+
+/// Applies sweeps, whose rotations lie `n` apart, to `K` columns from `column` on.
+#[inline(always)]
+fn rotate<L: Lane, const K: usize>(
+    vectors: &mut [L],
+    stride: usize,
+    column: usize,
+    n: usize,
+    sweeps: &[(usize, usize)],
+    rotations: &[(L, L)],
+) {
     for (sweep, &(low, high)) in sweeps.iter().enumerate() {
-        let rows = &mut block[low * K..(high + 1) * K];
-        rotate_columns::<L, K>(rows, &rotations[sweep * n..][low..high], K, 0);
+        let rows = &mut vectors[low * stride..(high + 1) * stride];
+        rotate_columns::<L, K>(rows, &rotations[sweep * n..][low..high], stride, column);
     }
 }
 
