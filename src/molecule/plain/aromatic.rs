@@ -251,15 +251,14 @@ fn next_combination(chosen: &mut [usize], total: usize) -> bool {
     true
 }
 
-/// Whether an atom is in rings that are large and in others.
+/// Whether an atom is in rings that are large and in others, and what it gives
+/// matters to one of them.
 fn is_in_rings_of_both_sizes(plain: &Plain, atom: u32) -> bool {
-    let mut large = plain
-        .ring_atoms
-        .iter()
-        .filter(|ring| ring.contains(&atom))
-        .map(|ring| ring.len() >= LARGE_RING);
-    let first = large.next();
-    large.any(|large| Some(large) != first)
+    let rings = || plain.ring_atoms.iter().filter(|ring| ring.contains(&atom));
+    let large = rings().filter(|ring| ring.len() >= LARGE_RING).count();
+    large > 0
+        && large < rings().count()
+        && rings().any(|ring| !ring.iter().any(|&atom| is_crowded(plain, atom)))
 }
 
 /// A neutral oxygen or sulfur with two single bonds: in large rings no donor.
@@ -273,14 +272,20 @@ fn is_bridge(plain: &Plain, index: u32) -> bool {
         })
 }
 
+/// Whether an atom has more neighbours, hydrogens included, than one of an
+/// aromatic ring can have.
+pub(super) fn is_crowded(plain: &Plain, index: u32) -> bool {
+    plain.degree(index) + plain.atoms[index as usize].total_hs() > 3
+}
+
 /// Electrons an atom has for a pi system (`countAtomElec`).
 fn pi_electrons(plain: &Plain, index: u32) -> i32 {
     let atom = &plain.atoms[index as usize];
     let default = default_valence(i32::from(atom.z));
-    let degree = plain.degree(index) + atom.total_hs();
-    if default <= 1 || degree > 3 {
+    if default <= 1 || is_crowded(plain, index) {
         return -1;
     }
+    let degree = plain.degree(index) + atom.total_hs();
     let lone = (outer_electrons(atom.z) - default - i32::from(atom.charge)).max(0);
     let electrons = default - degree + lone - i32::from(atom.radicals);
     if electrons > 1 && atom.explicit_valence - plain.degree(index) > 1 { 1 } else { electrons }

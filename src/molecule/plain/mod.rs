@@ -260,6 +260,11 @@ impl Workspace {
         self.written.iter().copied().eq(aromatic_flags(&self.plain))
     }
 
+    /// Whether what was noted is still aromatic.
+    fn is_aromatic_where_noted(&self) -> bool {
+        self.written.iter().zip(aromatic_flags(&self.plain)).all(|(&noted, is)| is || !noted)
+    }
+
     /// RDKit's `sanitizeMol`, without what only stereochemistry needs.
     fn sanitize(&mut self) -> Option<()> {
         self.sanitize_with(Rings::Smallest)

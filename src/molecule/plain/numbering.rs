@@ -1,6 +1,7 @@
 //! What of a plain molecule could hang on how its atoms are numbered. It must
 //! not know how it is sanitised.
 
+use super::aromatic::is_crowded;
 use super::graph::{Arc, Bond, Order, Plain};
 use super::rings::RingFinder;
 
@@ -15,7 +16,7 @@ pub(super) fn hangs_on_numbering(
     mut finder: Option<&mut RingFinder>,
     made: usize,
 ) -> bool {
-    let crowded = |atom: u32| plain.degree(atom) + plain.atoms[atom as usize].total_hs() > 3;
+    let crowded = |atom: u32| is_crowded(plain, atom);
     let open = |bond: &&Bond| !crowded(bond.begin) && !crowded(bond.end);
     let cycles = Components::of(plain.atoms.len(), plain.bonds.iter().filter(open)).cycles;
     if cycles == 0 {

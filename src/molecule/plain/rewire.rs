@@ -248,18 +248,19 @@ impl Workspace {
         let mut fingerprint = Some(Fingerprint::empty());
         for part in 0..components.count {
             let made = made.iter().filter(|bond| components.holds(part, bond));
-            let text = match perceived {
+            let (text, of_crate) = match perceived {
                 Some(perceived) if !made.clone().any(closes_ring) => {
                     self.take_perceived(part, &components, perceived, bonds)?;
-                    self.settled_text()
+                    (self.settled_text(true)?, true)
                 }
                 _ => {
                     self.take(part, &components, atoms, bonds);
-                    self.settle_connected(made.count())
+                    self.settle_connected(made.count())?
                 }
             };
-            texts.push(text?);
-            fingerprint = union(fingerprint, fingerprint_of(&self.plain));
+            texts.push(text);
+            let part = if of_crate { fingerprint_of(&self.plain) } else { None };
+            fingerprint = union(fingerprint, part);
         }
         Some(PlainProduct { smiles: joined(&texts), fingerprint })
     }
@@ -357,29 +358,32 @@ impl Workspace {
     }
 
     /// Sanitises and writes what `plain` holds, its last `made` bonds new
-    /// ones. `None` unless reading and writing that again changes nothing, and
-    /// where the result could hang on the numbering: a ring that stops being
-    /// aromatic takes any Kekulé structure, and RDKit finds bridged aromatic
-    /// rings in some numberings only.
-    fn settle_connected(&mut self, made: usize) -> Option<String> {
+    /// ones; also whether its fingerprint is that of the chemistry crate, which
+    /// finds rings in another way there. `None` unless reading and writing that
+    /// again changes nothing, and where the result could hang on the numbering: a
+    /// ring that stops being aromatic takes any Kekulé structure, and RDKit finds
+    /// some rings in some numberings only.
+    fn settle_connected(&mut self, made: usize) -> Option<(String, bool)> {
         self.note_aromatic();
         self.sanitize()?;
         let made = self.plain.bonds.len() - made;
-        if !self.is_aromatic_as_noted()
-            || hangs_on_numbering(&self.plain, Some(&mut self.rings), made)
-        {
+        let as_noted = self.is_aromatic_as_noted();
+        let settles = as_noted && !hangs_on_numbering(&self.plain, Some(&mut self.rings), made);
+        if !(settles || self.is_aromatic_where_noted() && self.rings.are_sure(&self.plain)) {
             return None;
         }
-        self.settled_text()
+        let of_crate = settles || self.rings.unique;
+        Some((self.settled_text(as_noted)?, of_crate))
     }
 
-    /// Writes what was sanitised. `None` as of [`Self::settle_connected`].
-    fn settled_text(&mut self) -> Option<String> {
+    /// Writes what was sanitised, and found as aromatic as it was before or not.
+    /// `None` as of [`Self::settle_connected`].
+    fn settled_text(&mut self, as_noted: bool) -> Option<String> {
         self.stereo.perceive(&mut self.plain)?;
         let (ranks, sure) = self.ranker.rank_surely(&self.plain)?;
         self.writer.write(&self.plain, ranks)?;
         let text = self.writer.text.clone();
-        let sure = sure && self.reads_the_same();
+        let sure = sure && as_noted && self.reads_the_same();
         // Directions can give a configuration to a double bond that has none.
         let directed = !self.plain.configurations.is_empty();
         if sure && !directed {

@@ -44,6 +44,10 @@ pub(super) struct RingFinder {
     members: Vec<Vec<u32>>,
     /// Whether the rings last found are the only smallest ones possible.
     pub unique: bool,
+    /// The rings as the chemistry crate finds them.
+    of_crate: Rows,
+    /// Whether it finds the rings last found in any numbering, once asked.
+    sure: Option<bool>,
 }
 
 impl RingFinder {
@@ -54,6 +58,7 @@ impl RingFinder {
         self.block.resize(plain.bonds.len(), NONE);
         self.cycles.clear();
         self.unique = true;
+        self.sure = None;
         if plain.bonds.len() >= plain.atoms.len() {
             self.find_blocks(plain);
             for list in [&mut self.distance, &mut self.paths, &mut self.parent] {
@@ -82,12 +87,30 @@ impl RingFinder {
     /// The rings as the chemistry crate finds them; `None` where they leave out a
     /// bond of a cycle, as they do in some macrocycles.
     fn general(&mut self, plain: &mut Plain) -> Option<()> {
-        let rings = sssr::find(plain).or_else(|| by_crate(plain))?;
-        self.unique &= rings.len() == self.rings.len()
-            && rings.iter().all(|ring| self.rings.iter().any(|known| is_same_ring(known, ring)));
-        let bonded = plain.set_rings(rings.iter().map(Vec::as_slice));
+        let mut rings = std::mem::take(&mut self.of_crate);
+        let sure = sssr::find(plain, self.systems().flatten().copied(), &mut rings);
+        if sure.is_none() {
+            rings.clear();
+            by_crate(plain)?.into_iter().for_each(|ring| rings.push(ring));
+        }
+        self.unique &= are_same_rings(&rings, &self.rings);
+        let bonded = plain.set_rings(rings.iter());
+        self.of_crate = rings;
+        self.sure = Some(sure == Some(true));
         let covered = |bond: &u32| plain.bond_rings[*bond as usize] > 0;
         (bonded && self.systems().flatten().all(covered)).then_some(())
+    }
+
+    /// Whether the chemistry crate finds the rings last found in any numbering.
+    pub(super) fn are_sure(&mut self, plain: &Plain) -> bool {
+        let sure = self.sure.unwrap_or_else(|| {
+            let mut rings = std::mem::take(&mut self.of_crate);
+            let sure = sssr::find(plain, self.systems().flatten().copied(), &mut rings);
+            self.of_crate = rings;
+            sure == Some(true) && are_same_rings(&self.of_crate, &plain.ring_atoms)
+        });
+        self.sure = Some(sure);
+        sure
     }
 
     /// The bonds of each fused ring system.
@@ -275,6 +298,11 @@ pub(super) fn by_crate(plain: &Plain) -> Option<Vec<Vec<u32>>> {
     let rings = perception::rdkit_symmetrized_sssr(plain.atoms.len(), &bonds)?;
     let ring = |ring: Vec<usize>| ring.into_iter().map(|atom| atom as u32).collect();
     Some(rings.into_iter().map(ring).collect())
+}
+
+/// Whether two sets of rings are the same.
+fn are_same_rings(a: &Rows, b: &Rows) -> bool {
+    a.len() == b.len() && a.iter().all(|ring| b.iter().any(|other| is_same_ring(ring, other)))
 }
 
 /// Whether two rings have the same atoms.
