@@ -13,7 +13,7 @@ use super::labelling::{ColouredGraph, odd};
 const NONE: u32 = u32::MAX;
 
 /// Rounds of refinement: colours tell how far around a vertex looks.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 2;
 
 /// A graph whose vertices carry refined colours.
 pub(super) struct RefinedGraph {

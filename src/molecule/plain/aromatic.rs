@@ -96,7 +96,7 @@ impl Perceiver {
                     let mut donor = donor(plain, atom);
                     if donor == Donor::Two && is_bridge(plain, atom) {
                         // The first ring that has the atom decides.
-                        self.hangs_on_order |= is_in_rings_of_both_sizes(plain, atom);
+                        self.hangs_on_order |= hangs_on_ring_order(plain, atom);
                         if self.hangs_on_order && rings == Rings::Smallest {
                             return None;
                         }
@@ -251,13 +251,14 @@ fn next_combination(chosen: &mut [usize], total: usize) -> bool {
     true
 }
 
-/// Whether an atom is in rings that are large and in others, and what it gives
-/// matters to one of them.
-fn is_in_rings_of_both_sizes(plain: &Plain, atom: u32) -> bool {
+/// Whether an atom is no donor in some of its rings, and that matters to one.
+pub(super) fn hangs_on_ring_order(plain: &Plain, atom: u32) -> bool {
+    if plain.atom_rings[atom as usize] < 2 || !is_bridge(plain, atom) {
+        return false;
+    }
     let rings = || plain.ring_atoms.iter().filter(|ring| ring.contains(&atom));
     let large = rings().filter(|ring| ring.len() >= LARGE_RING).count();
-    large > 0
-        && large < rings().count()
+    (1..rings().count()).contains(&large)
         && rings().any(|ring| !ring.iter().any(|&atom| is_crowded(plain, atom)))
 }
 

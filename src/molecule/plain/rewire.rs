@@ -1,6 +1,7 @@
 //! Plain molecules with other bonds: sanitised and written as the chemistry
 //! crate does it, and their fingerprints. It must not know which bonds change.
 
+use super::aromatic::{hangs_on_ring_order, is_crowded};
 use super::graph::{Atom, Bond, Order, Plain};
 use super::numbering::{Components, hangs_on_numbering};
 use super::read::Marks;
@@ -105,6 +106,9 @@ impl PlainGraph {
 
 /// Bonds that rewiring makes; the last ones of a rewired graph.
 const MADE: usize = 2;
+
+/// The place of an atom that is in another component.
+const ELSEWHERE: u32 = u32::MAX;
 
 /// A plain molecule with other bonds, not sanitised.
 #[derive(Debug)]
@@ -248,15 +252,21 @@ impl Workspace {
         let mut fingerprint = Some(Fingerprint::empty());
         for part in 0..components.count {
             let made = made.iter().filter(|bond| components.holds(part, bond));
-            let (text, of_crate) = match perceived {
-                Some(perceived) if !made.clone().any(closes_ring) => {
-                    self.take_perceived(part, &components, perceived, bonds)?;
-                    (self.settled_text(true)?, true)
-                }
-                _ => {
-                    self.take(part, &components, atoms, bonds);
-                    self.settle_connected(made.count())?
-                }
+            let mut known = None;
+            if let Some(perceived) = perceived {
+                self.take(part, &components, &perceived.atoms, bonds);
+                known = if made.clone().any(closes_ring) {
+                    self.close_rings(perceived, made.clone().count())?
+                } else {
+                    self.keep_rings(part, &components, perceived)?;
+                    Some(true)
+                };
+            }
+            let (text, of_crate) = if let Some(of_crate) = known {
+                (self.settled_text(true)?, of_crate)
+            } else {
+                self.take(part, &components, atoms, bonds);
+                self.settle_connected(made.count())?
             };
             texts.push(text);
             let part = if of_crate { fingerprint_of(&self.plain) } else { None };
@@ -309,7 +319,7 @@ impl Workspace {
     fn take(&mut self, part: u32, components: &Components, atoms: &[Atom], bonds: &[Bond]) {
         self.plain.clear();
         self.places.clear();
-        self.places.resize(atoms.len(), 0);
+        self.places.resize(atoms.len(), ELSEWHERE);
         for (index, atom) in atoms.iter().enumerate() {
             if components.of_atom[index] == part {
                 self.places[index] = self.plain.atoms.len() as u32;
@@ -325,16 +335,14 @@ impl Workspace {
         self.plain.connect();
     }
 
-    /// Takes over one component, as sanitised: neither valences nor rings are
-    /// others than before, so that aromaticity is none.
-    fn take_perceived(
+    /// Gives a component the rings that it had before: neither valences nor rings
+    /// are others, so that aromaticity is none.
+    fn keep_rings(
         &mut self,
         part: u32,
         components: &Components,
         perceived: &Perceived,
-        bonds: &[Bond],
     ) -> Option<()> {
-        self.take(part, components, &perceived.atoms, bonds);
         let inside = |ring: &&Vec<u32>| components.of_atom[ring[0] as usize] == part;
         self.rows.clear();
         for ring in perceived.rings.iter().filter(inside) {
@@ -342,6 +350,40 @@ impl Workspace {
         }
         self.rings.unique = true;
         self.plain.set_rings(self.rows.iter()).then_some(())
+    }
+
+    /// Finds the rings of a component whose last `made` bonds close some; `None`
+    /// as of [`Self::settle_connected`]. If aromaticity is as before, whether its
+    /// fingerprint is that of the chemistry crate, as there: then the rings that
+    /// could be aromatic are old ones, and their atoms give them what they gave.
+    fn close_rings(&mut self, perceived: &Perceived, made: usize) -> Option<Option<bool>> {
+        self.rings.find(&mut self.plain, Rings::Smallest)?;
+        let (plain, places) = (&self.plain, &self.places);
+        let made = plain.bonds.len() - made;
+        let settles = !hangs_on_numbering(plain, Some(&mut self.rings), made);
+        if !(settles || self.rings.are_sure(plain)) {
+            return None;
+        }
+        let crowded = |&atom: &u32| is_crowded(plain, atom);
+        let is_known = |atoms: &[u32]| {
+            let same = |ring: &&Vec<u32>| {
+                ring.len() == atoms.len()
+                    && ring.iter().all(|&atom| atoms.contains(&places[atom as usize]))
+            };
+            perceived.rings.iter().any(|ring| same(&ring))
+        };
+        let is_old = |ring: &&[u32]| ring.iter().all(|&bond| (bond as usize) < made);
+        let enters_ring = |(index, bond): (u32, &Bond)| {
+            matches!(bond.order, Order::Double | Order::Triple)
+                && plain.bond_rings[index as usize] > 0
+                && !plain.ring_bonds.iter().filter(is_old).any(|ring| ring.contains(&index))
+        };
+        let mut atoms = 0..plain.atoms.len() as u32;
+        let changes =
+            !plain.ring_atoms.iter().all(|ring| ring.iter().any(crowded) || is_known(ring))
+                || (0..).zip(&plain.bonds).any(enters_ring)
+                || atoms.any(|atom| hangs_on_ring_order(plain, atom));
+        Some((!changes).then_some(settles || self.rings.unique))
     }
 
     fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {

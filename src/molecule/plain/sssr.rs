@@ -605,7 +605,7 @@ mod tests {
         let mut rng = PythonRandom::new(23);
         let (mut own, mut total) = (0, 0);
         for round in 0..6_000 {
-            let atoms = 3 + rng.below(30);
+            let atoms = 3 + rng.below(if round % 9 == 0 { 100 } else { 30 });
             let more = 1 + rng.below(if round % 3 == 0 { 12 } else { 5 });
             let plain = random(&mut rng, atoms, more);
             total += 1;
