@@ -252,16 +252,14 @@ impl Workspace {
         let mut fingerprint = Some(Fingerprint::empty());
         for part in 0..components.count {
             let made = made.iter().filter(|bond| components.holds(part, bond));
-            let mut known = None;
-            if let Some(perceived) = perceived {
+            let known = perceived.and_then(|perceived| {
                 self.take(part, &components, &perceived.atoms, bonds);
-                known = if made.clone().any(closes_ring) {
-                    self.close_rings(perceived, made.clone().count())?
+                if made.clone().any(closes_ring) {
+                    self.close_rings(perceived, made.clone().count())
                 } else {
-                    self.keep_rings(part, &components, perceived)?;
-                    Some(true)
-                };
-            }
+                    self.keep_rings(part, &components, perceived)
+                }
+            });
             let (text, of_crate) = if let Some(of_crate) = known {
                 (self.settled_text(true)?, of_crate)
             } else {
@@ -336,27 +334,28 @@ impl Workspace {
     }
 
     /// Gives a component the rings that it had before: neither valences nor rings
-    /// are others, so that aromaticity is none.
+    /// are others, so that aromaticity is none, and its fingerprint is that of the
+    /// chemistry crate.
     fn keep_rings(
         &mut self,
         part: u32,
         components: &Components,
         perceived: &Perceived,
-    ) -> Option<()> {
+    ) -> Option<bool> {
         let inside = |ring: &&Vec<u32>| components.of_atom[ring[0] as usize] == part;
         self.rows.clear();
         for ring in perceived.rings.iter().filter(inside) {
             self.rows.push(ring.iter().map(|&atom| self.places[atom as usize]));
         }
         self.rings.unique = true;
-        self.plain.set_rings(self.rows.iter()).then_some(())
+        self.plain.set_rings(self.rows.iter()).then_some(true)
     }
 
-    /// Finds the rings of a component whose last `made` bonds close some; `None`
-    /// as of [`Self::settle_connected`]. If aromaticity is as before, whether its
-    /// fingerprint is that of the chemistry crate, as there: then the rings that
-    /// could be aromatic are old ones, and their atoms give them what they gave.
-    fn close_rings(&mut self, perceived: &Perceived, made: usize) -> Option<Option<bool>> {
+    /// Finds the rings of a component whose last `made` bonds close some; whether
+    /// its fingerprint is that of the chemistry crate. `None` unless aromaticity is
+    /// as before in any numbering: the rings that could be aromatic are old ones,
+    /// and their atoms give them what they gave.
+    fn close_rings(&mut self, perceived: &Perceived, made: usize) -> Option<bool> {
         self.rings.find(&mut self.plain, Rings::Smallest)?;
         let (plain, places) = (&self.plain, &self.places);
         let made = plain.bonds.len() - made;
@@ -383,7 +382,7 @@ impl Workspace {
             !plain.ring_atoms.iter().all(|ring| ring.iter().any(crowded) || is_known(ring))
                 || (0..).zip(&plain.bonds).any(enters_ring)
                 || atoms.any(|atom| hangs_on_ring_order(plain, atom));
-        Some((!changes).then_some(settles || self.rings.unique))
+        (!changes).then_some(settles || self.rings.unique)
     }
 
     fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {
