@@ -5,7 +5,7 @@ use super::aromatic::{hangs_on_ring_order, is_crowded};
 use super::graph::{Atom, Bond, Order, Plain};
 use super::numbering::{Components, hangs_on_numbering};
 use super::read::Marks;
-use super::rings::{RingFinder, Rings};
+use super::rings::{RingFinder, Rings, is_same_ring};
 use super::stereo::Handedness;
 use super::{WORKSPACE, Workspace, morgan_atoms};
 use crate::molecule::edit::fixed_form_by;
@@ -106,9 +106,6 @@ impl PlainGraph {
 
 /// Bonds that rewiring makes; the last ones of a rewired graph.
 const MADE: usize = 2;
-
-/// The place of an atom that is in another component.
-const ELSEWHERE: u32 = u32::MAX;
 
 /// A plain molecule with other bonds, not sanitised.
 #[derive(Debug)]
@@ -254,10 +251,11 @@ impl Workspace {
             let made = made.iter().filter(|bond| components.holds(part, bond));
             let known = perceived.and_then(|perceived| {
                 self.take(part, &components, &perceived.atoms, bonds);
+                self.place_rings(part, &components, perceived);
                 if made.clone().any(closes_ring) {
-                    self.close_rings(perceived, made.clone().count())
+                    self.close_rings(made.clone().count())
                 } else {
-                    self.keep_rings(part, &components, perceived)
+                    self.keep_rings()
                 }
             });
             let (text, of_crate) = if let Some(of_crate) = known {
@@ -317,7 +315,7 @@ impl Workspace {
     fn take(&mut self, part: u32, components: &Components, atoms: &[Atom], bonds: &[Bond]) {
         self.plain.clear();
         self.places.clear();
-        self.places.resize(atoms.len(), ELSEWHERE);
+        self.places.resize(atoms.len(), 0);
         for (index, atom) in atoms.iter().enumerate() {
             if components.of_atom[index] == part {
                 self.places[index] = self.plain.atoms.len() as u32;
@@ -333,20 +331,19 @@ impl Workspace {
         self.plain.connect();
     }
 
-    /// Gives a component the rings that it had before: neither valences nor rings
-    /// are others, so that aromaticity is none, and its fingerprint is that of the
-    /// chemistry crate.
-    fn keep_rings(
-        &mut self,
-        part: u32,
-        components: &Components,
-        perceived: &Perceived,
-    ) -> Option<bool> {
+    /// Notes the rings that a component had before.
+    fn place_rings(&mut self, part: u32, components: &Components, perceived: &Perceived) {
         let inside = |ring: &&Vec<u32>| components.of_atom[ring[0] as usize] == part;
         self.rows.clear();
         for ring in perceived.rings.iter().filter(inside) {
             self.rows.push(ring.iter().map(|&atom| self.places[atom as usize]));
         }
+    }
+
+    /// Gives a component the rings that it had before: neither valences nor rings
+    /// are others, so that aromaticity is none, and its fingerprint is that of the
+    /// chemistry crate.
+    fn keep_rings(&mut self) -> Option<bool> {
         self.rings.unique = true;
         self.plain.set_rings(self.rows.iter()).then_some(true)
     }
@@ -355,22 +352,13 @@ impl Workspace {
     /// its fingerprint is that of the chemistry crate. `None` unless aromaticity is
     /// as before in any numbering: the rings that could be aromatic are old ones,
     /// and their atoms give them what they gave.
-    fn close_rings(&mut self, perceived: &Perceived, made: usize) -> Option<bool> {
+    fn close_rings(&mut self, made: usize) -> Option<bool> {
         self.rings.find(&mut self.plain, Rings::Smallest)?;
-        let (plain, places) = (&self.plain, &self.places);
+        let of_crate = self.settles(made, true)?;
+        let plain = &self.plain;
         let made = plain.bonds.len() - made;
-        let settles = !hangs_on_numbering(plain, Some(&mut self.rings), made);
-        if !(settles || self.rings.are_sure(plain)) {
-            return None;
-        }
         let crowded = |&atom: &u32| is_crowded(plain, atom);
-        let is_known = |atoms: &[u32]| {
-            let same = |ring: &&Vec<u32>| {
-                ring.len() == atoms.len()
-                    && ring.iter().all(|&atom| atoms.contains(&places[atom as usize]))
-            };
-            perceived.rings.iter().any(|ring| same(&ring))
-        };
+        let is_known = |ring: &[u32]| self.rows.iter().any(|known| is_same_ring(known, ring));
         let is_old = |ring: &&[u32]| ring.iter().all(|&bond| (bond as usize) < made);
         let enters_ring = |(index, bond): (u32, &Bond)| {
             matches!(bond.order, Order::Double | Order::Triple)
@@ -382,7 +370,7 @@ impl Workspace {
             !plain.ring_atoms.iter().all(|ring| ring.iter().any(crowded) || is_known(ring))
                 || (0..).zip(&plain.bonds).any(enters_ring)
                 || atoms.any(|atom| hangs_on_ring_order(plain, atom));
-        (!changes).then_some(settles || self.rings.unique)
+        (!changes).then_some(of_crate)
     }
 
     fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {
@@ -407,14 +395,21 @@ impl Workspace {
     fn settle_connected(&mut self, made: usize) -> Option<(String, bool)> {
         self.note_aromatic();
         self.sanitize()?;
-        let made = self.plain.bonds.len() - made;
         let as_noted = self.is_aromatic_as_noted();
-        let settles = as_noted && !hangs_on_numbering(&self.plain, Some(&mut self.rings), made);
-        if !(settles || self.is_aromatic_where_noted() && self.rings.are_sure(&self.plain)) {
+        if !(as_noted || self.is_aromatic_where_noted()) {
             return None;
         }
-        let of_crate = settles || self.rings.unique;
+        let of_crate = self.settles(made, as_noted)?;
         Some((self.settled_text(as_noted)?, of_crate))
+    }
+
+    /// What a component with `made` new bonds, and as aromatic as before or more,
+    /// is in any numbering: whether its fingerprint is that of the chemistry crate.
+    /// `None` where it could be another one.
+    fn settles(&mut self, made: usize, as_noted: bool) -> Option<bool> {
+        let made = self.plain.bonds.len() - made;
+        let apart = as_noted && !hangs_on_numbering(&self.plain, Some(&mut self.rings), made);
+        (apart || self.rings.are_sure(&self.plain)).then_some(apart || self.rings.unique)
     }
 
     /// Writes what was sanitised, and found as aromatic as it was before or not.

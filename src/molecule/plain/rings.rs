@@ -87,27 +87,31 @@ impl RingFinder {
     /// The rings as the chemistry crate finds them; `None` where they leave out a
     /// bond of a cycle, as they do in some macrocycles.
     fn general(&mut self, plain: &mut Plain) -> Option<()> {
-        let mut rings = std::mem::take(&mut self.of_crate);
-        let sure = sssr::find(plain, self.systems().flatten().copied(), &mut rings);
+        let sure = self.find_as_crate(plain);
         if sure.is_none() {
-            rings.clear();
-            by_crate(plain)?.into_iter().for_each(|ring| rings.push(ring));
+            self.of_crate.clear();
+            by_crate(plain)?.into_iter().for_each(|ring| self.of_crate.push(ring));
         }
-        self.unique &= are_same_rings(&rings, &self.rings);
-        let bonded = plain.set_rings(rings.iter());
-        self.of_crate = rings;
         self.sure = Some(sure == Some(true));
+        self.unique &= are_same_rings(&self.of_crate, &self.rings);
+        let bonded = plain.set_rings(self.of_crate.iter());
         let covered = |bond: &u32| plain.bond_rings[*bond as usize] > 0;
         (bonded && self.systems().flatten().all(covered)).then_some(())
+    }
+
+    /// Fills `of_crate`; see [`sssr::find`].
+    fn find_as_crate(&mut self, plain: &Plain) -> Option<bool> {
+        let mut rings = std::mem::take(&mut self.of_crate);
+        let sure = sssr::find(plain, self.systems().flatten().copied(), &mut rings);
+        self.of_crate = rings;
+        sure
     }
 
     /// Whether the chemistry crate finds the rings last found in any numbering.
     pub(super) fn are_sure(&mut self, plain: &Plain) -> bool {
         let sure = self.sure.unwrap_or_else(|| {
-            let mut rings = std::mem::take(&mut self.of_crate);
-            let sure = sssr::find(plain, self.systems().flatten().copied(), &mut rings);
-            self.of_crate = rings;
-            sure == Some(true) && are_same_rings(&self.of_crate, &plain.ring_atoms)
+            self.find_as_crate(plain) == Some(true)
+                && are_same_rings(&self.of_crate, &plain.ring_atoms)
         });
         self.sure = Some(sure);
         sure
@@ -306,6 +310,6 @@ fn are_same_rings(a: &Rows, b: &Rows) -> bool {
 }
 
 /// Whether two rings have the same atoms.
-fn is_same_ring(a: &[u32], b: &[u32]) -> bool {
+pub(super) fn is_same_ring(a: &[u32], b: &[u32]) -> bool {
     a.len() == b.len() && a.iter().all(|atom| b.contains(atom))
 }

@@ -221,7 +221,7 @@ fn find_in<S: Set>(
             }
         }
         changed.clear();
-        let chains = graph.chains(atoms as u32);
+        let chains = graph.chains();
         if !chains.is_empty() {
             found.add_through_chains(&mut graph, &chains);
             for &chain in &chains {

@@ -86,11 +86,11 @@ impl<S: Set> Trimmed<'_, S> {
     }
 
     /// One atom of every chain of atoms with two bonds.
-    pub(super) fn chains(&self, atoms: u32) -> Vec<u32> {
+    pub(super) fn chains(&self) -> Vec<u32> {
         let mut chains = Vec::new();
         let mut known = S::default();
         let mut stack = Vec::new();
-        for root in 0..atoms {
+        for root in 0..self.plain.atoms.len() as u32 {
             if self.degrees[root as usize] != 2 || known.has(root) {
                 continue;
             }
