@@ -2,12 +2,19 @@
 # Ours beside RDKit and numpy on the same machine in one run, as ratios above 1
 # where ours is faster. Needs python3 and a package index.
 #
-#   benches/peers/run.sh              everything
+#   benches/peers/run.sh              stages and eigenvalues
 #   benches/peers/run.sh stages       parse, canonical SMILES, fingerprint, descriptors, spectra of
 #                                     the demo library
 #   benches/peers/run.sh eigenvalues  the eigenvalue kernel by instruction set on 8,192 graphs
+#   benches/peers/run.sh batch PEER LIBRARY [DECOYS [ROWS]]
+#                                     whole audits beside the Python implementation, whose command
+#                                     hetero2-batch is PEER; it must be installed beforehand
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+if [ "${1:-}" = batch ]; then
+    cargo build --release
+    exec python3 benches/peers/batch.py "${2:-}" target/release/hetero2 "${@:3}"
+fi
 venv=target/peers
 [ -e "$venv/ready" ] || {
     python3 -m venv --clear "$venv"
@@ -38,7 +45,7 @@ all)
     ;;
 stages | eigenvalues) "$1" ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
