@@ -6,26 +6,26 @@
 #   benches/peers/run.sh stages       parse, canonical SMILES, fingerprint, descriptors, spectra of
 #                                     the demo library
 #   benches/peers/run.sh eigenvalues  the eigenvalue kernel by instruction set on 8,192 graphs
+#   benches/peers/run.sh gpu          the eigenvalue kernels by backend, beside PyTorch and CuPy on a GPU
 #   benches/peers/run.sh batch PEER LIBRARY [DECOYS [ROWS]]
 #                                     whole audits beside the Python implementation, whose command
 #                                     hetero2-batch is PEER; it must be installed beforehand
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-if [ "${1:-}" = batch ]; then
-    cargo build --release
-    exec python3 benches/peers/batch.py "${2:-}" target/release/hetero2 "${@:3}"
-fi
-venv=target/peers
-[ -e "$venv/ready" ] || {
+
+# install VENV PACKAGE…: sets `venv` and its `python`.
+install() {
+    venv=$1 python=$1/bin/python
+    [ -e "$venv/ready" ] && return
     python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check rdkit numpy
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
     touch "$venv/ready"
 }
-python=$venv/bin/python
 
 # Ours runs between two runs of the peer, so that a change of the machine's
 # load shows.
 stages() {
+    install target/peers rdkit numpy
     "$python" benches/peers/stages.py measure "$venv/before.json"
     cargo bench --bench stages -- '^(molecule|spectra)/'
     "$python" benches/peers/stages.py measure "$venv/after.json"
@@ -33,9 +33,22 @@ stages() {
 }
 
 eigenvalues() {
+    install target/peers rdkit numpy
     "$python" benches/peers/eigvalsh.py 8192
     cargo bench --bench spectra -- 'n~N.*values'
     "$python" benches/peers/eigvalsh.py 8192 target/criterion
+}
+
+# PyTorch and CuPy bring gigabytes: an environment of their own.
+gpu() {
+    install target/peers-gpu rdkit numpy torch cupy-cuda13x
+    cargo run --release -- bench spectra --json >"$venv/ours.json"
+    "$python" benches/peers/gpu.py "$venv/ours.json"
+}
+
+batch() {
+    cargo build --release
+    python3 benches/peers/batch.py "${1:-}" target/release/hetero2 "${@:2}"
 }
 
 case "${1:-all}" in
@@ -43,9 +56,9 @@ all)
     eigenvalues
     stages
     ;;
-stages | eigenvalues) "$1" ;;
+stages | eigenvalues | gpu | batch) "$@" ;;
 *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -56,11 +56,16 @@ def hamiltonian(mol, epsilon):
     return h
 
 
+def epsilon_table():
+    """ε by atomic number."""
+    with open(FIXTURES / "atoms.csv", newline="") as file:
+        rows = csv.DictReader(file)
+        return {int(r["Z"]): float(r["epsilon"]) for r in rows if r["epsilon"]}
+
+
 def measure(path):
     smiles = [line.split("\t")[0] for line in (FIXTURES / "demo.smi").read_text().splitlines()]
-    with open(FIXTURES / "atoms.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    epsilon = {int(r["Z"]): float(r["epsilon"]) for r in rows if r["epsilon"]}
+    epsilon = epsilon_table()
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     times = {}
 
