@@ -13,6 +13,7 @@ takes, measured on one row, is taken off both.
 
 import csv
 import gzip
+import itertools
 import os
 import pathlib
 import resource
@@ -64,21 +65,21 @@ def main(peer, program, library, decoys="2", sample="300"):
     rows = read(library)
     step = max(1, len(rows) // int(sample))
     some = rows[::step][: int(sample)]
+    if len(some) < 2:
+        sys.exit(f"{library} and ROWS ask for {len(some)} row(s): two are the least")
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         tables = {"one": some[:1], "some": some, "all": rows}
         for name, content in tables.items():
             write(folder / name, content)
-        runs = 0
+        packs = (folder / f"pack{i}" for i in itertools.count())
 
         def measure(command, name):
             """Milliseconds of CPU a molecule beyond those of the start, and the pack."""
-            nonlocal runs
-            found = []
-            for table in ("one", name):
-                runs += 1
-                found.append(seconds(command, folder / table, folder / f"{runs}", decoys))
-            return 1e3 * (found[1] - found[0]) / (len(tables[name]) - 1), folder / f"{runs}"
+            start = seconds(command, folder / "one", next(packs), decoys)
+            pack = next(packs)
+            whole = seconds(command, folder / name, pack, decoys)
+            return 1e3 * (whole - start) / (len(tables[name]) - 1), pack
 
         mine = [measure(ours, "all")[0] for _ in range(2)]
         theirs, pack = measure(peer, "some")

@@ -1,8 +1,8 @@
 """PyTorch and CuPy on a GPU, beside `hetero2 bench spectra` on the same one.
 
-    gpu.py OURS.json [OURS.json …]
+    gpu.py OURS.json
 
-OURS are answers of `hetero2 bench spectra --json`. Eigenvalues in double
+OURS is an answer of `hetero2 bench spectra --json`. Eigenvalues in double
 precision of the Hamiltonians of the demo library (set `library`) and of
 molecule-like graphs of each order that OURS has (as eigvalsh.py makes them),
 as many as ours took, by `torch.linalg.eigvalsh` and `cupy.linalg.eigvalsh`.
@@ -20,6 +20,7 @@ GPUs.
 """
 
 import collections
+import itertools
 import json
 import pathlib
 import random
@@ -104,14 +105,10 @@ def floors(peer):
 def of_library():
     from rdkit import Chem, RDLogger
 
-    from stages import FIXTURES, epsilon_table, hamiltonian
+    from stages import demo_smiles, hamiltonians
 
     RDLogger.DisableLog("rdApp.*")
-    epsilon = epsilon_table()
-    lines = (FIXTURES / "demo.smi").read_text().splitlines()
-    mols = (Chem.MolFromSmiles(line.split("\t")[0]) for line in lines)
-    found = (hamiltonian(mol, epsilon) for mol in mols)
-    return [matrix for matrix in found if matrix is not None]
+    return hamiltonians(map(Chem.MolFromSmiles, demo_smiles()))
 
 
 def of_order(n):
@@ -130,10 +127,9 @@ def padded(matrix):
 
 def stacks(matrices, count):
     """`count` matrices, repeated in turn, in stacks of one order each."""
-    counts = collections.Counter(i % len(matrices) for i in range(count))
     groups = collections.defaultdict(list)
-    for i, times in counts.items():
-        groups[len(matrices[i])] += times * [matrices[i]]
+    for matrix in itertools.islice(itertools.cycle(matrices), count):
+        groups[len(matrix)].append(matrix)
     for _, group in sorted(groups.items()):
         for start in range(0, len(group), MOST_IN_A_STACK):
             yield np.stack(group[start : start + MOST_IN_A_STACK])
@@ -149,8 +145,11 @@ def measure(peer, matrices, count):
     return 1e6 * seconds(lambda: [peer.solve(stack) for stack in resident], peer.wait) / count
 
 
-def main(paths):
-    answers = [json.loads(pathlib.Path(path).read_text()) for path in paths]
+def main(path):
+    ours = collections.defaultdict(list)
+    for row in json.loads(pathlib.Path(path).read_text())["measurements"]:
+        if row["work"] == "values":
+            ours[row["set"], row["matrices"]].append(row)
     cuda = torch.cuda.is_available()
     peers = [Torch("cuda" if cuda else "cpu")]
     if cuda and cupy:
@@ -160,8 +159,7 @@ def main(paths):
     print(f"\nPeers on {where}; {bandwidth / 1e9:.0f} GB/s, {speed / 1e9:.0f} GFLOP/s\n")
     print("| set | ours, by | µs | peers, µs | best peer / ours | floor, µs | ours / floor |")
     print("|---|---|---|---|---|---|---|")
-    ours = [row for answer in answers for row in answer["measurements"] if row["work"] == "values"]
-    for name, count in dict.fromkeys((row["set"], row["matrices"]) for row in ours):
+    for (name, count), rows in ours.items():
         matrices = of_library() if name == "library" else of_order(int(name))
         ways = [matrices, [padded(m) for m in matrices]] if name == "library" else [matrices]
         times = {peer.name: min(measure(peer, way, count) for way in ways) for peer in peers}
@@ -171,14 +169,14 @@ def main(paths):
         moved = (12 * edges + 16 * n + 16).mean()
         floor = 1e6 * max(moved / bandwidth, (4 / 3 * n**3.0).mean() / speed)
         cells = ", ".join(f"{peer} {us:.3g}" for peer, us in times.items())
-        for row in (row for row in ours if (row["set"], row["matrices"]) == (name, count)):
+        best = min(times.values())
+        for row in rows:
             mine, by = row["us_per_matrix"]["median"], f"{row['backend']}, {row['threads']} threads"
-            best = min(times.values())
             print(f"| {name} | {by} | {mine:.3g} | {cells} | {best / mine:.2f} | ", end="")
             print(f"{floor:.2g} | {mine / floor:.1f} |")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(sys.argv[1:])
+    main(sys.argv[1])

@@ -63,9 +63,19 @@ def epsilon_table():
         return {int(r["Z"]): float(r["epsilon"]) for r in rows if r["epsilon"]}
 
 
-def measure(path):
-    smiles = [line.split("\t")[0] for line in (FIXTURES / "demo.smi").read_text().splitlines()]
+def demo_smiles():
+    return [line.split("\t")[0] for line in (FIXTURES / "demo.smi").read_text().splitlines()]
+
+
+def hamiltonians(mols):
+    """Of all molecules that have one."""
     epsilon = epsilon_table()
+    found = (hamiltonian(mol, epsilon) for mol in mols)
+    return [matrix for matrix in found if matrix is not None]
+
+
+def measure(path):
+    smiles = demo_smiles()
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     times = {}
 
@@ -90,9 +100,8 @@ def measure(path):
     stage("TPSA", rdMolDescriptors.CalcTPSA, mols)
     stage("QED", QED.qed, mols)
     groups = {}
-    for matrix in (hamiltonian(mol, epsilon) for mol in mols()):
-        if matrix is not None:
-            groups.setdefault(len(matrix), []).append(matrix)
+    for matrix in hamiltonians(mols()):
+        groups.setdefault(len(matrix), []).append(matrix)
     # As many times as ours, so that stacks are not too small.
     stacks = [np.stack(8 * group) for _, group in sorted(groups.items())]
     count = sum(len(stack) for stack in stacks)
