@@ -16,6 +16,7 @@ pub mod molecule;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod operator;
+mod ordered;
 pub mod pack;
 mod panics;
 pub mod random;

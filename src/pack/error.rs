@@ -18,14 +18,6 @@ pub enum PackError {
         /// The reason.
         source: parquet::errors::ParquetError,
     },
-    /// Columns could not be assembled or a batch is inconsistent.
-    #[error("{}: inconsistent columns", path.display())]
-    Arrow {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: arrow_schema::ArrowError,
-    },
     /// A table, manifest or plan has another layout than this version reads.
     #[error("{}: {detail}", path.display())]
     Schema {
@@ -107,12 +99,6 @@ impl PackError {
     pub(crate) fn parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
         let path = path.to_owned();
         move |source| Self::Parquet { path, source }
-    }
-
-    /// Adapter for `map_err` on Arrow results.
-    pub(crate) fn arrow(path: &Path) -> impl FnOnce(arrow_schema::ArrowError) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Arrow { path, source }
     }
 
     /// Adapter for `map_err` on CSV results.

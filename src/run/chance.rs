@@ -16,8 +16,8 @@ use crate::rounding::round8;
 /// Gathers what the honest statistics of a run are made of.
 ///
 /// Memory: as [`PValues`], an entry for each distinct pass probability, a
-/// histogram for each number of labelings, and a weight for each row of the
-/// present shard whose original has one other than 1.
+/// histogram for each number of labelings, and a weight for each row whose
+/// original has one other than 1, until its decoys come.
 pub(super) struct Chance {
     settings: AuditSettings,
     p_values: PValues,
@@ -37,15 +37,25 @@ impl Chance {
     /// Statistics under the audit settings of `config`; distributions of the
     /// AUC have so many bins.
     pub fn new(config: &RunConfig, bins: usize) -> Self {
+        // One original against its decoys: every labeling is counted, and nothing
+        // is drawn.
+        let settings = AuditSettings {
+            seed: 0,
+            margin: config.margin,
+            quantile: config.null_quantile,
+            repetitions: config.permutations,
+        };
+        Self::of(settings, bins)
+    }
+
+    /// Statistics under the same settings, of no rows.
+    pub fn empty(&self) -> Self {
+        Self::of(self.settings, self.bins)
+    }
+
+    fn of(settings: AuditSettings, bins: usize) -> Self {
         Self {
-            settings: AuditSettings {
-                // One original against its decoys: every labeling is counted,
-                // and nothing is drawn.
-                seed: 0,
-                margin: config.margin,
-                quantile: config.null_quantile,
-                repetitions: config.permutations,
-            },
+            settings,
             p_values: PValues::default(),
             powerless: 0,
             passes: PassLedger::default(),
@@ -98,6 +108,20 @@ impl Chance {
             if let Ok(chance) = audit::significance(&items, &audit, &self.settings) {
                 passes.add(&audit, &chance);
             }
+        }
+    }
+
+    /// Takes in the statistics of other rows with all their decoys.
+    pub fn merge(&mut self, other: &Self) {
+        self.p_values.merge(&other.p_values);
+        self.powerless += other.powerless;
+        self.passes.merge(&other.passes);
+        for (passes, more) in self.by_bin.iter_mut().zip(&other.by_bin) {
+            passes.merge(more);
+        }
+        for (labelings, more) in &other.null_aucs {
+            let histogram = self.null_aucs.entry(*labelings);
+            histogram.or_insert_with(|| Histogram::new(0.0, 1.0, self.bins)).merge(more);
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use super::error::RunError;
 use super::observer::{Event, Observer};
 
-/// Threads that one shard keeps busy: its tables are written by one thread, in
-/// about a tenth of the time that one takes to compute them.
+/// Threads that one shard keeps busy: one thread hands its rows to the tables
+/// and writes what was encoded.
 const THREADS_OF_A_LANE: usize = 8;
 /// Memory grows with the lanes, by some 40 MiB each.
 const MOST_LANES: usize = 16;

@@ -16,6 +16,7 @@ use crate::pack::tables::TableWriter;
 use crate::pack::{PackError, PackWriter};
 
 /// Which tables a pack has, and with which columns.
+#[derive(Clone)]
 pub(super) struct PackOptions {
     weights: EdgeWeightColumns,
     full: bool,
@@ -40,6 +41,53 @@ impl PackOptions {
     }
 }
 
+/// Rows of the CSV tables of molecules.
+pub(super) struct MoleculeText {
+    summary: SummaryCsv<Vec<u8>>,
+    features: OperatorFeaturesCsv<Vec<u8>>,
+}
+
+impl MoleculeText {
+    pub fn new(options: &PackOptions) -> Self {
+        Self {
+            summary: SummaryCsv::part(options.weights),
+            features: OperatorFeaturesCsv::part(options.weights),
+        }
+    }
+
+    pub fn add(&mut self, row: &MoleculeRow) -> Result<(), RunError> {
+        self.summary.write(row).map_err(writing(SUMMARY_CSV))?;
+        if row.status == Status::Ok {
+            self.features.write(row).map_err(writing(FEATURES))?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows of the CSV table of decoys, where a pack has one.
+pub(super) struct DecoyText(Option<HardnessCsv<Vec<u8>>>);
+
+impl DecoyText {
+    pub fn new(options: &PackOptions) -> Self {
+        Self(options.full.then(|| HardnessCsv::part(options.score_mode, &options.physics)))
+    }
+
+    pub fn add(&mut self, row: &DecoyRow) -> Result<(), RunError> {
+        let Some(pairs) = &mut self.0 else { return Ok(()) };
+        pairs.write(row).map_err(writing(PAIRS))
+    }
+}
+
+/// Adapter for `map_err` on results of writing a CSV table.
+fn writing(name: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |e| RunError::io("write", name.as_ref(), e)
+}
+
+const SUMMARY_CSV: &str = "summary.csv";
+const FEATURES: &str = "operator_features.csv";
+const PAIRS: &str = "hardness_curve.csv";
+const MISSING: &str = "missing_decoy_scores.csv";
+
 /// Open tables of a pack that depend on scores.
 pub(super) struct AuditedTables {
     summary: SummaryCsv<AtomicFile>,
@@ -52,57 +100,49 @@ pub(super) struct AuditedTables {
 
 impl AuditedTables {
     pub fn create(pack: &mut PackWriter, options: &PackOptions) -> Result<Self, RunError> {
-        let csv = |name: &'static str| move |e| RunError::io("write", name.as_ref(), e);
-        let pairs = match options.full {
-            false => None,
-            true => Some(
-                HardnessCsv::new(
-                    pack.create_file("hardness_curve.csv")?,
-                    options.score_mode,
-                    &options.physics,
-                )
-                .map_err(csv("hardness_curve.csv"))?,
-            ),
-        };
+        let mut pairs = None;
+        if options.full {
+            let file = pack.create_file(PAIRS)?;
+            let table = HardnessCsv::new(file, options.score_mode, &options.physics);
+            pairs = Some(table.map_err(writing(PAIRS))?);
+        }
         Ok(Self {
-            summary: SummaryCsv::new(pack.create_file("summary.csv")?, options.weights)
-                .map_err(csv("summary.csv"))?,
-            features: OperatorFeaturesCsv::new(
-                pack.create_file("operator_features.csv")?,
-                options.weights,
-            )
-            .map_err(csv("operator_features.csv"))?,
+            summary: SummaryCsv::new(pack.create_file(SUMMARY_CSV)?, options.weights)
+                .map_err(writing(SUMMARY_CSV))?,
+            features: OperatorFeaturesCsv::new(pack.create_file(FEATURES)?, options.weights)
+                .map_err(writing(FEATURES))?,
             molecules: pack.create_table("summary.parquet")?,
             decoys: pack.create_table("decoys.parquet")?,
             pairs,
         })
     }
 
-    pub fn add_molecules(&mut self, rows: &[MoleculeRow]) -> Result<(), RunError> {
+    /// Appends molecules, and their rows of the CSV tables.
+    pub fn add_molecules(
+        &mut self,
+        rows: &[Vec<MoleculeRow>],
+        text: MoleculeText,
+    ) -> Result<(), RunError> {
         let Self { summary, features, molecules, .. } = self;
-        let failed = |name: &'static str| move |e| RunError::io("write", name.as_ref(), e);
-        let csv = || {
-            let summary = || rows.iter().try_for_each(|row| summary.write(row));
-            let with_spectra = || rows.iter().filter(|row| row.status == Status::Ok);
-            let features = || with_spectra().try_for_each(|row| features.write(row));
-            rayon::join(summary, features)
-        };
-        let ((summary, features), molecules) = rayon::join(csv, || molecules.write(rows));
-        summary.map_err(failed("summary.csv"))?;
-        features.map_err(failed("operator_features.csv"))?;
-        Ok(molecules?)
+        let csv =
+            || rayon::join(|| summary.append(text.summary), || features.append(text.features));
+        let table = || rows.iter().try_for_each(|rows| molecules.write(rows));
+        let ((summary, features), table) = rayon::join(csv, table);
+        summary.map_err(writing(SUMMARY_CSV))?;
+        features.map_err(writing(FEATURES))?;
+        Ok(table?)
     }
 
-    pub fn add_decoys(&mut self, rows: &[DecoyRow]) -> Result<(), RunError> {
-        self.decoys.write(rows)?;
-        if let Some(pairs) = &mut self.pairs {
-            for row in rows {
-                pairs
-                    .write(row)
-                    .map_err(|e| RunError::io("write", "hardness_curve.csv".as_ref(), e))?;
-            }
+    /// Appends decoys, and their rows of the CSV table.
+    pub fn add_decoys<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = &'a DecoyRow>,
+        text: DecoyText,
+    ) -> Result<(), RunError> {
+        if let Some((pairs, text)) = self.pairs.as_mut().zip(text.0) {
+            pairs.append(text).map_err(writing(PAIRS))?;
         }
-        Ok(())
+        Ok(self.decoys.write_each(rows)?)
     }
 
     /// Completes every table and registers it in the pack; returns the digest of
@@ -126,6 +166,19 @@ pub(super) const DOS: &str = "dos_curve.csv";
 /// Eigenvalues, in full packs.
 pub(super) const SPECTRA: &str = "spectra.parquet";
 
+/// Rows of the table of local densities.
+pub(super) struct LocalText(LocalDosCsv<Vec<u8>>);
+
+impl LocalText {
+    pub fn new() -> Self {
+        Self(LocalDosCsv::part())
+    }
+
+    pub fn add(&mut self, row: &LocalDosRow<'_>) -> Result<(), RunError> {
+        self.0.write(row).map_err(writing(LOCAL_DOS))
+    }
+}
+
 /// Open tables of a pack that follow from spectra alone.
 pub(super) struct SpectralTables {
     local: LocalDosCsv<AtomicFile>,
@@ -136,23 +189,16 @@ pub(super) struct SpectralTables {
 impl SpectralTables {
     pub fn create(pack: &mut PackWriter, options: &PackOptions) -> Result<Self, RunError> {
         let spectra = options.full.then(|| pack.create_table(SPECTRA)).transpose()?;
-        let local = LocalDosCsv::new(pack.create_file(LOCAL_DOS)?)
-            .map_err(|e| RunError::io("write", LOCAL_DOS.as_ref(), e))?;
+        let local = LocalDosCsv::new(pack.create_file(LOCAL_DOS)?).map_err(writing(LOCAL_DOS))?;
         Ok(Self { local, spectra })
     }
 
-    pub fn add_spectra(&mut self, rows: &[SpectrumRow]) -> Result<(), RunError> {
+    /// Appends spectra, and their rows of the table of local densities.
+    pub fn add(&mut self, rows: &[SpectrumRow], text: LocalText) -> Result<(), RunError> {
         if let Some(spectra) = &mut self.spectra {
             spectra.write(rows)?;
         }
-        Ok(())
-    }
-
-    pub fn add_local(&mut self, rows: &[LocalDosRow<'_>]) -> Result<(), RunError> {
-        for row in rows {
-            self.local.write(row).map_err(|e| RunError::io("write", LOCAL_DOS.as_ref(), e))?;
-        }
-        Ok(())
+        self.local.append(text.0).map_err(writing(LOCAL_DOS))
     }
 
     /// Completes every table and registers it in the pack.
@@ -167,10 +213,9 @@ impl SpectralTables {
 
 /// Writes `dos_curve.csv`.
 pub(super) fn write_dos(pack: &mut PackWriter, points: &[DosPoint]) -> Result<(), RunError> {
-    let failed = |e: io::Error| RunError::io("write", DOS.as_ref(), e);
-    let mut table = DosCsv::new(pack.create_file(DOS)?).map_err(failed)?;
+    let mut table = DosCsv::new(pack.create_file(DOS)?).map_err(writing(DOS))?;
     for point in points {
-        table.write(point).map_err(failed)?;
+        table.write(point).map_err(writing(DOS))?;
     }
     pack.finish_file(table.into_inner())?;
     Ok(())
@@ -181,9 +226,8 @@ pub(super) fn write_missing(
     pack: &mut PackWriter,
     coverage: &ScoresCoverage,
 ) -> Result<(), RunError> {
-    let failed = |e: io::Error| RunError::io("write", "missing_decoy_scores.csv".as_ref(), e);
-    let mut file = pack.create_file("missing_decoy_scores.csv")?;
-    coverage.write_missing(&mut file).map_err(failed)?;
+    let mut file = pack.create_file(MISSING)?;
+    coverage.write_missing(&mut file).map_err(writing(MISSING))?;
     pack.finish_file(file)?;
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 mod aggregate;
 mod audited;
-mod blocks;
 mod chance;
 mod chemistry;
 mod compute;
@@ -19,6 +18,7 @@ mod merge;
 mod observer;
 mod packing;
 mod partition;
+mod parts;
 mod plan;
 mod provenance;
 mod publish;

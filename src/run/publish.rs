@@ -1,16 +1,16 @@
-//! The second pass over a run's molecules: what needs all rows is filled in,
-//! and the tables of molecules are written.
-
-use std::path::Path;
+//! The last pass over a run's molecules: what needs all rows is filled in, and
+//! the tables of molecules are written.
 
 use super::aggregate::Aggregate;
 use super::error::RunError;
-use super::merge::AuditedTables;
+use super::merge::{AuditedTables, MoleculeText, PackOptions};
+use super::observer::{Event, Observer};
+use super::parts::Part;
 use super::truth::{Comparison, Outcomes};
 use crate::audit::QValues;
+use crate::ordered::in_order;
 use crate::pack::PackWriter;
 use crate::pack::rows::MoleculeRow;
-use crate::pack::tables::TableReader;
 use crate::rounding::round8;
 use crate::utility::CostLiftOutcome;
 
@@ -18,40 +18,58 @@ use crate::utility::CostLiftOutcome;
 /// against known outcomes.
 pub(super) struct Publication<'a> {
     tables: AuditedTables,
+    options: PackOptions,
     /// False-discovery rates of the run.
     q_values: QValues,
     comparison: Option<Comparison<'a>>,
 }
 
+/// Molecules as they are published.
+struct Published {
+    rows: Vec<Vec<MoleculeRow>>,
+    text: MoleculeText,
+    /// What they add to the run's aggregates.
+    sum: Option<Aggregate>,
+}
+
 impl<'a> Publication<'a> {
     pub fn new(
         tables: AuditedTables,
+        options: PackOptions,
         q_values: QValues,
         outcomes: Option<&'a Outcomes>,
     ) -> Result<Self, RunError> {
         let comparison = outcomes.map(Outcomes::begin).transpose()?;
-        Ok(Self { tables, q_values, comparison })
+        Ok(Self { tables, options, q_values, comparison })
     }
 
-    /// Publishes the table of molecules at `path`, a batch at a time, and takes
-    /// the rows into `aggregate` where no earlier pass has done so.
-    pub fn add_table(
+    /// Publishes molecules, which come in the order of their rows, and takes
+    /// them into `aggregate` where no earlier pass has done so.
+    pub fn add(
         &mut self,
-        path: &Path,
+        molecules: impl Iterator<Item = Result<Part<MoleculeRow>, RunError>> + Send,
         mut aggregate: Option<&mut Aggregate>,
+        observer: &dyn Observer,
     ) -> Result<(), RunError> {
-        for rows in TableReader::<MoleculeRow>::open(path)? {
-            let mut rows = rows?;
-            if let Some(aggregate) = aggregate.as_deref_mut() {
-                rows.iter().for_each(|row| aggregate.add_row(row));
+        let Self { tables, options, q_values, comparison } = self;
+        let none = aggregate.as_deref().map(Aggregate::empty);
+        let work = |part: Part<MoleculeRow>| {
+            observer.check_cancelled()?;
+            published(&part, options, q_values, none.as_ref().map(Aggregate::empty))
+        };
+        let take = |Published { rows, text, sum }| {
+            if let Some((aggregate, sum)) = aggregate.as_deref_mut().zip(sum) {
+                aggregate.merge(sum);
             }
-            rows.iter_mut().for_each(|row| self.fill(row));
-            if let Some(comparison) = &mut self.comparison {
-                rows.iter().try_for_each(|row| comparison.add(row))?;
+            if let Some(comparison) = comparison {
+                rows.iter().flatten().try_for_each(|row| comparison.add(row))?;
             }
-            self.tables.add_molecules(&rows)?;
-        }
-        Ok(())
+            tables.add_molecules(&rows, text)?;
+            let rows = rows.iter().map(Vec::len).sum::<usize>() as u64;
+            observer.event(Event::Reduced { rows });
+            Ok(())
+        };
+        in_order(molecules, work, take)
     }
 
     /// Completes the tables; returns the comparison with known outcomes.
@@ -59,10 +77,27 @@ impl<'a> Publication<'a> {
         let summary_csv = self.tables.finish(pack)?;
         self.comparison.map(|comparison| comparison.finish(summary_csv, pack)).transpose()
     }
+}
 
-    fn fill(&self, row: &mut MoleculeRow) {
-        if let Some(audit) = &mut row.audit {
-            audit.q_value = audit.p_value.and_then(|p| self.q_values.get(p)).map(round8);
+fn published(
+    part: &Part<MoleculeRow>,
+    options: &PackOptions,
+    q_values: &QValues,
+    mut sum: Option<Aggregate>,
+) -> Result<Published, RunError> {
+    let (mut read, mut text) = (Vec::new(), MoleculeText::new(options));
+    for rows in part.read()? {
+        let mut rows = rows?;
+        for row in &mut rows {
+            if let Some(sum) = &mut sum {
+                sum.add_row(row);
+            }
+            if let Some(audit) = &mut row.audit {
+                audit.q_value = audit.p_value.and_then(|p| q_values.get(p)).map(round8);
+            }
+            text.add(row)?;
         }
+        read.push(rows);
     }
+    Ok(Published { rows: read, text, sum })
 }

@@ -40,18 +40,26 @@ impl Ranking {
         if self.first.len() < TABLE_ROWS {
             self.first.push(RowExcerpt::from(row));
         }
-        let audit = row.audit.as_ref();
-        if row.status != Status::Ok || audit.is_none_or(|a| a.slack.is_none()) {
+        let Some(audit) = row.audit.as_ref().filter(|audit| audit.slack.is_some()) else { return };
+        if row.status != Status::Ok {
             return;
         }
-        let excerpt = RowExcerpt::from(row);
-        let most = |a: &RowExcerpt, b: &RowExcerpt| b.n_decoys_scored.cmp(&a.n_decoys_scored);
-        keep(&mut self.top, row, &excerpt, |kept, new| {
-            by_value(new, kept).then_with(|| most(kept, new))
-        });
-        keep(&mut self.bottom, row, &excerpt, |kept, new| {
-            by_value(kept, new).then_with(|| most(kept, new))
-        });
+        let place = Place { slack: audit.slack, auc: audit.auc, scored: row.n_decoys_scored };
+        keep(&mut self.top, place, by_most, || Kept::of(row));
+        keep(&mut self.bottom, place, by_least, || Kept::of(row));
+    }
+
+    /// Takes in the ranking of rows that come after all others, with their
+    /// decoys.
+    pub fn merge(&mut self, later: Self) {
+        let missing = TABLE_ROWS.saturating_sub(self.first.len());
+        self.first.extend(later.first.into_iter().take(missing));
+        for kept in later.top {
+            keep(&mut self.top, kept.place(), by_most, || kept);
+        }
+        for kept in later.bottom {
+            keep(&mut self.bottom, kept.place(), by_least, || kept);
+        }
     }
 
     /// Takes in all decoys of one row.
@@ -68,33 +76,65 @@ impl Ranking {
     }
 }
 
-/// By slack, then by AUC, ascending.
-fn by_value(a: &RowExcerpt, b: &RowExcerpt) -> Ordering {
-    let value = |number: Option<f64>| number.unwrap_or_default();
-    let slack = value(a.slack).total_cmp(&value(b.slack));
-    slack.then_with(|| value(a.auc).total_cmp(&value(b.auc)))
+/// What decides where a row comes.
+#[derive(Clone, Copy)]
+struct Place {
+    slack: Option<f64>,
+    auc: Option<f64>,
+    scored: Option<u32>,
 }
 
-/// Inserts a row behind all that come before it or tie with it; `order` tells
-/// how a kept row compares with the new one.
-fn keep(
-    all: &mut Vec<Kept>,
-    row: &MoleculeRow,
-    excerpt: &RowExcerpt,
-    order: impl Fn(&RowExcerpt, &RowExcerpt) -> Ordering,
-) {
-    let position = all.partition_point(|kept| order(&kept.excerpt, excerpt) != Ordering::Greater);
-    if position < TABLE_ROWS {
+impl Place {
+    /// By slack, then by AUC, ascending.
+    fn by_value(&self, other: &Self) -> Ordering {
+        let compare = |a: Option<f64>, b: Option<f64>| {
+            a.unwrap_or_default().total_cmp(&b.unwrap_or_default())
+        };
+        compare(self.slack, other.slack).then_with(|| compare(self.auc, other.auc))
+    }
+}
+
+impl Kept {
+    fn of(row: &MoleculeRow) -> Self {
         let smiles = row.canonical_smiles.as_deref().unwrap_or(&row.smiles);
-        let kept = Kept {
-            excerpt: excerpt.clone(),
+        Self {
+            excerpt: RowExcerpt::from(row),
             smiles: if smiles.len() <= MAX_SMILES { smiles.to_owned() } else { String::new() },
             score: row.audit.as_ref().and_then(|a| a.original_score),
             decoys: Vec::new(),
-        };
-        all.insert(position, kept);
-        all.truncate(TABLE_ROWS);
+        }
     }
+
+    fn place(&self) -> Place {
+        let RowExcerpt { slack, auc, n_decoys_scored: scored, .. } = self.excerpt;
+        Place { slack, auc, scored }
+    }
+}
+
+/// Largest slack first.
+fn by_most(a: &Place, b: &Place) -> Ordering {
+    b.by_value(a).then_with(|| b.scored.cmp(&a.scored))
+}
+
+/// Smallest slack first.
+fn by_least(a: &Place, b: &Place) -> Ordering {
+    a.by_value(b).then_with(|| b.scored.cmp(&a.scored))
+}
+
+/// Inserts a row behind all that come before it or tie with it.
+fn keep(
+    all: &mut Vec<Kept>,
+    place: Place,
+    order: fn(&Place, &Place) -> Ordering,
+    row: impl FnOnce() -> Kept,
+) {
+    let full = all.len() == TABLE_ROWS;
+    if full && all.last().is_some_and(|last| order(&last.place(), &place) != Ordering::Greater) {
+        return;
+    }
+    let position = all.partition_point(|kept| order(&kept.place(), &place) != Ordering::Greater);
+    all.insert(position, row());
+    all.truncate(TABLE_ROWS);
 }
 
 #[cfg(test)]
@@ -117,5 +157,33 @@ mod tests {
         assert_eq!(rows(&ranking.top)[20..22], [1, 11]);
         assert_eq!(rows(&ranking.bottom)[..3], [9, 19, 29]);
         assert_eq!(ranking.top.len(), TABLE_ROWS);
+    }
+
+    #[test]
+    fn parts_merge_to_the_ranking_of_all() {
+        let molecules: Vec<MoleculeRow> = (0..500u64)
+            .map(|row| {
+                let mut molecule = MoleculeRow::new(row, &row.to_string(), Status::Ok, 0);
+                let slack = ((row * 7919 % 23) as f64) / 8.0 - 1.0;
+                molecule.audit =
+                    Some(AuditColumns { slack: Some(slack), ..AuditColumns::skipped() });
+                molecule.n_decoys_scored = Some((row * 31 % 3) as u32);
+                molecule
+            })
+            .collect();
+        let ranked = |part: &[MoleculeRow]| {
+            let mut ranking = Ranking::default();
+            part.iter().for_each(|row| ranking.add(row));
+            ranking
+        };
+        let whole = ranked(&molecules);
+        for size in [1, 49, 170, 500] {
+            let mut merged = Ranking::default();
+            molecules.chunks(size).for_each(|part| merged.merge(ranked(part)));
+            let rows = |list: &[Kept]| list.iter().map(|kept| kept.excerpt.row).collect::<Vec<_>>();
+            assert_eq!(rows(&merged.top), rows(&whole.top), "parts of {size}");
+            assert_eq!(rows(&merged.bottom), rows(&whole.bottom), "parts of {size}");
+            assert_eq!(merged.first, whole.first);
+        }
     }
 }

@@ -8,24 +8,24 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::aggregate::Aggregate;
-use super::blocks::BlockGroups;
-use super::densities::Densities;
+use super::densities::{Curves, Densities};
 use super::error::RunError;
 use super::layout::RunDir;
-use super::merge::{AuditedTables, PackOptions, SpectralTables};
+use super::merge::{AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
 use super::observer::{Event, Observer};
+use super::parts::{self, AuditedPart, Part};
 use super::plan::{Plan, ShardPlan};
 use super::provenance::{self, Started};
 use super::publish::Publication;
 use super::request::{PackOutput, Reports};
-use super::shard::{DECOYS, MOLECULES, ShardRecord, ShardState, inspect_shard};
+use super::shard::{ShardRecord, ShardState, inspect_shard};
 use super::summarise;
 use super::truth::Outcomes;
+use crate::ordered::in_order;
 use crate::pack::csv::DosPoint;
 use crate::pack::manifest::Provenance;
 use crate::pack::report::{self, StatusCounts};
-use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
-use crate::pack::tables::TableReader;
+use crate::pack::rows::{DecoyRow, SpectrumRow};
 use crate::pack::{PackWriter, ZipOutput};
 use crate::spectra::dos::EnergyRange;
 use crate::utility::CostLiftOutcome;
@@ -86,7 +86,7 @@ pub(super) fn reduce(
     records.iter().for_each(|record| range.merge(record.energies));
     let destination = pack_path(dir, output);
     let mut pack = PackWriter::create(&destination)?;
-    let mut densities = Densities::new(range)?;
+    let densities = Densities::new(range)?;
     let mut aggregate = Aggregate::new(&plan.config);
     let options = PackOptions::of(&plan.config);
     let mut tables = AuditedTables::create(&mut pack, &options)?;
@@ -95,29 +95,29 @@ pub(super) fn reduce(
     // Without decoys there is nothing that only the whole run knows of a row.
     let twice = plan.config.decoys > 0;
     let audits = || {
-        for record in records.iter().filter(|_| twice) {
-            observer.check_cancelled()?;
-            let folder = dir.shard(record.index);
-            add_molecules(&folder, &mut aggregate)?;
-            merge_decoys(&folder, &mut tables, &mut aggregate)?;
+        if twice {
+            let parts = parts::audited(dir, &records);
+            merge_audits(parts, &options, &mut tables, &mut aggregate, observer)?;
         }
         let q_values = aggregate.chance.q_values();
-        let mut publication = Publication::new(tables, q_values, outcomes.as_ref())?;
-        for record in &records {
-            observer.check_cancelled()?;
-            let molecules = dir.shard(record.index).join(MOLECULES);
-            publication.add_table(&molecules, (!twice).then_some(&mut aggregate))?;
-            observer.event(Event::Reduced { rows: record.rows });
-        }
+        let mut publication =
+            Publication::new(tables, options.clone(), q_values, outcomes.as_ref())?;
+        let molecules = parts::molecules(dir, &records);
+        publication.add(molecules, (!twice).then_some(&mut aggregate), observer)?;
         Ok::<_, RunError>(publication)
     };
-    let groups = BlockGroups::new(dir, &records);
-    let spectra = || merge_spectra(groups, &mut spectral, densities.as_mut(), observer);
-    let (publication, merged) = rayon::join(audits, spectra);
+    let spectra = || {
+        let densities = densities.as_ref();
+        let merge = |densities| {
+            let blocks = parts::spectra(dir, &records);
+            merge_spectra(blocks, &mut spectral, densities, observer)
+        };
+        densities.map(merge).transpose()
+    };
+    let (publication, dos) = rayon::join(audits, spectra);
     let cost_lift = publication?.finish(&mut pack)?;
-    merged?;
+    let dos = dos?;
     spectral.finish(&mut pack)?;
-    let dos = densities.as_ref().map(Densities::points);
     if let Some(points) = &dos {
         super::merge::write_dos(&mut pack, points)?;
     }
@@ -221,54 +221,75 @@ fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError>
     Err(RunError::Incomplete { path, shards, missing, damaged })
 }
 
-fn add_molecules(folder: &Path, aggregate: &mut Aggregate) -> Result<(), RunError> {
-    for rows in TableReader::<MoleculeRow>::open(&folder.join(MOLECULES))? {
-        rows?.iter().for_each(|row| aggregate.add_row(row));
-    }
-    Ok(())
+/// Some molecules of a run, and their decoys.
+struct Audited {
+    sum: Aggregate,
+    decoys: Vec<DecoyRow>,
+    text: DecoyText,
 }
 
-fn merge_decoys(
-    folder: &Path,
+/// Gathers what only the whole run knows, and writes the decoys.
+fn merge_audits(
+    parts: impl Iterator<Item = Result<AuditedPart, RunError>> + Send,
+    options: &PackOptions,
     tables: &mut AuditedTables,
     aggregate: &mut Aggregate,
-) -> Result<(), RunError> {
-    // The decoys of one row may lie in two batches.
-    let mut open: Vec<DecoyRow> = Vec::new();
-    for rows in TableReader::<DecoyRow>::open(&folder.join(DECOYS))? {
-        let rows = rows?;
-        tables.add_decoys(&rows)?;
-        for decoy in rows {
-            if open.last().is_some_and(|last| last.row != decoy.row) {
-                aggregate.add_decoys(&open);
-                open.clear();
-            }
-            open.push(decoy);
-        }
-    }
-    aggregate.add_decoys(&open);
-    Ok(())
-}
-
-fn merge_spectra(
-    mut groups: BlockGroups<'_>,
-    tables: &mut SpectralTables,
-    densities: Option<&mut Densities>,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
-    let Some(densities) = densities else { return Ok(()) };
-    let mut add = |rows: &[SpectrumRow]| {
-        tables.add_local(&densities.add_blocks(rows)?)?;
-        tables.add_spectra(rows)
-    };
-    let mut group = groups.next_group()?;
-    while let Some(rows) = group {
+    let none = aggregate.empty();
+    let work = |part: AuditedPart| {
         observer.check_cancelled()?;
-        let (next, added) = rayon::join(|| groups.next_group(), || add(&rows));
-        added?;
-        group = next?;
+        audited(&part, options, none.empty())
+    };
+    let take = |Audited { sum, decoys, text }| {
+        aggregate.merge(sum);
+        tables.add_decoys(&decoys, text)
+    };
+    in_order(parts, work, take)
+}
+
+fn audited(
+    part: &AuditedPart,
+    options: &PackOptions,
+    mut sum: Aggregate,
+) -> Result<Audited, RunError> {
+    for rows in part.molecules.read()? {
+        rows?.iter().for_each(|row| sum.add_row(row));
     }
-    Ok(())
+    let mut decoys: Vec<DecoyRow> = Vec::new();
+    for rows in part.decoys.read()? {
+        decoys.extend(rows?);
+    }
+    decoys.chunk_by(|a, b| a.row == b.row).for_each(|of_row| sum.add_decoys(of_row));
+    let mut text = DecoyText::new(options);
+    decoys.iter().try_for_each(|decoy| text.add(decoy))?;
+    Ok(Audited { sum, decoys, text })
+}
+
+/// Writes spectra and local densities; returns the densities of the run.
+fn merge_spectra(
+    blocks: impl Iterator<Item = Result<Part<SpectrumRow>, RunError>> + Send,
+    tables: &mut SpectralTables,
+    densities: &Densities,
+    observer: &dyn Observer,
+) -> Result<Vec<DosPoint>, RunError> {
+    let mut curves = densities.empty_curves();
+    let work = |block: Part<SpectrumRow>| {
+        observer.check_cancelled()?;
+        let mut rows: Vec<SpectrumRow> = Vec::new();
+        for some in block.read()? {
+            rows.extend(some?);
+        }
+        let mut text = LocalText::new();
+        rows.iter().try_for_each(|row| text.add(&densities.local(row)))?;
+        Ok::<_, RunError>((densities.block_curves(&rows), rows, text))
+    };
+    let take = |(block, rows, text): (Curves, Vec<SpectrumRow>, LocalText)| {
+        curves.merge(&block)?;
+        tables.add(&rows, text)
+    };
+    in_order(blocks, work, take)?;
+    Ok(densities.points(&curves))
 }
 
 fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenance {

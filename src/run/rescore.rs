@@ -13,8 +13,9 @@ use super::audited::{audit_row, is_of_scores};
 use super::config::{Artifacts, CONFIG_SCHEMA, RunConfig, ScoreMode};
 use super::error::RunError;
 use super::layout::RunDir;
-use super::merge::{AuditedTables, DOS, LOCAL_DOS, PackOptions, SPECTRA};
-use super::observer::{Event, Observer};
+use super::merge::{AuditedTables, DOS, DecoyText, LOCAL_DOS, PackOptions, SPECTRA};
+use super::observer::{Event, Observer, Silent};
+use super::parts::molecules_of;
 use super::plan::{InputFile, PLAN_SCHEMA, Plan, copy_scores, create_dir};
 use super::provenance::{self, Started};
 use super::publish::Publication;
@@ -122,8 +123,9 @@ fn rescore_in_pool(
     let staged = work.path().join("molecules.parquet");
     let (aggregate, tables) = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
-    let mut publication = Publication::new(tables, aggregate.chance.q_values(), outcomes.as_ref())?;
-    publication.add_table(&staged, None)?;
+    let (options, q_values) = (PackOptions::of(&plan.config), aggregate.chance.q_values());
+    let mut publication = Publication::new(tables, options, q_values, outcomes.as_ref())?;
+    publication.add(molecules_of(&staged)?.map(Ok), None, &Silent)?;
     let cost_lift = publication.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {
@@ -297,10 +299,12 @@ fn audit_all(
         table: TableReader::from_batches(old.source.table("decoys.parquet")?)?,
         waiting: VecDeque::new(),
     };
+    let options = PackOptions::of(&plan.config);
     let mut sink = Sink {
         config: &plan.config,
         scores,
-        tables: AuditedTables::create(pack, &PackOptions::of(&plan.config))?,
+        tables: AuditedTables::create(pack, &options)?,
+        options,
         molecules: TableWriter::create_passing(staged)?,
         aggregate: Aggregate::new(&plan.config),
         wave: Vec::new(),
@@ -357,6 +361,7 @@ struct Sink<'a> {
     config: &'a RunConfig,
     scores: &'a ScoreTable,
     tables: AuditedTables,
+    options: PackOptions,
     /// Molecules wait here until all rows are known.
     molecules: TableWriter<MoleculeRow>,
     aggregate: Aggregate,
@@ -382,12 +387,19 @@ impl Sink<'_> {
         wave.par_iter_mut()
             .try_for_each(|row| audit_again(self.config, self.scores, row))
             .map_err(WaveError::Content)?;
+        let mut text = DecoyText::new(&self.options);
+        let mut sum = self.aggregate.empty();
         for (molecule, decoys) in &wave {
-            self.aggregate.add_row(molecule);
-            self.molecules.write(std::slice::from_ref(molecule)).map_err(RunError::from)?;
-            self.aggregate.add_decoys(decoys);
-            self.tables.add_decoys(decoys)?;
+            sum.add_row(molecule);
+            sum.add_decoys(decoys);
+            decoys.iter().try_for_each(|decoy| text.add(decoy))?;
         }
+        self.aggregate.merge(sum);
+        self.tables.add_decoys(wave.iter().flat_map(|(_, decoys)| decoys), text)?;
+        self.molecules
+            .write_each(wave.iter().map(|(molecule, _)| molecule))
+            .and_then(|()| self.molecules.end_group())
+            .map_err(RunError::from)?;
         self.observer.event(Event::Reduced { rows: wave.len() as u64 });
         Ok(())
     }

@@ -23,8 +23,9 @@ use super::provenance;
 use super::wave::compute_wave;
 use crate::files::{FileDigest, digest_file, write_atomically};
 use crate::library::{BLOCK_ROWS, ShardReader};
+use crate::pack::PackError;
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
-use crate::pack::tables::{TableReader, TableWriter};
+use crate::pack::tables::{TableGroups, TableRow, TableWriter};
 use crate::spectra::SpectraCounts;
 use crate::spectra::dos::EnergyRange;
 
@@ -40,6 +41,10 @@ const RECORD: &str = "shard.json";
 /// Most (row, decoy) pairs of a wave. Of each shard that is computed, two waves
 /// are held at a time: one being computed, one being written.
 const WAVE_PAIRS: usize = 100_000;
+
+/// Decoys after which a row group ends though its block does not: what is read
+/// at a time in the reduction.
+const GROUP_DECOYS: usize = 16_384;
 
 /// What a finished shard, or a checkpoint of one, says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -306,6 +311,8 @@ struct Tables {
     spectra: TableWriter<SpectrumRow>,
     energies: EnergyRange,
     rows: u64,
+    /// Decoys in the open row group.
+    group_decoys: usize,
 }
 
 impl Tables {
@@ -316,6 +323,7 @@ impl Tables {
             spectra: TableWriter::create_passing(&folder.join(SPECTRA))?,
             energies: EnergyRange::default(),
             rows: 0,
+            group_decoys: 0,
         })
     }
 
@@ -343,18 +351,10 @@ impl Tables {
 
     fn copy(&mut self, from: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<(), String> {
         let record = read_record(from, plan_digest, shard)?;
-        let failed = |e: crate::pack::PackError| e.to_string();
-        for rows in TableReader::open(&from.join(MOLECULES)).map_err(failed)? {
-            let rows = rows.map_err(failed)?;
-            self.rows += rows.len() as u64;
-            self.molecules.write(&rows).map_err(failed)?;
-        }
-        for rows in TableReader::open(&from.join(DECOYS)).map_err(failed)? {
-            self.decoys.write(&rows.map_err(failed)?).map_err(failed)?;
-        }
-        for rows in TableReader::open(&from.join(SPECTRA)).map_err(failed)? {
-            self.spectra.write(&rows.map_err(failed)?).map_err(failed)?;
-        }
+        let failed = |e: PackError| e.to_string();
+        self.rows = copy_groups(&from.join(MOLECULES), &mut self.molecules).map_err(failed)?;
+        copy_groups(&from.join(DECOYS), &mut self.decoys).map_err(failed)?;
+        copy_groups(&from.join(SPECTRA), &mut self.spectra).map_err(failed)?;
         self.energies = record.energies;
         if self.rows == record.rows && self.rows <= shard.rows {
             Ok(())
@@ -363,18 +363,40 @@ impl Tables {
         }
     }
 
+    /// Appends rows. A group of the tables ends with each block, and where it
+    /// has so many decoys, so that groups can be read side by side.
     fn write(&mut self, outcomes: &[RowOutcome]) -> Result<(), RunError> {
-        for outcome in outcomes {
-            self.molecules.write(std::slice::from_ref(&outcome.molecule))?;
-            self.decoys.write(&outcome.decoys)?;
-            if let Some(spectrum) = &outcome.spectrum {
-                for values in [&spectrum.l, &spectrum.h, &spectrum.wh] {
-                    self.energies.observe(values);
-                }
-                self.spectra.write(std::slice::from_ref(spectrum))?;
+        let mut rest = outcomes;
+        while !rest.is_empty() {
+            let ends = |outcome: &RowOutcome| {
+                self.group_decoys += outcome.decoys.len();
+                self.group_decoys >= GROUP_DECOYS || ends_block(outcome)
+            };
+            let last = rest.iter().position(ends);
+            let (now, later) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
+            self.append(now)?;
+            if last.is_some() {
+                self.group_decoys = 0;
+                self.molecules.end_group()?;
+                self.decoys.end_group()?;
             }
-            self.rows += 1;
+            if now.last().is_some_and(ends_block) {
+                self.spectra.end_group()?;
+            }
+            rest = later;
         }
+        Ok(())
+    }
+
+    fn append(&mut self, outcomes: &[RowOutcome]) -> Result<(), RunError> {
+        self.molecules.write_each(outcomes.iter().map(|outcome| &outcome.molecule))?;
+        self.decoys.write_each(outcomes.iter().flat_map(|outcome| &outcome.decoys))?;
+        let spectra = || outcomes.iter().filter_map(|outcome| outcome.spectrum.as_ref());
+        self.spectra.write_each(spectra())?;
+        for values in spectra().flat_map(|spectrum| [&spectrum.l, &spectrum.h, &spectrum.wh]) {
+            self.energies.observe(values);
+        }
+        self.rows += outcomes.len() as u64;
         Ok(())
     }
 
@@ -398,6 +420,22 @@ impl Tables {
             attempt,
         })
     }
+}
+
+fn ends_block(outcome: &RowOutcome) -> bool {
+    (outcome.molecule.row + 1).is_multiple_of(BLOCK_ROWS as u64)
+}
+
+/// Appends the groups of a table to another; returns how many rows they have.
+fn copy_groups<R: TableRow>(from: &Path, to: &mut TableWriter<R>) -> Result<u64, PackError> {
+    let table = TableGroups::<R>::open(from)?;
+    for group in 0..table.rows().len() {
+        for rows in table.read(group..group + 1)? {
+            to.write(&rows?)?;
+        }
+        to.end_group()?;
+    }
+    Ok(to.rows())
 }
 
 fn write_record(folder: &Path, record: &ShardRecord) -> Result<(), RunError> {

@@ -78,6 +78,20 @@ pub struct LocalDosRow<'a> {
     pub wh: Option<LocalDosColumns>,
 }
 
+const LOCAL_HEADER: [&str; 11] = [
+    "id",
+    "H_atom_idx",
+    "H_atomic_number",
+    "H_ldos_peak_energy",
+    "H_ldos_peak_value",
+    "H_ldos_entropy",
+    "WH_atom_idx",
+    "WH_atomic_number",
+    "WH_ldos_peak_energy",
+    "WH_ldos_peak_value",
+    "WH_ldos_entropy",
+];
+
 /// Writes `ldos_summary.csv`, a row per molecule.
 pub struct LocalDosCsv<W>(Table<W>);
 
@@ -87,20 +101,15 @@ impl<W: Write> LocalDosCsv<W> {
     /// # Errors
     /// What `output` returns.
     pub fn new(output: W) -> io::Result<Self> {
-        let header = [
-            "id",
-            "H_atom_idx",
-            "H_atomic_number",
-            "H_ldos_peak_energy",
-            "H_ldos_peak_value",
-            "H_ldos_entropy",
-            "WH_atom_idx",
-            "WH_atomic_number",
-            "WH_ldos_peak_energy",
-            "WH_ldos_peak_value",
-            "WH_ldos_entropy",
-        ];
-        Table::new(output, &header).map(Self)
+        Table::new(output, &LOCAL_HEADER).map(Self)
+    }
+
+    /// Appends rows that were written apart.
+    ///
+    /// # Errors
+    /// What the output returns.
+    pub(crate) fn append(&mut self, part: LocalDosCsv<Vec<u8>>) -> io::Result<()> {
+        self.0.append(part.0)
     }
 
     /// Appends one molecule.
@@ -122,5 +131,12 @@ impl<W: Write> LocalDosCsv<W> {
     /// What the table was written to.
     pub fn into_inner(self) -> W {
         self.0.into_inner()
+    }
+}
+
+impl LocalDosCsv<Vec<u8>> {
+    /// Begins rows for [`LocalDosCsv::append`].
+    pub(crate) fn part() -> Self {
+        Self(Table::part(LOCAL_HEADER.len()))
     }
 }

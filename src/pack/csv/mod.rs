@@ -67,10 +67,20 @@ pub(crate) struct Table<W> {
 impl<W: Write> Table<W> {
     /// Begins the table with its header.
     pub fn new(output: W, header: &[&str]) -> io::Result<Self> {
-        let mut table = Self { output, line: String::new(), columns: header.len(), cells: 0 };
+        let mut table = Self::headless(output, header.len());
         header.iter().for_each(|name| table.text(Some(name)));
         table.end_row()?;
         Ok(table)
+    }
+
+    fn headless(output: W, columns: usize) -> Self {
+        Self { output, line: String::new(), columns, cells: 0 }
+    }
+
+    /// Appends rows that were written apart.
+    pub fn append(&mut self, part: Table<Vec<u8>>) -> io::Result<()> {
+        debug_assert_eq!(part.columns, self.columns, "a part has the columns of its table");
+        self.output.write_all(&part.output)
     }
 
     /// Appends a cell of text.
@@ -130,6 +140,13 @@ impl<W: Write> Table<W> {
     }
 }
 
+impl Table<Vec<u8>> {
+    /// Begins rows for [`Table::append`].
+    pub fn part(columns: usize) -> Self {
+        Self::headless(Vec::new(), columns)
+    }
+}
+
 fn needs_quotes(text: &str) -> bool {
     let bytes = text.as_bytes();
     matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b' '))
@@ -174,6 +191,24 @@ mod tests {
         for tie in [12_345_678.0 + 1.0 / 1024.0, 660_678_118_733_615.0 + 0.25] {
             same(tie);
         }
+    }
+
+    #[test]
+    fn parts_make_the_table_that_its_rows_make() {
+        let row = |table: &mut Table<Vec<u8>>, i: u32| {
+            table.integer(Some(i));
+            table.text(Some("a,b"));
+            table.end_row().unwrap();
+        };
+        let mut whole = Table::new(Vec::new(), &["i", "text"]).unwrap();
+        (0..9).for_each(|i| row(&mut whole, i));
+        let mut joined = Table::new(Vec::new(), &["i", "text"]).unwrap();
+        for range in [0..4, 4..4, 4..9] {
+            let mut part = Table::part(2);
+            range.for_each(|i| row(&mut part, i));
+            joined.append(part).unwrap();
+        }
+        assert_eq!(joined.into_inner(), whole.into_inner());
     }
 
     #[test]

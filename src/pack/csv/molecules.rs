@@ -66,11 +66,15 @@ impl<W: Write> SummaryCsv<W> {
     /// # Errors
     /// What `output` returns.
     pub fn new(output: W, weights: EdgeWeightColumns) -> io::Result<Self> {
-        let mut header = BEFORE_OPERATORS.to_vec();
-        header.push("spectral_entropy_norm");
-        header.extend(physics_header(weights));
-        header.extend(AFTER_OPERATORS);
-        Ok(Self { table: Table::new(output, &header)?, weights })
+        Ok(Self { table: Table::new(output, &summary_header(weights))?, weights })
+    }
+
+    /// Appends rows that were written apart.
+    ///
+    /// # Errors
+    /// What the output returns.
+    pub(crate) fn append(&mut self, part: SummaryCsv<Vec<u8>>) -> io::Result<()> {
+        self.table.append(part.table)
     }
 
     /// Appends one row.
@@ -125,6 +129,13 @@ impl<W: Write> SummaryCsv<W> {
     }
 }
 
+impl SummaryCsv<Vec<u8>> {
+    /// Begins rows for [`SummaryCsv::append`].
+    pub(crate) fn part(weights: EdgeWeightColumns) -> Self {
+        Self { table: Table::part(summary_header(weights).len()), weights }
+    }
+}
+
 /// Writes `operator_features.csv`: the rows that have spectra.
 pub struct OperatorFeaturesCsv<W> {
     table: Table<W>,
@@ -137,9 +148,15 @@ impl<W: Write> OperatorFeaturesCsv<W> {
     /// # Errors
     /// What `output` returns.
     pub fn new(output: W, weights: EdgeWeightColumns) -> io::Result<Self> {
-        let mut header = vec!["id"];
-        header.extend(physics_header(weights));
-        Ok(Self { table: Table::new(output, &header)?, weights })
+        Ok(Self { table: Table::new(output, &features_header(weights))?, weights })
+    }
+
+    /// Appends rows that were written apart.
+    ///
+    /// # Errors
+    /// What the output returns.
+    pub(crate) fn append(&mut self, part: OperatorFeaturesCsv<Vec<u8>>) -> io::Result<()> {
+        self.table.append(part.table)
     }
 
     /// Appends the row if it has spectra.
@@ -159,6 +176,25 @@ impl<W: Write> OperatorFeaturesCsv<W> {
     pub fn into_inner(self) -> W {
         self.table.into_inner()
     }
+}
+
+impl OperatorFeaturesCsv<Vec<u8>> {
+    /// Begins rows for [`OperatorFeaturesCsv::append`].
+    pub(crate) fn part(weights: EdgeWeightColumns) -> Self {
+        Self { table: Table::part(features_header(weights).len()), weights }
+    }
+}
+
+fn summary_header(weights: EdgeWeightColumns) -> Vec<&'static str> {
+    let mut header = BEFORE_OPERATORS.to_vec();
+    header.push("spectral_entropy_norm");
+    header.extend(physics_header(weights));
+    header.extend(AFTER_OPERATORS);
+    header
+}
+
+fn features_header(weights: EdgeWeightColumns) -> Vec<&'static str> {
+    std::iter::once("id").chain(physics_header(weights)).collect()
 }
 
 fn physics_header(weights: EdgeWeightColumns) -> impl Iterator<Item = &'static str> {

@@ -8,6 +8,20 @@ use super::Table;
 use crate::pack::rows::DecoyRow;
 use crate::rounding::round8;
 
+const HEADER: [&str; 11] = [
+    "molecule_id",
+    "decoy_id",
+    "tanimoto",
+    "hardness_bin",
+    "is_original_label",
+    "score_used",
+    "physics_mode_used",
+    "pos_score",
+    "neg_score",
+    "weight",
+    "decoy_scored",
+];
+
 /// Writes `hardness_curve.csv`: every (molecule, decoy) pair.
 pub struct HardnessCsv<W> {
     table: Table<W>,
@@ -22,21 +36,16 @@ impl<W: Write> HardnessCsv<W> {
     /// # Errors
     /// What `output` returns.
     pub fn new(output: W, score_mode: &str, physics_mode: &str) -> io::Result<Self> {
-        let header = [
-            "molecule_id",
-            "decoy_id",
-            "tanimoto",
-            "hardness_bin",
-            "is_original_label",
-            "score_used",
-            "physics_mode_used",
-            "pos_score",
-            "neg_score",
-            "weight",
-            "decoy_scored",
-        ];
-        let table = Table::new(output, &header)?;
+        let table = Table::new(output, &HEADER)?;
         Ok(Self { table, score_mode: score_mode.into(), physics_mode: physics_mode.into() })
+    }
+
+    /// Appends rows that were written apart.
+    ///
+    /// # Errors
+    /// What the output returns.
+    pub(crate) fn append(&mut self, part: HardnessCsv<Vec<u8>>) -> io::Result<()> {
+        self.table.append(part.table)
     }
 
     /// Appends one pair.
@@ -64,6 +73,14 @@ impl<W: Write> HardnessCsv<W> {
     /// What the table was written to.
     pub fn into_inner(self) -> W {
         self.table.into_inner()
+    }
+}
+
+impl HardnessCsv<Vec<u8>> {
+    /// Begins rows for [`HardnessCsv::append`].
+    pub(crate) fn part(score_mode: &str, physics_mode: &str) -> Self {
+        let table = Table::part(HEADER.len());
+        Self { table, score_mode: score_mode.into(), physics_mode: physics_mode.into() }
     }
 }
 

@@ -101,6 +101,13 @@ impl StatusCounts {
         self.ok + self.skip + self.error
     }
 
+    /// Adds the counts of other rows.
+    pub fn merge(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.skip += other.skip;
+        self.error += other.error;
+    }
+
     /// Counts one row.
     pub fn add(&mut self, status: Status) {
         match status {

@@ -128,7 +128,7 @@ impl<R> Column<R> {
     }
 
     /// Appends the column's cells of `rows`. The builder is this column's own.
-    pub fn append(&self, rows: &[R], builder: &mut Builder) {
+    pub fn append(&self, rows: &[&R], builder: &mut Builder) {
         match (&self.get, builder) {
             (Get::U64(get), Builder::U64(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
             (Get::I64(get), Builder::I64(b)) => rows.iter().for_each(|r| b.append_option(get(r))),

@@ -4,10 +4,13 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Take};
+use std::path::Path;
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::pack::error::PackError;
 
 /// A range of a file: a whole table, or one that is stored in a zip.
 pub struct FileSlice {
@@ -17,6 +20,13 @@ pub struct FileSlice {
 }
 
 impl FileSlice {
+    /// The file at `path`.
+    pub fn whole(path: &Path) -> Result<Self, PackError> {
+        let file = File::open(path).map_err(PackError::io("open", path))?;
+        let bytes = file.metadata().map_err(PackError::io("open", path))?.len();
+        Ok(Self::new(file, 0, bytes))
+    }
+
     /// `bytes` bytes of `file` from `start` on.
     pub fn new(file: File, start: u64, bytes: u64) -> Self {
         Self { file, start, bytes }

@@ -7,12 +7,14 @@
 
 mod column;
 mod decoy;
+mod groups;
 mod input;
 mod molecule;
 mod read;
 mod spectrum;
 mod write;
 
+pub(crate) use groups::TableGroups;
 pub(crate) use input::FileSlice;
 pub use read::{BatchReader, TableReader};
 pub use write::TableWriter;
@@ -38,7 +40,7 @@ pub trait TableRow: sealed::Row {
 mod sealed {
     use super::{Cells, Column, PackError};
 
-    pub trait Row: Sized + 'static {
+    pub trait Row: Sized + Send + Sync + 'static {
         /// The columns in their order.
         fn columns() -> Vec<Column<Self>>;
         /// Bytes of variable length that the row holds.
@@ -63,6 +65,9 @@ impl TableRow for SpectrumRow {
     // Rows are heavy: four lists of as many numbers as atoms.
     const ROW_GROUP: usize = 16_384;
 }
+
+/// Name of every table's first column: the row of the input.
+const ROW: &str = "row";
 
 /// Key of the schema version in a file's metadata.
 pub(crate) const SCHEMA_KEY: &str = "hetero2.schema_version";

@@ -2,14 +2,17 @@
 //! rows or in a typed error.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
@@ -42,27 +45,40 @@ impl BatchReader {
     /// # Errors
     /// The file is missing, damaged or of absurd dimensions.
     pub fn open(path: &Path) -> Result<Self, PackError> {
-        let file = File::open(path).map_err(PackError::io("open", path))?;
-        let bytes = file.metadata().map_err(PackError::io("open", path))?.len();
-        Self::new(FileSlice::new(file, 0, bytes), path)
+        Self::new(FileSlice::whole(path)?, path)
     }
 
     /// Opens a table in anything that can be read at an offset; `path` is the
     /// name that errors bear.
     pub(crate) fn new<T: ChunkReader + 'static>(input: T, path: &Path) -> Result<Self, PackError> {
+        let metadata = load_metadata(&input, path)?;
+        let groups = 0..metadata.metadata().num_row_groups();
+        Self::of_groups(input, &metadata, groups, path)
+    }
+
+    /// Opens some row groups of a table whose metadata is known.
+    pub(super) fn of_groups<T: ChunkReader + 'static>(
+        input: T,
+        metadata: &ArrowReaderMetadata,
+        groups: Range<usize>,
+        path: &Path,
+    ) -> Result<Self, PackError> {
         let fail = PackError::parquet(path);
         let opened = guard(|| {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(input)?;
-            check_dimensions(builder.metadata())?;
-            let metadata = builder.metadata().file_metadata();
-            let rows = u64::try_from(metadata.num_rows())
-                .map_err(|_| ParquetError::General("negative number of rows".into()))?;
-            let version = metadata
+            let file = metadata.metadata().file_metadata();
+            let parts = &metadata.metadata().row_groups()[groups.clone()];
+            let rows =
+                parts.iter().map(|group| u64::try_from(group.num_rows())).sum::<Result<u64, _>>();
+            let rows = rows.map_err(|_| ParquetError::General("negative number of rows".into()))?;
+            let version = file
                 .key_value_metadata()
                 .and_then(|pairs| pairs.iter().find(|pair| pair.key == SCHEMA_KEY))
                 .and_then(|pair| pair.value.clone());
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata.clone());
             let schema = builder.schema().clone();
-            Ok((builder.with_batch_size(READ_ROWS).build()?, schema, rows, version))
+            let builder = builder.with_batch_size(READ_ROWS).with_row_groups(groups.collect());
+            Ok((builder.build()?, schema, rows, version))
         });
         let (reader, schema, rows, schema_version) = opened.map_err(fail)?;
         Ok(Self { reader: Some(reader), schema, rows, schema_version, path: path.to_owned() })
@@ -160,6 +176,19 @@ impl<R: TableRow> Iterator for TableReader<R> {
         }
         Some(rows)
     }
+}
+
+/// The metadata of a table, of dimensions that can be read.
+pub(super) fn load_metadata<T: ChunkReader>(
+    input: &T,
+    path: &Path,
+) -> Result<ArrowReaderMetadata, PackError> {
+    let loaded = guard(|| {
+        let metadata = ArrowReaderMetadata::load(input, ArrowReaderOptions::default())?;
+        check_dimensions(metadata.metadata())?;
+        Ok(metadata)
+    });
+    loaded.map_err(PackError::parquet(path))
 }
 
 /// What `found` has otherwise than `expected`.

@@ -1,19 +1,24 @@
-//! Streaming writer of a table: deterministic bytes, bounded memory.
+//! Streaming writer of a table: deterministic bytes, bounded memory. Columns
+//! are encoded side by side by the threads of the present pool.
 
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::Schema;
+use arrow_array::ArrayRef;
+use arrow_schema::{FieldRef, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
 
 use super::column::{self, Builder, Column, Get, Layout};
-use super::{BATCH_ROWS, SCHEMA_KEY, TableRow};
+use super::{BATCH_ROWS, ROW, SCHEMA_KEY, TableRow};
 use crate::files::{AtomicFile, FileDigest};
 use crate::pack::error::PackError;
 
@@ -22,6 +27,9 @@ use crate::pack::error::PackError;
 pub(super) const BATCH_BYTES: usize = 16 << 20;
 /// Encoded bytes after which a row group is closed early, for the same reason.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+/// Rows whose cells are appended column by column: few enough that they stay in
+/// the caches meanwhile.
+const APPEND_ROWS: usize = 256;
 /// Longest row, in variable-length bytes; Arrow's offsets end at 2 GiB.
 const ROW_BYTES: usize = 1 << 30;
 
@@ -51,10 +59,14 @@ enum Purpose {
 /// assert_eq!(rows, [row]);
 /// ```
 pub struct TableWriter<R> {
-    writer: ArrowWriter<AtomicFile>,
-    schema: Arc<Schema>,
+    file: SerializedFileWriter<AtomicFile>,
+    groups: ArrowRowGroupWriterFactory,
+    fields: Vec<FieldRef>,
     columns: Vec<Column<R>>,
     builders: Vec<Builder>,
+    /// Columns of the open row group; none between two groups.
+    open: Vec<ArrowColumnWriter>,
+    open_rows: usize,
     pending_rows: usize,
     pending_bytes: usize,
     rows: u64,
@@ -92,15 +104,18 @@ impl<R: TableRow> TableWriter<R> {
         let path = file.path().to_owned();
         let columns = R::columns();
         let schema = Arc::new(column::schema(&columns));
-        let properties = properties(&columns, purpose).map_err(PackError::parquet(&path))?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
-            .map_err(PackError::parquet(&path))?;
+        let begun = properties(&columns, purpose)
+            .and_then(|properties| Self::open_file(file, &schema, properties));
+        let (file, groups) = begun.map_err(PackError::parquet(&path))?;
         let builders = columns.iter().map(Column::builder).collect();
         Ok(Self {
-            writer,
-            schema,
+            file,
+            groups,
+            fields: schema.fields().iter().cloned().collect(),
             columns,
             builders,
+            open: Vec::new(),
+            open_rows: 0,
             pending_rows: 0,
             pending_bytes: 0,
             rows: 0,
@@ -109,17 +124,50 @@ impl<R: TableRow> TableWriter<R> {
         })
     }
 
+    /// Arrow's writer knows how to describe the schema; columns are written here.
+    fn open_file(
+        file: AtomicFile,
+        schema: &Arc<Schema>,
+        properties: WriterProperties,
+    ) -> Result<(SerializedFileWriter<AtomicFile>, ArrowRowGroupWriterFactory), ParquetError> {
+        ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))?.into_serialized_writer()
+    }
+
     /// Appends rows.
     ///
     /// # Errors
     /// A full disk, or a row of more than 1 GiB.
-    pub fn write(&mut self, mut rows: &[R]) -> Result<(), PackError> {
+    pub fn write(&mut self, rows: &[R]) -> Result<(), PackError> {
+        for rows in rows.chunks(APPEND_ROWS) {
+            self.append(&rows.iter().collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Appends rows that lie apart.
+    ///
+    /// # Errors
+    /// As [`TableWriter::write`].
+    pub fn write_each<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = &'a R>,
+    ) -> Result<(), PackError> {
+        let mut rows = rows.into_iter();
+        loop {
+            let some: Vec<&R> = rows.by_ref().take(APPEND_ROWS).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.append(&some)?;
+        }
+    }
+
+    fn append(&mut self, mut rows: &[&R]) -> Result<(), PackError> {
         while !rows.is_empty() {
             let taken = self.fill(rows)?;
             let (now, later) = rows.split_at(taken);
-            for (column, builder) in self.columns.iter().zip(&mut self.builders) {
-                column.append(now, builder);
-            }
+            let columns = self.columns.par_iter().zip(&mut self.builders);
+            columns.for_each(|(column, builder)| column.append(now, builder));
             if self.pending_rows == BATCH_ROWS || self.pending_bytes >= BATCH_BYTES {
                 self.encode()?;
             }
@@ -144,12 +192,22 @@ impl<R: TableRow> TableWriter<R> {
 
     /// Completes the table and gives back the file, still under construction.
     pub(crate) fn into_file(mut self) -> Result<AtomicFile, PackError> {
+        self.end_group()?;
+        self.file.into_inner().map_err(PackError::parquet(&self.path))
+    }
+
+    /// Ends the row group: rows that are still to come lie in another, which can
+    /// be read by itself.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn end_group(&mut self) -> Result<(), PackError> {
         self.encode()?;
-        self.writer.into_inner().map_err(PackError::parquet(&self.path))
+        self.close_group().map_err(PackError::parquet(&self.path))
     }
 
     /// How many of `rows` still belong to the pending batch; counts them in.
-    fn fill(&mut self, rows: &[R]) -> Result<usize, PackError> {
+    fn fill(&mut self, rows: &[&R]) -> Result<usize, PackError> {
         let mut taken = 0;
         for row in rows {
             if self.pending_rows == BATCH_ROWS || self.pending_bytes >= BATCH_BYTES {
@@ -170,19 +228,53 @@ impl<R: TableRow> TableWriter<R> {
         Ok(taken)
     }
 
+    /// Encodes the pending batch.
     fn encode(&mut self) -> Result<(), PackError> {
-        if self.pending_rows == 0 {
+        let rows = std::mem::take(&mut self.pending_rows);
+        self.pending_bytes = 0;
+        if rows == 0 {
             return Ok(());
         }
-        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
-            .map_err(PackError::arrow(&self.path))?;
-        self.writer.write(&batch).map_err(PackError::parquet(&self.path))?;
-        if self.writer.in_progress_size() >= ROW_GROUP_BYTES {
-            self.writer.flush().map_err(PackError::parquet(&self.path))?;
+        let arrays: Vec<ArrayRef> = self.builders.par_iter_mut().map(Builder::finish).collect();
+        self.encode_arrays(&arrays, rows).map_err(PackError::parquet(&self.path))
+    }
+
+    fn encode_arrays(&mut self, arrays: &[ArrayRef], rows: usize) -> Result<(), ParquetError> {
+        let mut done = 0;
+        while done < rows {
+            if self.open.is_empty() {
+                let group = self.file.flushed_row_groups().len();
+                self.open = self.groups.create_column_writers(group)?;
+            }
+            let now = (rows - done).min(R::ROW_GROUP - self.open_rows);
+            let columns = self.open.par_iter_mut().zip(arrays).zip(&self.fields);
+            columns.try_for_each(|((column, array), field)| {
+                // No column is nested deeper than a list: each is one leaf.
+                compute_leaves(field, &array.slice(done, now))?
+                    .iter()
+                    .try_for_each(|leaf| column.write(leaf))
+            })?;
+            done += now;
+            self.open_rows += now;
+            if self.open_rows == R::ROW_GROUP {
+                self.close_group()?;
+            }
         }
-        self.pending_rows = 0;
-        self.pending_bytes = 0;
+        let bytes: usize = self.open.iter().map(|c| c.get_estimated_total_bytes()).sum();
+        if bytes >= ROW_GROUP_BYTES { self.close_group() } else { Ok(()) }
+    }
+
+    fn close_group(&mut self) -> Result<(), ParquetError> {
+        self.open_rows = 0;
+        let open = std::mem::take(&mut self.open);
+        if open.is_empty() {
+            return Ok(());
+        }
+        let closed = open.into_par_iter().map(ArrowColumnWriter::close);
+        let chunks: Vec<_> = closed.collect::<Result<_, _>>()?;
+        let mut group = self.file.next_row_group()?;
+        chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
+        group.close()?;
         Ok(())
     }
 }
@@ -190,7 +282,7 @@ impl<R: TableRow> TableWriter<R> {
 fn properties<R: TableRow>(
     columns: &[Column<R>],
     purpose: Purpose,
-) -> Result<WriterProperties, parquet::errors::ParquetError> {
+) -> Result<WriterProperties, ParquetError> {
     let builder = WriterProperties::builder()
         .set_created_by("hetero2".to_owned())
         .set_max_row_group_row_count(Some(R::ROW_GROUP))
@@ -208,7 +300,7 @@ fn properties<R: TableRow>(
 fn kept<R>(
     mut builder: WriterPropertiesBuilder,
     columns: &[Column<R>],
-) -> Result<WriterPropertiesBuilder, parquet::errors::ParquetError> {
+) -> Result<WriterPropertiesBuilder, ParquetError> {
     builder = builder
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_statistics_enabled(EnabledStatistics::Chunk);
@@ -229,13 +321,15 @@ fn kept<R>(
 
 /// Numbers as they are: they hardly shrink, and a compressor for each column
 /// costs more than its work. Only text that differs from row to row is packed.
+/// The first column gets statistics: they say which rows a group holds.
 fn passing<R>(
     mut builder: WriterPropertiesBuilder,
     columns: &[Column<R>],
-) -> Result<WriterPropertiesBuilder, parquet::errors::ParquetError> {
+) -> Result<WriterPropertiesBuilder, ParquetError> {
     builder = builder
         .set_compression(Compression::UNCOMPRESSED)
-        .set_statistics_enabled(EnabledStatistics::None);
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_statistics_enabled(ROW.into(), EnabledStatistics::Chunk);
     for column in columns {
         let path = ColumnPath::new(column.leaf());
         let text = matches!(column.get, Get::Text(_) | Get::Texts(_));
