@@ -191,18 +191,14 @@ pub fn make_plan(
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
     let mut packing = Packing::new(dir);
     let mut row_score_names = BTreeSet::new();
-    let mut next = batches.next();
-    while let Some(batch) = next {
+    for batch in &mut batches {
         observer.check_cancelled()?;
         let batch = batch?;
         if request.config.score_mode == ScoreMode::ExternalScores && request.scores.is_none() {
             collect_row_scores(&batch, &mut row_score_names)?;
         }
-        // The next batch is read while this one is packed.
-        let (read, packed) = rayon::join(|| batches.next(), || packing.write(batch));
-        packed?;
+        packing.write(batch)?;
         observer.event(Event::Planned { rows: packing.rows() });
-        next = read;
     }
     let library = input_file(batches.finish()?.digest()?)?;
     let rows = packing.rows();
