@@ -172,7 +172,11 @@ mod tests {
             let score = (row * 37 % 100) as f64 / 100.0;
             molecule.n_decoys = Some(3);
             molecule.audit = Some(AuditColumns {
-                verdict: if row % 3 == 0 { rows::Verdict::Pass } else { rows::Verdict::Fail },
+                verdict: if row.is_multiple_of(3) {
+                    rows::Verdict::Pass
+                } else {
+                    rows::Verdict::Fail
+                },
                 slack: Some(score - 0.5),
                 auc: Some(score),
                 original_score: Some(score),
@@ -193,7 +197,7 @@ mod tests {
                 tanimoto_total_bits: Some(30),
                 hardness_bin: HardnessBin::ALL[i as usize],
                 original_score: Some(score),
-                score: (i < 2 || row % 5 > 0).then_some(f64::from(i) / 3.0),
+                score: (i < 2 || !row.is_multiple_of(5)).then_some(f64::from(i) / 3.0),
                 weight: None,
                 descriptor_deltas: None,
             };
