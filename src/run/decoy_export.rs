@@ -98,20 +98,22 @@ fn write_decoys(
     for batch in batches {
         for wave in batch?.chunks(wave_rows(config.decoys)) {
             observer.check_cancelled()?;
-            let decoys: Vec<Option<(String, Vec<DecoyRow>)>> =
-                wave.par_iter().with_max_len(8).map(|record| engine.unscored(record)).collect();
-            for (record, found) in wave.iter().zip(&decoys) {
-                let Some((smiles, decoys)) = found else { continue };
-                table.write(record, smiles, decoys)?;
-                report.rows_with_decoys += 1;
-                report.decoys += decoys.len() as u64;
-            }
+            let unscored = |record| Some((record, engine.unscored(record)?));
+            let found: Vec<Option<Unscored<'_>>> =
+                wave.par_iter().with_max_len(8).map(unscored).collect();
+            let found: Vec<Unscored<'_>> = found.into_iter().flatten().collect();
+            table.write(&found)?;
+            report.rows_with_decoys += found.len() as u64;
+            report.decoys += found.iter().map(|(_, (_, decoys))| decoys.len() as u64).sum::<u64>();
             report.rows += wave.len() as u64;
             observer.event(Event::Planned { rows: report.rows });
         }
     }
     Ok((report, table.finish()?))
 }
+
+/// A row with its canonical SMILES and its decoys.
+type Unscored<'a> = (&'a Record, (String, Vec<DecoyRow>));
 
 enum Table {
     Csv(Box<UnscoredCsv<AtomicFile>>, PathBuf),
@@ -130,17 +132,14 @@ impl Table {
         })
     }
 
-    fn write(
-        &mut self,
-        record: &Record,
-        smiles: &str,
-        decoys: &[DecoyRow],
-    ) -> Result<(), RunError> {
+    fn write(&mut self, rows: &[Unscored<'_>]) -> Result<(), RunError> {
         match self {
-            Self::Parquet(table) => Ok(table.write(decoys)?),
-            Self::Csv(table, path) => {
-                table.write(&record.id, smiles, decoys).map_err(|e| RunError::io("write", path, e))
+            Self::Parquet(table) => {
+                Ok(table.write_each(rows.iter().flat_map(|(_, (_, decoys))| decoys))?)
             }
+            Self::Csv(table, path) => rows.iter().try_for_each(|(record, (smiles, decoys))| {
+                table.write(&record.id, smiles, decoys).map_err(|e| RunError::io("write", path, e))
+            }),
         }
     }
 

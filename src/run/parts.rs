@@ -138,6 +138,10 @@ fn side_by_side(
         }
         pairs.push((first..i, second..j));
     }
+    // Nothing is lost, though no table of ours has rows that the other lacks.
+    if let Some((_, last)) = pairs.last_mut() {
+        last.end = other.len();
+    }
     pairs
 }
 
@@ -167,6 +171,7 @@ mod tests {
         let pairs = side_by_side(&molecules, &decoys);
         assert_eq!(pairs, [(0..1, 0..2), (1..2, 2..2), (2..4, 2..4)]);
         assert_eq!(side_by_side(&molecules[..2], &[]), [(0..1, 0..0), (1..2, 0..0)]);
+        assert_eq!(side_by_side(&molecules[..1], &decoys), [(0..1, 0..4)]);
         assert!(side_by_side(&[], &[]).is_empty());
     }
 }

@@ -30,7 +30,7 @@ use crate::library::BLOCK_ROWS;
 use crate::pack::csv::{DosPoint, read_dos};
 use crate::pack::manifest::{MANIFEST, Manifest, Provenance};
 use crate::pack::rows::{DecoyRow, MoleculeRow, Status};
-use crate::pack::tables::{TableReader, TableWriter};
+use crate::pack::tables::{TableReader, TableWriter, bytes_of};
 use crate::pack::{PackSource, PackWriter, ZipOutput, verify};
 
 /// Most decoys of one row; a run makes no more.
@@ -54,8 +54,8 @@ const MADE_AGAIN: [&str; 13] = [
 ];
 /// Files of a pack that do not depend on scores.
 const COPIED: [&str; 3] = [LOCAL_DOS, DOS, SPECTRA];
-/// Most (row, decoy) pairs held in memory at a time.
-const WAVE_PAIRS: usize = 200_000;
+/// Bytes of rows after which a wave is audited and written.
+const WAVE_BYTES: usize = 32 << 20;
 
 /// Which scores to audit against which decoys.
 #[derive(Debug, Clone)]
@@ -81,7 +81,8 @@ pub struct RescoreRequest {
 /// and those scores.
 ///
 /// The pack is verified first. Tables that follow from spectra alone are copied
-/// byte for byte. Memory is bounded by a wave of rows and the scores.
+/// byte for byte. Memory is bounded by the scores and two waves of rows for each
+/// thread.
 ///
 /// # Errors
 /// [`RunError`]; nothing is left at the destination then.
@@ -308,7 +309,7 @@ fn audit_all(
         molecules: TableWriter::create_passing(staged)?,
         aggregate: Aggregate::new(&plan.config),
         wave: Vec::new(),
-        pairs: 0,
+        bytes: 0,
         observer,
     };
     let mut rows = 0;
@@ -321,6 +322,10 @@ fn audit_all(
                     "row {} ended as {reason}, so it has no decoys to score: run anew with --scores",
                     molecule.row
                 )));
+            }
+            if molecule.row != rows {
+                let found = molecule.row;
+                return Err(old.damaged(format!("row {found} where row {rows} is due")));
             }
             let found = decoys.of(&molecule)?.map_err(|why| old.damaged(why))?;
             rows += 1;
@@ -366,15 +371,16 @@ struct Sink<'a> {
     molecules: TableWriter<MoleculeRow>,
     aggregate: Aggregate,
     wave: Vec<Row>,
-    pairs: usize,
+    /// Bytes that the rows of the wave hold.
+    bytes: usize,
     observer: &'a dyn Observer,
 }
 
 impl Sink<'_> {
     fn add(&mut self, row: Row) -> Result<(), WaveError> {
-        self.pairs += row.1.len();
+        self.bytes += bytes_of(&row.0) + row.1.iter().map(bytes_of).sum::<usize>();
         self.wave.push(row);
-        if self.pairs >= WAVE_PAIRS || self.wave.len() >= BLOCK_ROWS {
+        if self.bytes >= WAVE_BYTES || self.wave.len() >= BLOCK_ROWS {
             self.flush()?;
         }
         Ok(())
@@ -383,7 +389,7 @@ impl Sink<'_> {
     fn flush(&mut self) -> Result<(), WaveError> {
         self.observer.check_cancelled()?;
         let mut wave = mem::take(&mut self.wave);
-        self.pairs = 0;
+        self.bytes = 0;
         wave.par_iter_mut()
             .try_for_each(|row| audit_again(self.config, self.scores, row))
             .map_err(WaveError::Content)?;

@@ -25,7 +25,7 @@ use crate::files::{FileDigest, digest_file, write_atomically};
 use crate::library::{BLOCK_ROWS, ShardReader};
 use crate::pack::PackError;
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
-use crate::pack::tables::{TableGroups, TableRow, TableWriter};
+use crate::pack::tables::{TableGroups, TableRow, TableWriter, bytes_of};
 use crate::spectra::SpectraCounts;
 use crate::spectra::dos::EnergyRange;
 
@@ -42,9 +42,9 @@ const RECORD: &str = "shard.json";
 /// are held at a time: one being computed, one being written.
 const WAVE_PAIRS: usize = 100_000;
 
-/// Decoys after which a row group ends though its block does not: what is read
-/// at a time in the reduction.
-const GROUP_DECOYS: usize = 16_384;
+/// Bytes of molecules and decoys after which their row groups end though the
+/// block does not: what a thread reads at a time in the reduction.
+const GROUP_BYTES: usize = 16 << 20;
 
 /// What a finished shard, or a checkpoint of one, says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -311,8 +311,8 @@ struct Tables {
     spectra: TableWriter<SpectrumRow>,
     energies: EnergyRange,
     rows: u64,
-    /// Decoys in the open row group.
-    group_decoys: usize,
+    /// Bytes of molecules and decoys in the open row groups.
+    group_bytes: usize,
 }
 
 impl Tables {
@@ -323,7 +323,7 @@ impl Tables {
             spectra: TableWriter::create_passing(&folder.join(SPECTRA))?,
             energies: EnergyRange::default(),
             rows: 0,
-            group_decoys: 0,
+            group_bytes: 0,
         })
     }
 
@@ -364,19 +364,20 @@ impl Tables {
     }
 
     /// Appends rows. A group of the tables ends with each block, and where it
-    /// has so many decoys, so that groups can be read side by side.
+    /// becomes large, so that groups can be read side by side.
     fn write(&mut self, outcomes: &[RowOutcome]) -> Result<(), RunError> {
         let mut rest = outcomes;
         while !rest.is_empty() {
             let ends = |outcome: &RowOutcome| {
-                self.group_decoys += outcome.decoys.len();
-                self.group_decoys >= GROUP_DECOYS || ends_block(outcome)
+                let decoys = outcome.decoys.iter().map(bytes_of);
+                self.group_bytes += bytes_of(&outcome.molecule) + decoys.sum::<usize>();
+                self.group_bytes >= GROUP_BYTES || ends_block(outcome)
             };
             let last = rest.iter().position(ends);
             let (now, later) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
             self.append(now)?;
             if last.is_some() {
-                self.group_decoys = 0;
+                self.group_bytes = 0;
                 self.molecules.end_group()?;
                 self.decoys.end_group()?;
             }

@@ -66,6 +66,11 @@ impl TableRow for SpectrumRow {
     const ROW_GROUP: usize = 16_384;
 }
 
+/// Bytes of memory that a row holds, about.
+pub(crate) fn bytes_of<R: TableRow>(row: &R) -> usize {
+    size_of::<R>() + row.weight()
+}
+
 /// Name of every table's first column: the row of the input.
 const ROW: &str = "row";
 

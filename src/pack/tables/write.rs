@@ -38,7 +38,7 @@ const ROW_BYTES: usize = 1 << 30;
 enum Purpose {
     /// To be kept: small, with statistics for whoever queries it.
     Kept,
-    /// To be read once, from end to end, and removed: quick.
+    /// To be read by the same run and removed: quick.
     Passing,
 }
 
@@ -83,7 +83,7 @@ impl<R: TableRow> TableWriter<R> {
         Self::new(AtomicFile::create(path)?)
     }
 
-    /// Begins a file at `path` that is read once and then removed, like the
+    /// Begins a file at `path` that the same run reads and then removes, like the
     /// tables of a shard: quicker to write, a third larger.
     ///
     /// # Errors
