@@ -143,6 +143,8 @@ fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<Shar
             return Err(format!("{name} is not as it was written"));
         }
     }
+    // An earlier build may have written tables that cannot be read in parts.
+    TableGroups::<MoleculeRow>::open(&path.join(MOLECULES)).map_err(|e| e.to_string())?;
     Ok(record)
 }
 

@@ -65,9 +65,16 @@ fn row_range(group: &RowGroupMetaData) -> Option<RangeInclusive<u64>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
+    use arrow_array::RecordBatch;
+    use parquet::arrow::ArrowWriter;
+
     use super::*;
     use crate::pack::rows::SpectrumRow;
-    use crate::pack::tables::TableWriter;
+    use crate::pack::tables::sealed::Row;
+    use crate::pack::tables::{TableWriter, column};
 
     fn rows(range: Range<u64>) -> Vec<SpectrumRow> {
         let spectrum =
@@ -99,6 +106,30 @@ mod tests {
         }
         assert!(read(groups.read(1..3).unwrap()).eq(rows(701..30_480)));
         assert!(read(TableReader::open(&path).unwrap()).eq(rows(0..40_000)));
+    }
+
+    #[test]
+    fn groups_that_do_not_say_which_rows_they_hold_are_refused() {
+        use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.parquet");
+        let columns = SpectrumRow::columns();
+        let schema = Arc::new(column::schema(&columns));
+        let some = rows(1..4);
+        let arrays = columns.iter().map(|column| {
+            let mut builder = column.builder();
+            column.append(&some.iter().collect::<Vec<_>>(), &mut builder);
+            builder.finish()
+        });
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays.collect()).unwrap();
+        let none = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None);
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, schema, Some(none.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let told = TableGroups::<SpectrumRow>::open(&path).err().unwrap().to_string();
+        assert!(told.contains("do not say which rows they hold"), "{told}");
     }
 
     #[test]
