@@ -13,11 +13,10 @@ const MOST_PARTS: usize = 32;
 /// # Errors
 /// The error of the first part, in order, that has one.
 pub(crate) fn in_order<P: Send, T: Send, E: Send>(
-    parts: impl Iterator<Item = Result<P, E>> + Send,
+    mut parts: impl Iterator<Item = Result<P, E>> + Send,
     work: impl Fn(P) -> Result<T, E> + Sync,
     mut take: impl FnMut(T) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let mut parts = parts;
     let at_once = rayon::current_num_threads().min(MOST_PARTS);
     let mut waiting: Vec<Result<T, E>> = Vec::new();
     loop {

@@ -26,7 +26,7 @@ const HEADER_SYSTEM: usize = 5;
 const UNIX: u8 = 3;
 
 /// Bytes that are deflated by themselves: what several threads share of a large
-/// file. Smaller pieces would deflate worse, by 0.3 % at this size.
+/// file. Pieces of this size make it 0.05 % larger; smaller ones cost more.
 const PIECE: u64 = 1 << 20;
 
 /// Zips the files `names` of `directory` into `path`: entries in the order given,
@@ -44,12 +44,14 @@ pub(super) fn write(
         .tempfile_in(parent_of(path))
         .map_err(PackError::io("create", path))?;
     let file = temporary.as_file().try_clone().map_err(PackError::io("open", path))?;
-    let mut zip = ZipWriter::new(io::BufWriter::with_capacity(CHUNK, file));
+    let mut zip = ZipWriter::new(BufWriter::with_capacity(CHUNK, file));
     let mut entry = Entry::beside(path)?;
     let pieces = names.iter().flat_map(|name| pieces(directory, name));
-    let add = |piece: Deflated<'_>| match piece.name {
-        name if is_stored(name) => store(&mut zip, directory, name),
-        _ => entry.add(&piece, path, &mut zip),
+    let add = |piece: Deflated<'_>| {
+        if is_stored(piece.name) {
+            return store(&mut zip, directory, piece.name);
+        }
+        entry.add(&piece, path, &mut zip)
     };
     in_order(pieces, |piece| piece.deflate(directory), add)?;
     let file = zip.finish().map_err(fail(path))?;

@@ -120,17 +120,19 @@ impl Chance {
             passes.merge(more);
         }
         for (labelings, more) in &other.null_aucs {
-            let histogram = self.null_aucs.entry(*labelings);
-            histogram.or_insert_with(|| Histogram::new(0.0, 1.0, self.bins)).merge(more);
+            self.null_histogram(*labelings).merge(more);
         }
     }
 
     fn add_null_aucs(&mut self, items: &[Item]) {
         let Ok(aucs) = audit::null_aucs(items, &self.settings) else { return };
-        let bins = self.bins;
-        let histogram = self.null_aucs.entry(aucs.len());
-        let histogram = histogram.or_insert_with(|| Histogram::new(0.0, 1.0, bins));
+        let histogram = self.null_histogram(aucs.len());
         aucs.into_iter().for_each(|auc| histogram.add(auc));
+    }
+
+    fn null_histogram(&mut self, labelings: usize) -> &mut Histogram {
+        let histogram = self.null_aucs.entry(labelings);
+        histogram.or_insert_with(|| Histogram::new(0.0, 1.0, self.bins))
     }
 
     /// The false-discovery rate of each p-value of the run.

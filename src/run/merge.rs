@@ -16,7 +16,6 @@ use crate::pack::tables::TableWriter;
 use crate::pack::{PackError, PackWriter};
 
 /// Which tables a pack has, and with which columns.
-#[derive(Clone)]
 pub(super) struct PackOptions {
     weights: EdgeWeightColumns,
     full: bool,

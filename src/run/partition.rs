@@ -20,12 +20,12 @@ const MAX_ATOMS: u64 = 10_000;
 /// atoms (140² ≈ 20,000) take about as long as all the rest.
 const ATOM_COST: u64 = 20_000;
 
-/// 1 for the letters that an atom begins with.
-const BEGINS_ATOM: [u8; 256] = {
-    let (mut table, letters) = ([0; 256], b"BCNOPSFIbcnops*");
+/// Whether an atom begins with this letter.
+const BEGINS_ATOM: [bool; 256] = {
+    let (mut table, letters) = ([false; 256], b"BCNOPSFIbcnops*");
     let mut i = 0;
     while i < letters.len() {
-        table[letters[i] as usize] = 1;
+        table[letters[i] as usize] = true;
         i += 1;
     }
     table
@@ -44,7 +44,7 @@ pub(super) fn shard_count(blocks: usize, asked: Option<u32>) -> usize {
 /// with the atoms, eigenvalues with their cube. Atoms are guessed from the
 /// letters of the SMILES.
 pub(super) fn estimated_cost(smiles: &[u8]) -> u64 {
-    let atoms = smiles.iter().map(|&byte| u64::from(BEGINS_ATOM[byte as usize])).sum::<u64>();
+    let atoms = smiles.iter().filter(|byte| BEGINS_ATOM[**byte as usize]).count() as u64;
     let atoms = atoms.clamp(1, MAX_ATOMS);
     atoms * ATOM_COST + atoms.pow(3)
 }

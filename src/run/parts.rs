@@ -2,6 +2,7 @@
 //! which several threads read at once. Metadata is read shard by shard.
 
 use std::ops::{Range, RangeInclusive};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::RunError;
@@ -38,12 +39,8 @@ pub(super) struct AuditedPart {
 ///
 /// # Errors
 /// The table is missing, damaged or of another version.
-pub(super) fn molecules_of(
-    path: &std::path::Path,
-) -> Result<impl Iterator<Item = Part<MoleculeRow>> + Send + use<>, PackError> {
-    let table = Arc::new(TableGroups::open(path)?);
-    Ok((0..table.rows().len())
-        .map(move |group| Part { table: Arc::clone(&table), groups: group..group + 1 }))
+pub(super) fn molecules_of(path: &Path) -> Result<Vec<Part<MoleculeRow>>, PackError> {
+    parts(path, |rows| (0..rows.len()).map(|group| group..group + 1).collect())
 }
 
 /// The molecules of a run, a row group at a time.
@@ -51,7 +48,7 @@ pub(super) fn molecules<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
 ) -> impl Iterator<Item = Result<Part<MoleculeRow>, RunError>> + Send + 'a {
-    each(shards, |shard| Ok(molecules_of(&dir.shard(shard.index).join(MOLECULES))?.collect()))
+    each(shards, |shard| molecules_of(&dir.shard(shard.index).join(MOLECULES)))
 }
 
 /// The molecules of a run with their decoys.
@@ -77,11 +74,17 @@ pub(super) fn spectra<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
 ) -> impl Iterator<Item = Result<Part<SpectrumRow>, RunError>> + Send + 'a {
-    each(shards, |shard| {
-        let table = Arc::new(TableGroups::open(&dir.shard(shard.index).join(SPECTRA))?);
-        let blocks = whole_blocks(table.rows()).into_iter();
-        Ok(blocks.map(|groups| Part { table: Arc::clone(&table), groups }).collect())
-    })
+    each(shards, |shard| parts(&dir.shard(shard.index).join(SPECTRA), whole_blocks))
+}
+
+/// The parts of a table, whose groups are cut by the rows that they hold.
+fn parts<R: TableRow>(
+    path: &Path,
+    cut: impl FnOnce(&[RangeInclusive<u64>]) -> Vec<Range<usize>>,
+) -> Result<Vec<Part<R>>, PackError> {
+    let table = Arc::new(TableGroups::open(path)?);
+    let part = |groups| Part { table: Arc::clone(&table), groups };
+    Ok(cut(table.rows()).into_iter().map(part).collect())
 }
 
 /// The parts of each shard, one shard after the other.

@@ -18,7 +18,7 @@ use crate::utility::CostLiftOutcome;
 /// against known outcomes.
 pub(super) struct Publication<'a> {
     tables: AuditedTables,
-    options: PackOptions,
+    options: &'a PackOptions,
     /// False-discovery rates of the run.
     q_values: QValues,
     comparison: Option<Comparison<'a>>,
@@ -35,7 +35,7 @@ struct Published {
 impl<'a> Publication<'a> {
     pub fn new(
         tables: AuditedTables,
-        options: PackOptions,
+        options: &'a PackOptions,
         q_values: QValues,
         outcomes: Option<&'a Outcomes>,
     ) -> Result<Self, RunError> {

@@ -128,13 +128,11 @@ fn keep(
     order: fn(&Place, &Place) -> Ordering,
     row: impl FnOnce() -> Kept,
 ) {
-    let full = all.len() == TABLE_ROWS;
-    if full && all.last().is_some_and(|last| order(&last.place(), &place) != Ordering::Greater) {
-        return;
-    }
     let position = all.partition_point(|kept| order(&kept.place(), &place) != Ordering::Greater);
-    all.insert(position, row());
-    all.truncate(TABLE_ROWS);
+    if position < TABLE_ROWS {
+        all.insert(position, row());
+        all.truncate(TABLE_ROWS);
+    }
 }
 
 #[cfg(test)]

@@ -100,8 +100,7 @@ pub(super) fn reduce(
             merge_audits(parts, &options, &mut tables, &mut aggregate, observer)?;
         }
         let q_values = aggregate.chance.q_values();
-        let mut publication =
-            Publication::new(tables, options.clone(), q_values, outcomes.as_ref())?;
+        let mut publication = Publication::new(tables, &options, q_values, outcomes.as_ref())?;
         let molecules = parts::molecules(dir, &records);
         publication.add(molecules, (!twice).then_some(&mut aggregate), observer)?;
         Ok::<_, RunError>(publication)

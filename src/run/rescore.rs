@@ -122,11 +122,14 @@ fn rescore_in_pool(
     observer.event(Event::Reducing { rows: plan.rows });
     let mut pack = PackWriter::create(&request.out)?;
     let staged = work.path().join("molecules.parquet");
-    let (aggregate, tables) = audit_all(&mut old, &plan, &table, &mut pack, &staged, observer)?;
+    let options = PackOptions::of(&plan.config);
+    let tables = AuditedTables::create(&mut pack, &options)?;
+    let (aggregate, tables) =
+        audit_all(&mut old, &plan, &table, tables, &options, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
-    let (options, q_values) = (PackOptions::of(&plan.config), aggregate.chance.q_values());
-    let mut publication = Publication::new(tables, options, q_values, outcomes.as_ref())?;
-    publication.add(molecules_of(&staged)?.map(Ok), None, &Silent)?;
+    let q_values = aggregate.chance.q_values();
+    let mut publication = Publication::new(tables, &options, q_values, outcomes.as_ref())?;
+    publication.add(molecules_of(&staged)?.into_iter().map(Ok), None, &Silent)?;
     let cost_lift = publication.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {
@@ -291,7 +294,8 @@ fn audit_all(
     old: &mut OldPack,
     plan: &Plan,
     scores: &ScoreTable,
-    pack: &mut PackWriter,
+    tables: AuditedTables,
+    options: &PackOptions,
     staged: &Path,
     observer: &dyn Observer,
 ) -> Result<(Aggregate, AuditedTables), RunError> {
@@ -300,11 +304,10 @@ fn audit_all(
         table: TableReader::from_batches(old.source.table("decoys.parquet")?)?,
         waiting: VecDeque::new(),
     };
-    let options = PackOptions::of(&plan.config);
     let mut sink = Sink {
         config: &plan.config,
         scores,
-        tables: AuditedTables::create(pack, &options)?,
+        tables,
         options,
         molecules: TableWriter::create_passing(staged)?,
         aggregate: Aggregate::new(&plan.config),
@@ -366,7 +369,7 @@ struct Sink<'a> {
     config: &'a RunConfig,
     scores: &'a ScoreTable,
     tables: AuditedTables,
-    options: PackOptions,
+    options: &'a PackOptions,
     /// Molecules wait here until all rows are known.
     molecules: TableWriter<MoleculeRow>,
     aggregate: Aggregate,
@@ -393,7 +396,7 @@ impl Sink<'_> {
         wave.par_iter_mut()
             .try_for_each(|row| audit_again(self.config, self.scores, row))
             .map_err(WaveError::Content)?;
-        let mut text = DecoyText::new(&self.options);
+        let mut text = DecoyText::new(self.options);
         let mut sum = self.aggregate.empty();
         for (molecule, decoys) in &wave {
             sum.add_row(molecule);

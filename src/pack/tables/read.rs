@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 
 use super::column::{self, Cells};
@@ -67,9 +67,11 @@ impl BatchReader {
         let opened = guard(|| {
             let file = metadata.metadata().file_metadata();
             let parts = &metadata.metadata().row_groups()[groups.clone()];
-            let rows =
-                parts.iter().map(|group| u64::try_from(group.num_rows())).sum::<Result<u64, _>>();
-            let rows = rows.map_err(|_| ParquetError::General("negative number of rows".into()))?;
+            let add = |sum: u64, group: &RowGroupMetaData| {
+                sum.checked_add(u64::try_from(group.num_rows()).ok()?)
+            };
+            let rows = parts.iter().try_fold(0, add);
+            let rows = rows.ok_or_else(|| ParquetError::General("absurd number of rows".into()))?;
             let version = file
                 .key_value_metadata()
                 .and_then(|pairs| pairs.iter().find(|pair| pair.key == SCHEMA_KEY))

@@ -138,10 +138,7 @@ impl<R: TableRow> TableWriter<R> {
     /// # Errors
     /// A full disk, or a row of more than 1 GiB.
     pub fn write(&mut self, rows: &[R]) -> Result<(), PackError> {
-        for rows in rows.chunks(APPEND_ROWS) {
-            self.append(&rows.iter().collect::<Vec<_>>())?;
-        }
-        Ok(())
+        self.write_each(rows)
     }
 
     /// Appends rows that lie apart.
@@ -283,13 +280,10 @@ fn properties<R: TableRow>(
     columns: &[Column<R>],
     purpose: Purpose,
 ) -> Result<WriterProperties, ParquetError> {
-    let builder = WriterProperties::builder()
-        .set_created_by("hetero2".to_owned())
-        .set_max_row_group_row_count(Some(R::ROW_GROUP))
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            SCHEMA_KEY.to_owned(),
-            R::SCHEMA_VERSION.to_owned(),
-        )]));
+    let builder =
+        WriterProperties::builder().set_created_by("hetero2".to_owned()).set_key_value_metadata(
+            Some(vec![KeyValue::new(SCHEMA_KEY.to_owned(), R::SCHEMA_VERSION.to_owned())]),
+        );
     let builder = match purpose {
         Purpose::Kept => kept(builder, columns)?,
         Purpose::Passing => passing(builder, columns)?,
