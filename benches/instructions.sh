@@ -36,7 +36,7 @@ export LC_ALL=C TZ=UTC
 unset HETERO2_LOG
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-demo=$PWD/fixtures/demo.smi
+demo=$PWD/src/library/data/demo.smi
 head -n 200 "$demo" >"$scratch/first200.smi"
 cd "$scratch"
 

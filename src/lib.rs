@@ -3,30 +3,21 @@
 //! The engine reads a library of molecules, computes the spectra of their graph
 //! operators, makes matched decoys, audits scores against them with exact
 //! negative controls, and writes one checksummed evidence pack. `docs/` holds
-//! the contracts; `docs/architecture.md` says how the modules depend on one
-//! another.
+//! the contracts; `docs/architecture.md` says how the crates behind these
+//! names depend on one another.
 
-pub mod audit;
-pub mod bench;
-pub mod cluster;
-pub mod decoy;
-pub mod files;
-pub mod library;
-pub mod molecule;
+pub use hetero2_audit as audit;
+pub use hetero2_chemistry::{decoy, molecule, operator};
+pub use hetero2_cluster as cluster;
+pub use hetero2_common::{files, random, rounding, time};
+pub use hetero2_contract as contract;
 #[cfg(feature = "mpi")]
-pub mod mpi;
-pub mod operator;
-mod ordered;
-pub mod pack;
-mod panics;
-pub mod random;
-pub mod registry;
-pub mod rounding;
-pub mod run;
-pub mod schema;
-pub mod signature;
-pub mod spectra;
-pub mod suite;
-pub mod time;
-pub mod utility;
-pub mod version;
+pub use hetero2_engine::mpi;
+pub use hetero2_engine::{bench, proxy_truth, run, schema, suite};
+pub use hetero2_evidence::{outcomes, pack, registry, signature};
+pub use hetero2_library as library;
+pub use hetero2_spectra as spectra;
+
+/// Source revision of this build, `unknown` where it was built outside a
+/// checkout. A program states it with [`contract::version::set_commit`].
+pub const COMMIT: &str = env!("HETERO2_COMMIT");

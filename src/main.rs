@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     unsafe {
         libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEEP_FOR);
     }
+    hetero2::contract::version::set_commit(hetero2::COMMIT);
     cli::main(std::env::args_os())
 }
 

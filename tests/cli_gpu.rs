@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use support::{Run, call, fixture, hetero2, hetero2_with, scratch};
+use support::{Run, call, demo_library, fixture, hetero2, hetero2_with, scratch};
 
 /// The numbers of the adapters that can compute in double precision.
 fn adapters() -> Vec<String> {
@@ -75,7 +75,7 @@ fn a_gpu_pack_is_the_cpu_pack() {
 #[test]
 fn shards_of_cpu_and_gpu_make_one_pack() {
     let folder = scratch();
-    let text = fs::read_to_string(fixture("demo.smi")).unwrap();
+    let text = fs::read_to_string(demo_library()).unwrap();
     let few: Vec<&str> = text.lines().take(60).collect();
     // Shards are cut at blocks of 4,096 rows; most of these are refused at once.
     let library = folder.path().join("library.smi");

@@ -6,12 +6,12 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use hetero2::random::PythonRandom;
-use support::{Row, Run, call, fixture, hetero2, scratch, write};
+use support::{Row, Run, call, demo_library, fixture, hetero2, scratch, write};
 
 /// Random scores for the first `rows` molecules of the demo library and all
 /// their decoys; returns library and scores.
 fn random_scores(dir: &Path, rows: usize, seed: i64) -> (PathBuf, PathBuf) {
-    let demo = std::fs::read_to_string(fixture("demo.smi")).unwrap();
+    let demo = std::fs::read_to_string(demo_library()).unwrap();
     let lines: Vec<&str> = demo.lines().filter(|line| !line.starts_with('#')).take(rows).collect();
     let library = write(dir, "library.smi", lines.join("\n"));
     let table = dir.join("decoys.csv");

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::Sandbox;
 use serde_json::Value;
-use support::{Done, Run, call, fixture, hetero2, verify, write};
+use support::{Done, Run, call, demo_library, hetero2, verify, write};
 
 struct Cluster {
     sandbox: Sandbox,
@@ -90,7 +90,7 @@ fn ended(cluster: &Cluster, run: &str) -> bool {
 }
 
 fn library(folder: &Path) -> PathBuf {
-    let demo = fs::read_to_string(fixture("demo.smi")).unwrap();
+    let demo = fs::read_to_string(demo_library()).unwrap();
     write(folder, "library.smi", demo.repeat(25))
 }
 

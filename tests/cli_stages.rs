@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Done, Run, call, files, fixture, hetero2, scratch, verify, write};
+use support::{Done, Run, call, demo_library, files, hetero2, scratch, verify, write};
 
 /// Rows of a block: shards are whole blocks.
 const BLOCK: usize = 4_096;
@@ -24,7 +24,7 @@ const QUICK: [&str; 3] = ["--decoys", "1", "--no-zip"];
 /// A library of tiny molecules that have no decoys, and some real ones.
 fn library(directory: &Path, rows: usize) -> PathBuf {
     let tiny = ["CCO", "CCN", "CC(C)O", "C", "CCCl", "CC=O", "CCS", "not a molecule"];
-    let demo = fs::read_to_string(fixture("demo.smi")).unwrap();
+    let demo = fs::read_to_string(demo_library()).unwrap();
     let mut real = demo.lines().filter(|line| !line.starts_with('#')).cycle();
     let mut text = String::new();
     for row in 0..rows {
@@ -163,7 +163,7 @@ fn a_reduction_names_what_is_missing_and_the_cure_works() {
 #[test]
 fn a_stopped_shard_goes_on_from_its_checkpoint() {
     let scratch = scratch();
-    let demo = fs::read_to_string(fixture("demo.smi")).unwrap();
+    let demo = fs::read_to_string(demo_library()).unwrap();
     let library = write(scratch.path(), "library.smi", demo.repeat(16));
     let expected = evidence(&Run::of(&library, &scratch.path().join("whole"), &QUICK).out);
     let run = scratch.path().join("run");
@@ -320,7 +320,7 @@ fn mistakes_are_named() {
 #[test]
 fn a_killed_shard_leaves_the_others_and_is_computed_again() {
     let scratch = scratch();
-    let demo = fs::read_to_string(fixture("demo.smi")).unwrap();
+    let demo = fs::read_to_string(demo_library()).unwrap();
     let library = write(scratch.path(), "library.smi", demo.repeat(9));
     let expected = evidence(&Run::of(&library, &scratch.path().join("whole"), &QUICK).out);
     let run = scratch.path().join("run");

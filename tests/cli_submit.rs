@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Done, Run, call, fixture, hetero2, scratch, verify, write};
+use support::{Done, Run, call, demo_library, hetero2, scratch, verify, write};
 
 const QUICK: [&str; 2] = ["--decoys", "1"];
 
@@ -22,7 +22,7 @@ fn hetero2_in(directory: &Path, arguments: &[&str]) -> Done {
 
 /// A library of this many copies of the demo, planned in `directory/run`.
 fn planned(directory: &Path, copies: usize, shards: &str) -> PathBuf {
-    let demo = fs::read_to_string(fixture("demo.smi")).unwrap();
+    let demo = fs::read_to_string(demo_library()).unwrap();
     write(directory, "library.smi", demo.repeat(copies));
     let arguments = ["plan", "library.smi", "--out", "run", "--decoys", "1", "--shards", shards];
     hetero2_in(directory, &arguments).expect_code(0);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use hetero2::mpi::{MpiOptions, compute_shards};
 use hetero2::run::{Event, Observer, RunDir};
-use support::{Done, Run, call, fixture, hetero2, scratch, skip_loudly, verify, write};
+use support::{Done, Run, call, demo_library, hetero2, scratch, skip_loudly, verify, write};
 
 /// Set for ranks that this test starts of itself: their run directory.
 const RANK_OF: &str = "HETERO2_TEST_RANK_OF";
@@ -75,7 +75,7 @@ struct Case {
 
 impl Case {
     fn new(mpirun: &str, folder: &Path) -> Self {
-        let demo = fs::read_to_string(fixture("demo.smi")).unwrap();
+        let demo = fs::read_to_string(demo_library()).unwrap();
         let library = write(folder, "library.smi", demo.repeat(25));
         let expected = Run::of(&library, &folder.join("whole"), &["--decoys", "1"]).verify();
         Self { mpirun: mpirun.into(), folder: folder.into(), library, expected }

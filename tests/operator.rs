@@ -4,7 +4,7 @@ use faer::{Mat, Side};
 use hetero2::molecule::{HeavyBond, HeavyGraph};
 use hetero2::operator::{
     AtomTable, AtomTableError, EdgeWeights, GraphOperators, MissingPhysicsParams, Operator,
-    OperatorError, OperatorSettings, OperatorView, Physics, PhysicsKey, PotentialScale,
+    OperatorError, OperatorSettings, Physics, PhysicsKey, PotentialScale, SymmetricGraph,
 };
 use sha2::{Digest, Sha256};
 
@@ -25,7 +25,7 @@ fn all(graph: &HeavyGraph) -> GraphOperators {
     build(graph, settings(Physics::Both, EdgeWeights::BondOrderDeltaChi))
 }
 
-fn spectrum(view: OperatorView<'_>) -> Vec<f64> {
+fn spectrum(view: SymmetricGraph<'_>) -> Vec<f64> {
     let dense = view.to_dense();
     let matrix = Mat::from_fn(view.n, view.n, |i, j| dense[i * view.n + j]);
     matrix.self_adjoint_eigenvalues(Side::Lower).unwrap()
@@ -79,7 +79,7 @@ fn embedded_table_holds_the_published_parameters() {
     for missing in [0, 44, 92, 119, 255] {
         assert_eq!(table.get(missing), None);
     }
-    let text = include_bytes!("../fixtures/atoms.csv");
+    let text = include_bytes!("../src/chemistry/data/atoms.csv");
     assert_eq!(table.sha256().as_slice(), Sha256::digest(text).as_slice());
 }
 

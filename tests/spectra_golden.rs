@@ -40,7 +40,7 @@ fn numbers(column: &ArrayRef, row: usize) -> Option<Vec<f64>> {
 
 /// epsilon and chi by atomic number; NaN where the table has none.
 fn atoms() -> Vec<(f64, f64)> {
-    let table = std::fs::read_to_string("fixtures/atoms.csv").unwrap();
+    let table = std::fs::read_to_string("src/chemistry/data/atoms.csv").unwrap();
     let mut atoms = vec![(f64::NAN, f64::NAN); 130];
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();

@@ -2,13 +2,13 @@
 
 use hetero2::molecule::{Molecule, ParseLimits};
 use hetero2::operator::{
-    AtomTable, EdgeWeights, GraphOperators, Operator, OperatorSettings, OperatorView, Physics,
-    PotentialScale,
+    AtomTable, EdgeWeights, GraphOperators, Operator, OperatorSettings, Physics, PotentialScale,
+    SymmetricGraph,
 };
 use hetero2::spectra::features::{OperatorFeatures, StabilityMetrics};
 use hetero2::spectra::ldos::LocalDensity;
 use hetero2::spectra::scf::{self, ScfResult, ScfSettings, ScfStatus};
-use hetero2::spectra::{CpuBackend, ShellDensities, SpectraBackend, SymmetricGraph};
+use hetero2::spectra::{CpuBackend, ShellDensities, SpectraBackend};
 
 use crate::Result;
 use crate::golden::{Row, Table};
@@ -96,8 +96,8 @@ fn compare_row(
     let has_parameters = row.text("op_status") == Some("ok");
     let chosen = if has_parameters { full } else { plain };
     let operators = GraphOperators::build(molecule.graph(), table, &chosen)?;
-    let eigenvalues = |view: OperatorView<'_>| -> Result<Vec<f64>> {
-        Ok(backend.eigenvalues(&[symmetric(view)])?.get(0).unwrap_or_default().to_vec())
+    let eigenvalues = |view: SymmetricGraph<'_>| -> Result<Vec<f64>> {
+        Ok(backend.eigenvalues(&[view])?.get(0).unwrap_or_default().to_vec())
     };
     let columns = ["L", "H", "W", "WH"];
     for (operator, name) in Operator::ALL.into_iter().zip(columns) {
@@ -213,16 +213,7 @@ pub fn self_consistent(operators: &GraphOperators, backend: &CpuBackend) -> Resu
     })
 }
 
-pub fn diagonalise(backend: &CpuBackend, view: OperatorView<'_>) -> Result<ShellDensities> {
-    let system = backend.eigensystems(&[symmetric(view)])?.into_iter().next();
+pub fn diagonalise(backend: &CpuBackend, view: SymmetricGraph<'_>) -> Result<ShellDensities> {
+    let system = backend.eigensystems(&[view])?.into_iter().next();
     Ok(system.ok_or("no eigensystem")?.densities())
-}
-
-fn symmetric(view: OperatorView<'_>) -> SymmetricGraph<'_> {
-    SymmetricGraph {
-        n: view.n,
-        edges: view.edges,
-        off_diagonal: view.off_diagonal,
-        diagonal: view.diagonal,
-    }
 }

@@ -10,7 +10,7 @@ use super::library_ranking::{LibraryRanking, RankingReport};
 use super::summary::{RowStatus, SummaryRow};
 use super::top_k::TopK;
 use super::truth::{TRUTH_SCHEMA, Truth, TruthLabel};
-use crate::random::PythonRandom;
+use hetero2_common::random::PythonRandom;
 
 /// Identifier of the report's definition.
 pub const COST_LIFT_SCHEMA: &str = "cost_lift.v1";

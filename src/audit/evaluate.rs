@@ -238,7 +238,7 @@ pub enum AuditError {
 /// and unit weights, O(n²) at worst.
 ///
 /// ```
-/// use hetero2::audit::{AuditSettings, Item, Label, Verdict, evaluate};
+/// use hetero2_audit::{AuditSettings, Item, Label, Verdict, evaluate};
 /// let mut items = vec![Item { label: Label::Positive, score: 1.0, weight: 1.0 }];
 /// items.extend((0..20).map(|i| Item {
 ///     label: Label::Negative,
@@ -249,7 +249,7 @@ pub enum AuditError {
 /// assert_eq!(audit.auc_tie_aware, Some(1.0));
 /// assert_eq!(audit.neg_controls.gate, 1.0);
 /// assert_eq!(audit.neg_controls.verdict, Verdict::Pass);
-/// # Ok::<(), hetero2::audit::AuditError>(())
+/// # Ok::<(), hetero2_audit::AuditError>(())
 /// ```
 ///
 /// # Errors

@@ -10,7 +10,7 @@ const LOWEST: i32 = -1074;
 /// Kulisch). 280 bytes.
 ///
 /// ```
-/// let mut sum = hetero2::audit::ExactSum::default();
+/// let mut sum = hetero2_audit::ExactSum::default();
 /// [1e300, 1.0, -1e300].iter().for_each(|v| sum.add(*v));
 /// assert_eq!(sum.mean(), Some(1.0 / 3.0));
 /// ```

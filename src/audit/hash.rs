@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 /// SHA-256 of a decoy's canonical SMILES: what scores are keyed by.
 ///
 /// ```
-/// let hash = hetero2::audit::DecoyHash::of_smiles("CCO");
+/// let hash = hetero2_audit::DecoyHash::of_smiles("CCO");
 /// let text = hash.to_string();
 /// assert_eq!(text.len(), 64);
 /// assert_eq!(text.parse(), Ok(hash));

@@ -56,7 +56,7 @@ pub struct Significance {
 /// [`evaluate`](super::evaluate()) under the same settings.
 ///
 /// ```
-/// use hetero2::audit::{AuditSettings, Item, Label, evaluate, significance};
+/// use hetero2_audit::{AuditSettings, Item, Label, evaluate, significance};
 /// let item = |label, score| Item { label, score, weight: 1.0 };
 /// let items = [item(Label::Positive, 1.0), item(Label::Negative, 0.0)];
 /// let settings = AuditSettings::default();
@@ -65,7 +65,7 @@ pub struct Significance {
 /// // It passes the gate, as every second random score would.
 /// assert_eq!((chance.p_value, chance.null_passes), (Some(0.5), 1));
 /// assert!(chance.power_note.is_some());
-/// # Ok::<(), hetero2::audit::AuditError>(())
+/// # Ok::<(), hetero2_audit::AuditError>(())
 /// ```
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::ranking::{BEDROC_ALPHA, RankedHits, RankingQuality, curve_budgets};
-use crate::rounding::round8;
+use hetero2_common::rounding::round8;
 
 /// How rankings of the eligible rows find their hits; published values.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,7 +4,7 @@
 use super::auc::Ranked;
 use super::evaluate::{AuditSettings, Label, Method, defined};
 use super::python_sort;
-use crate::random::PythonRandom;
+use hetero2_common::random::PythonRandom;
 
 /// Up to this many items every labeling is counted.
 const EXHAUSTIVE_ITEMS: usize = 10;

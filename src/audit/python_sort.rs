@@ -337,7 +337,7 @@ fn gallop(run: &[f64], hint: usize, before: impl Fn(f64) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::PythonRandom;
+    use hetero2_common::random::PythonRandom;
 
     #[test]
     fn sorts_without_nan_whatever_path_is_taken() {

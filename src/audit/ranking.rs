@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::binomial::clopper_pearson;
-use crate::rounding::round8;
+use hetero2_common::rounding::round8;
 
 /// Weight of early ranks in BEDROC; 20 puts 80 % of it on the first 8 %
 /// (Truchon and Bayly 2007).
@@ -103,7 +103,7 @@ impl RankedHits {
     /// The figures; `None` where all rows are hits, or none is.
     ///
     /// ```
-    /// use hetero2::audit::RankedHits;
+    /// use hetero2_audit::RankedHits;
     /// let rows = vec![([0.9, 0.0], true), ([0.4, 0.0], false), ([0.1, 0.0], false)];
     /// let quality = RankedHits::new(rows).quality().unwrap();
     /// assert_eq!((quality.roc_auc.value, quality.bedroc.value), (1.0, 1.0));

@@ -160,7 +160,7 @@ fn check_row(line: u64, cells: [&str; 4]) -> Result<(&str, TruthLabel), TruthErr
 /// knows of nothing else, so no audit can leak into it.
 ///
 /// ```
-/// use hetero2::audit::{TruthLabel, proxy_label};
+/// use hetero2_audit::{TruthLabel, proxy_label};
 /// assert_eq!(proxy_label("CC(=O)OC1=CC=CC=C1C(=O)O"), TruthLabel::Pass);
 /// ```
 #[must_use]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hetero2::audit::{Decision, Met};
-use hetero2::utility::{PackAcceptance, accept_pack};
+use hetero2::outcomes::{PackAcceptance, accept_pack};
 
 use super::failure::{Failure, VERIFICATION};
 use super::{GlobalArguments, print_json, print_text};

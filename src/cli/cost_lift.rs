@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use hetero2::audit::{CostLiftSettings, Estimate, MethodResult, RankingReport};
 use hetero2::files::write_atomically;
-use hetero2::utility::{CostLiftOutcome, CostLiftRequest, SummaryInput, cost_lift as report};
+use hetero2::outcomes::{CostLiftOutcome, CostLiftRequest, SummaryInput, cost_lift as report};
 
 use super::failure::Failure;
 use super::{GlobalArguments, json_text, print_text};

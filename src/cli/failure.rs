@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use hetero2::library::LibraryError;
+use hetero2::outcomes::OutcomesError;
+use hetero2::proxy_truth::ProxyTruthError;
 use hetero2::registry::RegistryError;
 use hetero2::run::RunError;
 use hetero2::signature::SignatureError;
 use hetero2::spectra::SpectraError;
-use hetero2::utility::UtilityError;
 
 use super::GlobalArguments;
 
@@ -129,14 +130,23 @@ impl From<RunError> for Failure {
     }
 }
 
-impl From<UtilityError> for Failure {
-    fn from(error: UtilityError) -> Self {
+impl From<OutcomesError> for Failure {
+    fn from(error: OutcomesError) -> Self {
         let code = match &error {
-            UtilityError::Changed { .. } => VERIFICATION,
-            UtilityError::Write { .. } => 1,
+            OutcomesError::Changed { .. } => VERIFICATION,
+            OutcomesError::Write { .. } => 1,
             _ => USAGE,
         };
         Self { code, error: error.into() }
+    }
+}
+
+impl From<ProxyTruthError> for Failure {
+    fn from(error: ProxyTruthError) -> Self {
+        match error {
+            ProxyTruthError::Write { .. } => Self::other(error),
+            _ => Self::usage(error),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hetero2::utility::{TruthLibrary, proxy_truth as write};
+use hetero2::proxy_truth::{TruthLibrary, proxy_truth as write};
 
 use super::failure::Failure;
 use super::run::ReadingArguments;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use hetero2_scheduler::{SchedulerError, TaskSet};
 
 use super::quantity::QuantityError;
-use crate::files::FileError;
-use crate::run::RunError;
+use hetero2_common::files::FileError;
+use hetero2_engine::run::RunError;
 
 /// Why a run could not be submitted, followed or cancelled.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::error::ClusterError;
 use super::submission::{Round, Submission};
-use crate::run::{Plan, RunDir, RunReport, finished_pack, glance_at_shard, open_plan};
+use hetero2_engine::run::{Plan, RunDir, RunReport, finished_pack, glance_at_shard, open_plan};
 
 /// Bytes at the end of a log that are looked at.
 const TAIL_BYTES: u64 = 4_096;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ClusterError;
 use super::settings::Settings;
-use crate::files::write_atomically;
-use crate::run::RunDir;
+use hetero2_common::files::write_atomically;
+use hetero2_engine::run::RunDir;
 
 /// Schema of [`Submission`].
 pub const SUBMISSION_SCHEMA: &str = "hetero2_submission.v1";

@@ -11,8 +11,8 @@ use super::error::ClusterError;
 use super::settings::Settings;
 use super::status::{ask, is_active, missing};
 use super::submission::{Round, SUBMISSION_SCHEMA, Submission, SubmitLock};
-use crate::run::{Plan, RunDir, finished_pack, open_plan};
-use crate::time::utc_timestamp;
+use hetero2_common::time::utc_timestamp;
+use hetero2_engine::run::{Plan, RunDir, finished_pack, open_plan};
 
 /// What was submitted.
 #[derive(Debug, Clone, PartialEq)]

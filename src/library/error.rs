@@ -151,7 +151,7 @@ pub enum LibraryError {
     },
     /// A shard file cannot be created or published.
     #[error(transparent)]
-    File(#[from] crate::files::FileError),
+    File(#[from] hetero2_common::files::FileError),
     /// A shard file cannot be written or read.
     #[error("cannot {action} shard {path}: {source}", path = path.display())]
     ShardIo {

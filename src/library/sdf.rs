@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::molecule::smiles_from_molfile;
+use hetero2_chemistry::molecule::smiles_from_molfile;
 
 use super::columns::{self, ID_NAMES};
 use super::lines::{Line, LineReader};

@@ -11,7 +11,7 @@ use super::batch::{pack_records, record_schema, unpack_records};
 use super::record::Record;
 use super::shard_check::CheckedFile;
 use super::{BLOCK_ROWS, LibraryError};
-use crate::files::{AtomicFile, FileDigest};
+use hetero2_common::files::{AtomicFile, FileDigest};
 
 /// Writes one shard file.
 ///

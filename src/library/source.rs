@@ -26,7 +26,7 @@ pub(super) const BATCH_BYTES: usize = 64 << 20;
 const WAITING_BATCHES: usize = 4;
 
 /// The shipped demo library.
-static DEMO: &[u8] = include_bytes!("../../fixtures/demo.smi");
+static DEMO: &[u8] = include_bytes!("data/demo.smi");
 
 /// An opened library: an iterator over its rows.
 ///

@@ -1,69 +1,52 @@
 //! What a device must do to give spectra, and the matrices it is given.
 //! Knows nothing of any device.
 
-use std::ops::{AddAssign, Index};
+use std::ops::Index;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use hetero2_contract::{SpectraCounts, SymmetricGraph};
 
 use super::ShellDensities;
 use super::ldos::LocalSpectrum;
 
-/// A real symmetric matrix as a sparse graph, small enough to upload by the
-/// thousands; backends assemble what they need.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SymmetricGraph<'a> {
-    /// Order of the matrix.
-    pub n: usize,
-    /// Pairs of different nodes below `n`, each standing for both entries
-    /// (i, j) and (j, i). Entries of repeated pairs add up.
-    pub edges: &'a [(u32, u32)],
-    /// One matrix entry per edge (−weight for a Laplacian).
-    pub off_diagonal: &'a [f64],
-    /// `n` diagonal entries.
-    pub diagonal: &'a [f64],
-}
-
-impl SymmetricGraph<'_> {
-    /// Checks shapes, indices and numbers; `matrix` is its place in the batch.
-    ///
-    /// # Errors
-    /// [`SpectraError`] naming the matrix and the entry that is wrong.
-    pub fn check(&self, matrix: usize) -> Result<(), SpectraError> {
-        let (n, edges) = (self.n, self.edges.len());
-        if self.diagonal.len() != n || self.off_diagonal.len() != edges {
-            let (diagonal, weights) = (self.diagonal.len(), self.off_diagonal.len());
-            return Err(SpectraError::Shape { matrix, n, diagonal, edges, weights });
-        }
-        if let Some(i) = self.diagonal.iter().position(|x| !x.is_finite()) {
-            return Err(SpectraError::NotFinite { matrix, i, j: i, value: self.diagonal[i] });
-        }
-        for (edge, (&(i, j), &value)) in self.edges.iter().zip(self.off_diagonal).enumerate() {
-            let (i, j) = (i as usize, j as usize);
-            if i == j || i >= n || j >= n {
-                return Err(SpectraError::Edge { matrix, edge, i, j, n });
-            }
-            if !value.is_finite() {
-                return Err(SpectraError::NotFinite { matrix, i, j, value });
-            }
-        }
-        Ok(())
+/// Checks a matrix' shapes, indices and numbers; `matrix` is its place in the
+/// batch.
+///
+/// # Errors
+/// [`SpectraError`] naming the matrix and the entry that is wrong.
+pub fn check_graph(graph: &SymmetricGraph<'_>, matrix: usize) -> Result<(), SpectraError> {
+    let (n, edges) = (graph.n, graph.edges.len());
+    if graph.diagonal.len() != n || graph.off_diagonal.len() != edges {
+        let (diagonal, weights) = (graph.diagonal.len(), graph.off_diagonal.len());
+        return Err(SpectraError::Shape { matrix, n, diagonal, edges, weights });
     }
+    if let Some(i) = graph.diagonal.iter().position(|x| !x.is_finite()) {
+        return Err(SpectraError::NotFinite { matrix, i, j: i, value: graph.diagonal[i] });
+    }
+    for (edge, (&(i, j), &value)) in graph.edges.iter().zip(graph.off_diagonal).enumerate() {
+        let (i, j) = (i as usize, j as usize);
+        if i == j || i >= n || j >= n {
+            return Err(SpectraError::Edge { matrix, edge, i, j, n });
+        }
+        if !value.is_finite() {
+            return Err(SpectraError::NotFinite { matrix, i, j, value });
+        }
+    }
+    Ok(())
 }
 
-/// Checks every matrix of a batch, as [`SymmetricGraph::check`].
+/// Checks every matrix of a batch, as [`check_graph`].
 #[cfg(feature = "gpu")]
 pub(super) fn check_all(batch: &[SymmetricGraph<'_>]) -> Result<(), SpectraError> {
-    batch.iter().enumerate().try_for_each(|(id, graph)| graph.check(id))
+    batch.iter().enumerate().try_for_each(|(id, graph)| check_graph(graph, id))
 }
 
 /// Most components of eigenvectors that a part of a batch holds, but for one
 /// matrix that has more: 8 MiB.
-pub(crate) const PART_COMPONENTS: usize = 1 << 20;
+pub const PART_COMPONENTS: usize = 1 << 20;
 
 /// Cuts a batch where a part would pass `most` matrices or, by their
 /// `components`, [`PART_COMPONENTS`].
-pub(crate) fn parts<'a, 'b>(
+pub fn parts<'a, 'b>(
     batch: &'a [SymmetricGraph<'b>],
     most: usize,
     components: impl Fn(&SymmetricGraph<'_>) -> usize,
@@ -172,52 +155,6 @@ impl SpectraError {
         };
         *matrix = number(*matrix);
         self
-    }
-}
-
-/// What became of the spectra that a backend was asked for, where it is not
-/// the CPU alone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct SpectraCounts {
-    /// Computed on the GPU, and published from there.
-    pub gpu: u64,
-    /// Computed on the CPU, because they were its share.
-    pub cpu: u64,
-    /// Computed on the GPU, and anew on the CPU, because a number lay so close
-    /// to a rounding boundary that the GPU's error could tip it.
-    pub guard_band: u64,
-    /// Computed on the GPU, and anew on the CPU, because the result failed a
-    /// check.
-    pub failed_check: u64,
-    /// Computed on the CPU, because no GPU kernel takes such a matrix.
-    pub unsuited: u64,
-    /// Computed on the CPU, because the GPU had failed.
-    pub after_failure: u64,
-}
-
-impl SpectraCounts {
-    /// What was added since `earlier`.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Self {
-        Self {
-            gpu: self.gpu - earlier.gpu,
-            cpu: self.cpu - earlier.cpu,
-            guard_band: self.guard_band - earlier.guard_band,
-            failed_check: self.failed_check - earlier.failed_check,
-            unsuited: self.unsuited - earlier.unsuited,
-            after_failure: self.after_failure - earlier.after_failure,
-        }
-    }
-}
-
-impl AddAssign for SpectraCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.gpu += other.gpu;
-        self.cpu += other.cpu;
-        self.guard_band += other.guard_band;
-        self.failed_check += other.failed_check;
-        self.unsuited += other.unsuited;
-        self.after_failure += other.after_failure;
     }
 }
 

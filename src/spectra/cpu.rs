@@ -81,7 +81,7 @@ impl Dispatch {
 /// vector width.
 ///
 /// ```
-/// use hetero2::spectra::{CpuBackend, SpectraBackend, SymmetricGraph};
+/// use hetero2_spectra::{CpuBackend, SpectraBackend, SymmetricGraph};
 ///
 /// let path = SymmetricGraph {
 ///     n: 3,
@@ -93,7 +93,7 @@ impl Dispatch {
 /// for (value, expected) in spectra[0].iter().zip([0.0, 1.0, 3.0]) {
 ///     assert!((value - expected).abs() < 1e-14);
 /// }
-/// # Ok::<(), hetero2::spectra::SpectraError>(())
+/// # Ok::<(), hetero2_spectra::SpectraError>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct CpuBackend {
@@ -241,7 +241,7 @@ fn prepare<'a>(
     // Collecting results would not know how many there are.
     let mut problems = Vec::with_capacity(batch.len());
     for (id, graph) in (first..).zip(batch) {
-        graph.check(id)?;
+        super::check_graph(graph, id)?;
         problems.push(Problem { graph: *graph, scale: scale(graph) });
     }
     Ok(problems)

@@ -184,14 +184,14 @@ fn checked_width(width: f64) -> Result<f64, DosError> {
 /// The DOS of one operator over a run; `16` bytes per grid point.
 ///
 /// ```
-/// use hetero2::spectra::dos::{DosAccumulator, EnergyGrid, KERNEL_WIDTH};
+/// use hetero2_spectra::dos::{DosAccumulator, EnergyGrid, KERNEL_WIDTH};
 ///
 /// let grid = EnergyGrid::new(-0.15, 3.15, 128)?;
 /// let mut dos = DosAccumulator::new(grid, KERNEL_WIDTH)?;
 /// dos.add_block([[0.0, 1.0, 3.0].as_slice(), [0.0, 2.0].as_slice()]);
 /// assert_eq!(dos.count(), 5);
 /// assert_eq!(dos.curve().len(), 128);
-/// # Ok::<(), hetero2::spectra::dos::DosError>(())
+/// # Ok::<(), hetero2_spectra::dos::DosError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "DosFields", into = "DosFields")]

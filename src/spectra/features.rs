@@ -5,7 +5,7 @@
 //! return full precision; only the `published` constructors round.
 
 use super::elementary::{exp_each, sum_p_ln_p};
-use crate::rounding::round8;
+use hetero2_common::rounding::round8;
 
 /// β of `entropy_beta`; published as `physics_entropy_beta`.
 pub const ENTROPY_BETA: f64 = 1.0;

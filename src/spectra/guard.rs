@@ -131,9 +131,9 @@ fn local_decided(spectrum: &ShellDensities, bound: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounding::round8;
-    use crate::spectra::features::OperatorFeatures;
-    use crate::spectra::ldos::LocalDensity;
+    use crate::features::OperatorFeatures;
+    use crate::ldos::LocalDensity;
+    use hetero2_common::rounding::round8;
 
     /// Pseudo-random numbers in [0, 1).
     struct Uniform(u64);

@@ -215,7 +215,7 @@ impl SpectraBackend for HybridBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectra::{AdapterChoice, BackendKind};
+    use crate::{AdapterChoice, BackendKind};
 
     #[test]
     fn both_devices_give_the_results_in_order() {
@@ -246,7 +246,11 @@ mod tests {
             let gpu = gpu::open(&choice, Precision::Double).unwrap();
             let hybrid = HybridBackend::new(cpu_backend(Precision::Double), gpu);
             let published = |spectra: &Spectra| -> Vec<f64> {
-                spectra.iter().flatten().map(|&value| crate::rounding::round8(value)).collect()
+                spectra
+                    .iter()
+                    .flatten()
+                    .map(|&value| hetero2_common::rounding::round8(value))
+                    .collect()
             };
             let before = hybrid.counts().unwrap();
             let found = hybrid.eigenvalues(&batch).unwrap();

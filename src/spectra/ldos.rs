@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::densities::ShellDensities;
 use super::dos::GridKernel;
 use super::elementary::sum_p_ln_p;
-use crate::rounding::round8;
+use hetero2_common::rounding::round8;
 
 /// Weights and curve values this close count as equal, and the lowest index
 /// wins: symmetry-equivalent atoms must not be told apart by rounding errors.

@@ -18,7 +18,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::densities::ShellDensities;
-use crate::operator::{OperatorMatrix, OperatorView, UnknownName};
+use hetero2_contract::{SymmetricGraph, SymmetricMatrix, UnknownName};
 
 pub use audit::{
     ASYMMETRIC_ID_PREFIX, ScfAudit, ScfAuditRow, ScfCounts, ScfRunStatus, ScfStats, ScfVerdict,
@@ -230,7 +230,7 @@ pub enum ScfProgress {
 pub struct ScfState {
     settings: ScfSettings,
     base_diagonal: Vec<f64>,
-    matrix: OperatorMatrix,
+    matrix: SymmetricMatrix,
     result: ScfResult,
 }
 
@@ -241,7 +241,7 @@ impl ScfState {
     /// # Errors
     /// When a setting is out of range, or `potential` does not fit `base`.
     pub fn new(
-        base: OperatorView<'_>,
+        base: SymmetricGraph<'_>,
         potential: &[f64],
         settings: ScfSettings,
     ) -> Result<Self, ScfError> {
@@ -266,7 +266,7 @@ impl ScfState {
 
     /// `base + diag(v)`, the matrix to diagonalise next.
     #[must_use]
-    pub fn matrix(&self) -> &OperatorMatrix {
+    pub fn matrix(&self) -> &SymmetricMatrix {
         &self.matrix
     }
 
@@ -357,10 +357,10 @@ const TRIVIAL_RESIDUAL: f64 = 1e-12;
 /// # Errors
 /// What the solver returns, or a [`ScfError`] turned into its error type.
 pub fn solve<E: From<ScfError>>(
-    base: OperatorView<'_>,
+    base: SymmetricGraph<'_>,
     potential: &[f64],
     settings: ScfSettings,
-    mut diagonalise: impl FnMut(&OperatorMatrix) -> Result<ShellDensities, E>,
+    mut diagonalise: impl FnMut(&SymmetricMatrix) -> Result<ShellDensities, E>,
 ) -> Result<ScfResult, E> {
     let mut state = ScfState::new(base, potential, settings)?;
     loop {

@@ -1,27 +1,27 @@
 //! A dense solver for the tests.
 
 use faer::{Mat, Side};
-use hetero2::operator::{OperatorMatrix, OperatorView};
+use hetero2::operator::{SymmetricGraph, SymmetricMatrix};
 use hetero2::spectra::densities::ShellDensities;
 use hetero2::spectra::scf::ScfError;
 
-fn dense(view: OperatorView<'_>) -> Mat<f64> {
+fn dense(view: SymmetricGraph<'_>) -> Mat<f64> {
     let entries = view.to_dense();
     Mat::from_fn(view.n, view.n, |i, j| entries[i * view.n + j])
 }
 
-pub fn eigenvalues(view: OperatorView<'_>) -> Vec<f64> {
+pub fn eigenvalues(view: SymmetricGraph<'_>) -> Vec<f64> {
     dense(view).self_adjoint_eigenvalues(Side::Lower).unwrap()
 }
 
-pub fn shells(matrix: &OperatorMatrix) -> Result<ShellDensities, ScfError> {
+pub fn shells(matrix: &SymmetricMatrix) -> Result<ShellDensities, ScfError> {
     let eigen = dense(matrix.view()).self_adjoint_eigen(Side::Lower).unwrap();
     let values = eigen.S().column_vector().iter().copied().collect();
     Ok(ShellDensities::from_eigenvectors(values, |state, atom| eigen.U()[(atom, state)]))
 }
 
 /// As [`shells`], with the basis of every degenerate shell turned by an angle.
-pub fn shells_in_another_basis(matrix: &OperatorMatrix) -> Result<ShellDensities, ScfError> {
+pub fn shells_in_another_basis(matrix: &SymmetricMatrix) -> Result<ShellDensities, ScfError> {
     let eigen = dense(matrix.view()).self_adjoint_eigen(Side::Lower).unwrap();
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
     let mut vectors = eigen.U().to_owned();

@@ -4,10 +4,10 @@
 // Each test and benchmark uses its own part of this.
 #![allow(dead_code)]
 
-use hetero2::bench::graphs::molecule_like;
-use hetero2::operator::OperatorMatrix;
+use hetero2::operator::SymmetricMatrix;
 use hetero2::random::PythonRandom;
 use hetero2::spectra::SymmetricGraph;
+use hetero2::spectra::sample::molecule_like;
 
 /// An owned [`SymmetricGraph`].
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Graph {
 
 /// See [`molecule_like`].
 pub fn molecule(n: usize, rng: &mut PythonRandom) -> Graph {
-    let OperatorMatrix { edges, off_diagonal, diagonal, .. } = molecule_like(n, rng);
+    let SymmetricMatrix { edges, off_diagonal, diagonal, .. } = molecule_like(n, rng);
     Graph { edges, off_diagonal, diagonal }
 }
 

@@ -28,6 +28,11 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
+/// The shipped library.
+pub fn demo_library() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/library/data/demo.smi")
+}
+
 /// What a call of the program did.
 #[derive(Debug)]
 pub struct Done {

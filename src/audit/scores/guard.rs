@@ -7,13 +7,13 @@ use std::io::{self, Cursor, Read};
 const MAX_RUN: usize = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::audit) enum Format {
+pub(crate) enum Format {
     Json,
     Csv,
 }
 
 /// Passes bytes through, less a byte-order mark, and fails on endless runs.
-pub(in crate::audit) struct Guard<R> {
+pub(crate) struct Guard<R> {
     inner: io::Chain<Cursor<Vec<u8>>, R>,
     format: Format,
     run: usize,
@@ -22,7 +22,7 @@ pub(in crate::audit) struct Guard<R> {
 }
 
 impl<R: Read> Guard<R> {
-    pub(in crate::audit) fn new(mut reader: R, format: Format) -> io::Result<Self> {
+    pub(crate) fn new(mut reader: R, format: Format) -> io::Result<Self> {
         let mut head = Vec::new();
         reader.by_ref().take(3).read_to_end(&mut head)?;
         if head == b"\xef\xbb\xbf" {

@@ -137,7 +137,7 @@ pub enum ScoresError {
 /// Memory: 40 bytes a decoy, plus a side entry for weights other than 1.
 ///
 /// ```
-/// use hetero2::audit::{DecoyHash, ScoreLimits, ScoreTable};
+/// use hetero2_audit::{DecoyHash, ScoreLimits, ScoreTable};
 /// let ethanol = DecoyHash::of_smiles("CCO");
 /// let json = format!(
 ///     r#"{{"schema_version":"hetero_scores.v1","decoys":{{"{ethanol}":{{"score":0.25}}}}}}"#
@@ -145,7 +145,7 @@ pub enum ScoresError {
 /// let table = ScoreTable::from_json(json.as_bytes(), &ScoreLimits::default())?;
 /// assert_eq!(table.decoy(&ethanol).map(|s| (s.score, s.weight)), Some((0.25, 1.0)));
 /// assert_eq!(table.original("any").0.score, 1.0);
-/// # Ok::<(), hetero2::audit::ScoresError>(())
+/// # Ok::<(), hetero2_audit::ScoresError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct ScoreTable {

@@ -8,7 +8,7 @@ use super::table::{Builder, Duplicates};
 use super::{
     Canonicalise, Score, ScoreLimits, ScoreTable, ScoresError, usable_score, usable_weight,
 };
-use crate::audit::hash::DecoyHash;
+use crate::hash::DecoyHash;
 
 /// A decoy's key as its column has it.
 pub(super) enum HashCell<'a> {

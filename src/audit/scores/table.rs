@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::{Score, ScoresError};
-use crate::audit::hash::DecoyHash;
+use crate::hash::DecoyHash;
 
 /// A key without its first byte, which chose the bucket, and its score.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use hetero2::COMMIT;
 use hetero2::bench::{Machine, Plot};
+use hetero2::contract::version::VERSION;
 use hetero2::files::write_atomically;
-use hetero2::version::{COMMIT, VERSION};
 use serde::Serialize;
 
 use super::failure::Failure;

@@ -133,7 +133,7 @@ fn subjects(arguments: &SpectraArguments) -> Result<Vec<Subject>, Failure> {
 
 fn of_order(n: usize, most: usize) -> MatrixSet {
     let count = (ENTRIES / (n * n)).max(FEWEST).min(most);
-    MatrixSet { name: n.to_string(), matrices: graphs::of_order(n, count), count }
+    MatrixSet { name: n.to_string(), matrices: hetero2::spectra::sample::of_order(n, count), count }
 }
 
 fn of_library(arguments: &SpectraArguments, name: &str) -> Result<MatrixSet, Failure> {

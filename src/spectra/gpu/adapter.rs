@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision, SpectraError};
+use crate::{AdapterChoice, BackendChoice, BackendKind, Precision, SpectraError};
 
 /// What an adapter says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]

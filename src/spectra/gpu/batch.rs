@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::kernel::Variant;
 use super::real::Real;
-use crate::spectra::SymmetricGraph;
+use crate::SymmetricGraph;
 
 /// Flags of a matrix, above the place of its first real.
 const WEIGHTED: u32 = 1 << 31;
@@ -174,7 +174,7 @@ fn scratch_of(variant: Variant) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectra::gpu::kernel::{KernelLimits, Task, variants};
+    use crate::gpu::kernel::{KernelLimits, Task, variants};
 
     #[test]
     fn laplacians_take_their_edges_alone() {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use crate::files::write_atomically;
+use hetero2_common::files::write_atomically;
 
 /// Largest file that is read.
 const LARGEST_BYTES: u64 = 64 << 20;

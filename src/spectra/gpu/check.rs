@@ -1,7 +1,7 @@
 //! What every result of a GPU must satisfy: moments of the matrix that its
 //! eigenvalues and densities have to give back. Knows nothing of devices.
 
-use crate::spectra::{ShellDensities, SymmetricGraph};
+use crate::{ShellDensities, SymmetricGraph};
 
 /// Whether eigenvalues are ascending numbers with the trace and the Frobenius
 /// norm of their matrix. `norm` bounds their magnitude, `bound` their errors.

@@ -12,7 +12,7 @@ use super::batch::{PackLimits, Packed, Part};
 use super::cache::CacheFile;
 use super::kernel::{KernelLimits, Variant};
 use super::real::Real;
-use crate::panics;
+use hetero2_common::panics;
 
 /// What a driver said that went wrong.
 pub(super) type Failure = String;

@@ -11,7 +11,7 @@ mod cache;
 mod check;
 mod device;
 mod kernel;
-pub(in crate::spectra) mod real;
+pub(crate) mod real;
 mod self_test;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,11 @@
 
 use bytemuck::Pod;
 
-use crate::spectra::screening::LEVEL_TOLERANCE;
-use crate::spectra::{Precision, SHELL_TOLERANCE};
+use crate::screening::LEVEL_TOLERANCE;
+use crate::{Precision, SHELL_TOLERANCE};
 
 /// `f64`, or `f32` for screening, with the constants that the shaders get.
-pub(in crate::spectra) trait Real:
-    Pod + Default + PartialOrd + Send + Sync + 'static
-{
+pub(crate) trait Real: Pod + Default + PartialOrd + Send + Sync + 'static {
     /// What it is for.
     const PRECISION: Precision;
     /// Name of the type in WGSL.

@@ -8,7 +8,7 @@ use super::device::Failure;
 use super::kernel::Task;
 use super::real::Real;
 use super::{GpuBackend, Refused};
-use crate::spectra::{CpuBackend, SpectraBackend as _, SymmetricGraph};
+use crate::{CpuBackend, SpectraBackend as _, SymmetricGraph};
 
 /// An adapter and what its self-tests said.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,10 +5,10 @@
 use super::adapter::{self, Found};
 use super::kernel::{Kernel, Memory};
 use super::*;
-use crate::rounding::round8;
-use crate::spectra::features::{OperatorFeatures, StabilityMetrics};
-use crate::spectra::ldos::LocalSpectrum;
-use crate::spectra::{CpuBackend, twin};
+use crate::features::{OperatorFeatures, StabilityMetrics};
+use crate::ldos::LocalSpectrum;
+use crate::{CpuBackend, twin};
+use hetero2_common::rounding::round8;
 
 /// Every adapter there is.
 fn adapters() -> Vec<Found> {
@@ -239,8 +239,7 @@ fn what_is_published_from_a_gpu_is_what_the_cpu_publishes() {
         for (a, b) in found.iter().zip(&exact) {
             let rounded = |of: &LocalSpectrum| {
                 let local = of.local.clone().unwrap();
-                let line =
-                    |l: &crate::spectra::ldos::LocalLine| (round8(l.energy), round8(l.weight));
+                let line = |l: &crate::ldos::LocalLine| (round8(l.energy), round8(l.weight));
                 (local.atom, local.lines.iter().map(line).collect::<Vec<_>>())
             };
             assert_eq!(rounded(a), rounded(b));

@@ -251,14 +251,14 @@ mod tests {
     use pulp::Scalar;
 
     use super::*;
-    use crate::bench::graphs::molecule_like;
-    use crate::operator::OperatorMatrix;
-    use crate::random::PythonRandom;
-    use crate::spectra::kernel::lane::{Pair, Vector};
-    use crate::spectra::{CpuBackend, SpectraBackend, SymmetricGraph};
+    use crate::kernel::lane::{Pair, Vector};
+    use crate::sample::molecule_like;
+    use crate::{CpuBackend, SpectraBackend, SymmetricGraph};
+    use hetero2_common::random::PythonRandom;
+    use hetero2_contract::SymmetricMatrix;
 
     /// The bound of each atom, and its largest weight in a shell.
-    fn bounds_and_weights(molecule: &OperatorMatrix) -> Vec<(f64, f64)> {
+    fn bounds_and_weights(molecule: &SymmetricMatrix) -> Vec<(f64, f64)> {
         let graph = SymmetricGraph {
             n: molecule.diagonal.len(),
             edges: &molecule.edges,

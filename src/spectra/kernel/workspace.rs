@@ -4,7 +4,7 @@
 use super::Problem;
 use super::candidates::Candidates;
 use super::lane::Lane;
-use crate::spectra::Eigensystem;
+use crate::Eigensystem;
 
 /// Where the packed lower triangle, stored by columns, holds row `i` of column
 /// `j`, for `i >= j`.

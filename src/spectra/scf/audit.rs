@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{ScfResult, ScfStatus};
-use crate::rounding::round8;
-use crate::spectra::sum::FixedSum;
+use crate::sum::FixedSum;
+use hetero2_common::rounding::round8;
 
 /// Rows whose id begins so are the deliberately asymmetric molecules that a
 /// claim about SCF needs.

@@ -5,7 +5,7 @@ use super::Real;
 /// The dense matrix `D_w − A_w + V` of a graph without repeated edges,
 /// row-major with `stride` entries a row; weights are 1 and the potential 0
 /// where there is none.
-pub(in crate::spectra) fn assemble<T: Real>(
+pub(crate) fn assemble<T: Real>(
     n: usize,
     stride: usize,
     edges: &[(u32, u32)],

@@ -4,7 +4,7 @@ use super::{Real, Tridiagonal};
 
 /// Ascending eigenvalues of a tridiagonal matrix, by bisection with Sturm
 /// counts.
-pub(in crate::spectra) fn bisection<T: Real>(matrix: &Tridiagonal<T>) -> Vec<T> {
+pub(crate) fn bisection<T: Real>(matrix: &Tridiagonal<T>) -> Vec<T> {
     let (d, e) = (&matrix.diagonal, &matrix.subdiagonal);
     let Some(&first) = d.first() else { return Vec::new() };
     let (mut lowest, mut highest, mut largest_square) = (first, first, T::default());

@@ -6,7 +6,7 @@ const MOST_SWEEPS: usize = 20;
 
 /// Eigenvalues and densities of shells.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::spectra) struct ShellSystem<T> {
+pub(crate) struct ShellSystem<T> {
     /// Ascending eigenvalues.
     pub values: Vec<T>,
     /// Row `k` of `n` entries: the density of the shell whose first level is
@@ -18,11 +18,7 @@ pub(in crate::spectra) struct ShellSystem<T> {
 /// with `stride` entries a row: the even number from `n` on, at least 2, rows
 /// and columns beyond `n` being zero. Destroys the matrix. Nothing where it
 /// does not converge.
-pub(in crate::spectra) fn jacobi<T: Real>(
-    a: &mut [T],
-    n: usize,
-    stride: usize,
-) -> Option<ShellSystem<T>> {
+pub(crate) fn jacobi<T: Real>(a: &mut [T], n: usize, stride: usize) -> Option<ShellSystem<T>> {
     let zero = T::default();
     let mut vectors = vec![zero; stride * stride];
     for i in 0..stride {

@@ -6,7 +6,7 @@ const MOST_SWEEPS: usize = 60;
 
 /// Ascending eigenvalues of a tridiagonal matrix, by Pal–Walker–Kahan QL;
 /// nothing where it does not converge.
-pub(in crate::spectra) fn ql<T: Real>(matrix: Tridiagonal<T>) -> Option<Vec<T>> {
+pub(crate) fn ql<T: Real>(matrix: Tridiagonal<T>) -> Option<Vec<T>> {
     let Tridiagonal { diagonal: mut d, subdiagonal: mut e } = matrix;
     let n = d.len();
     let (zero, one, two) = (T::default(), T::from_f64(1.0), T::from_f64(2.0));

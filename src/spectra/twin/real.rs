@@ -3,10 +3,10 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
-use crate::spectra::gpu;
+use crate::gpu;
 
 /// What the twins do with a number.
-pub(in crate::spectra) trait Real:
+pub(crate) trait Real:
     gpu::real::Real
     + Debug
     + Default

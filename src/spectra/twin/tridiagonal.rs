@@ -4,7 +4,7 @@ use super::Real;
 
 /// A symmetric tridiagonal matrix.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::spectra) struct Tridiagonal<T> {
+pub(crate) struct Tridiagonal<T> {
     /// `n` diagonal entries.
     pub diagonal: Vec<T>,
     /// Entry `i` joins rows `i` and `i + 1`; the last one is zero.
@@ -13,7 +13,7 @@ pub(in crate::spectra) struct Tridiagonal<T> {
 
 /// Householder reduction of a dense symmetric matrix of order `n` (row-major,
 /// `n` entries a row), which it destroys.
-pub(in crate::spectra) fn tridiagonalise<T: Real>(a: &mut [T], n: usize) -> Tridiagonal<T> {
+pub(crate) fn tridiagonalise<T: Real>(a: &mut [T], n: usize) -> Tridiagonal<T> {
     let (zero, one) = (T::default(), T::from_f64(1.0));
     let mut out = Tridiagonal { diagonal: vec![zero; n], subdiagonal: vec![zero; n] };
     let (mut v, mut p) = (vec![zero; n], vec![zero; n]);

@@ -1,0 +1,180 @@
+//! Matched decoys: molecules made from an original by double-edge swaps.
+//!
+//! A swap keeps every atom and its number of bonds, so a decoy has the
+//! original's composition and degree sequence but another topology. This
+//! module chooses swaps; what a swap does to a molecule is
+//! [`crate::molecule`]'s business. It must not know of scores or files.
+
+mod exhaustive;
+mod hardness;
+mod published;
+mod record;
+
+use crate::molecule::Molecule;
+
+pub use hardness::{HardnessBin, TanimotoRange, TanimotoRangeError};
+pub use record::{Decoy, DecoyCounters, DecoyHash, Similarity};
+
+/// A rewiring strategy; `Ord` goes from the strictest to the loosest.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum StrategyId {
+    /// Single bonds outside rings without an aromatic end.
+    #[serde(rename = "rewire_strict_v1")]
+    Strict,
+    /// Single bonds outside rings.
+    #[serde(rename = "rewire_relax_a_v1")]
+    RelaxA,
+    /// Single bonds without an aromatic end.
+    #[serde(rename = "rewire_relax_b_v1")]
+    RelaxB,
+    /// Every single bond, after aromatic bonds were made single.
+    #[serde(rename = "rewire_fallback_aromatic_as_single_v1")]
+    AromaticAsSingle,
+}
+
+impl StrategyId {
+    /// All strategies, strictest first: the order in which they are tried.
+    pub const ALL: [Self; 4] = [Self::Strict, Self::RelaxA, Self::RelaxB, Self::AromaticAsSingle];
+
+    /// The published identifier.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "rewire_strict_v1",
+            Self::RelaxA => "rewire_relax_a_v1",
+            Self::RelaxB => "rewire_relax_b_v1",
+            Self::AromaticAsSingle => "rewire_fallback_aromatic_as_single_v1",
+        }
+    }
+}
+
+/// How swaps are chosen.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DecoyStrategy {
+    /// The published way: random draws, the first strategy that gives a decoy.
+    Published,
+    /// Every swap in a seeded order, strategy after strategy.
+    #[default]
+    Exhaustive,
+}
+
+/// What decoys are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DecoyRequest {
+    /// How many decoys, at most.
+    pub count: usize,
+    /// Seed of the draws or of the order; any 64-bit number.
+    pub seed: i64,
+    /// How swaps are chosen.
+    pub strategy: DecoyStrategy,
+    /// Hard mode: the similarities to the original that are let through.
+    pub hardness: Option<TanimotoRange>,
+}
+
+impl DecoyRequest {
+    /// Whether hard mode, if on, lets a decoy of this similarity through.
+    fn admits(&self, similarity: Option<Similarity>) -> bool {
+        self.hardness.is_none_or(|range| {
+            similarity.is_some_and(|similarity| range.contains(similarity.tanimoto()))
+        })
+    }
+}
+
+/// How far the search for decoys went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum SearchExtent {
+    /// Random draws: nothing can be said about what else exists.
+    Sampled,
+    /// The requested count was reached before the swaps were exhausted.
+    CountReached,
+    /// Every swap of every strategy was tried; the decoys returned are all
+    /// there are.
+    Exhausted {
+        /// Number of distinct decoys that exist within the request's range.
+        distinct: usize,
+    },
+    /// The bound on work was reached first (see [`generate`]).
+    Truncated {
+        /// Swaps tried.
+        swaps_tried: usize,
+    },
+}
+
+/// The decoys of one molecule, and how they came about.
+#[derive(Debug, Clone)]
+pub struct DecoyOutcome {
+    /// Distinct decoys in the order in which they were found.
+    pub decoys: Vec<Decoy>,
+    /// Published: the strategy that gave the decoys, the last one tried where
+    /// none did. Exhaustive: the loosest strategy that gave one, if any.
+    pub strategy: Option<StrategyId>,
+    /// Published: of the strategy that gave the decoys, of the strictest one
+    /// where none did. Exhaustive: over all strategies.
+    pub counters: DecoyCounters,
+    /// Remarks in the published wording, sorted, without repetition.
+    pub warnings: Vec<String>,
+    /// How far the search went.
+    pub extent: SearchExtent,
+}
+
+/// Makes decoys of `molecule`. The result depends on the two arguments only.
+///
+/// Work is bounded: published strategies make at most `max(100, 200 * count)`
+/// attempts each; the exhaustive one tries at most 20,000 swaps, and fewer for
+/// molecules of more than 100 atoms (2e8 divided by the square of the atoms).
+///
+/// ```
+/// use hetero2_chemistry::decoy::{DecoyRequest, DecoyStrategy, generate};
+/// use hetero2_chemistry::molecule::{Molecule, ParseLimits};
+///
+/// let aspirin = Molecule::from_smiles(b"CC(=O)Oc1ccccc1C(=O)O", &ParseLimits::default())?;
+/// let strategy = DecoyStrategy::Exhaustive;
+/// let request = DecoyRequest { count: 5, seed: 0, strategy, hardness: None };
+/// let outcome = generate(&aspirin, &request);
+/// assert_eq!(outcome.decoys.len(), 5);
+/// # Ok::<(), hetero2_chemistry::molecule::MoleculeError>(())
+/// ```
+#[must_use]
+pub fn generate(molecule: &Molecule, request: &DecoyRequest) -> DecoyOutcome {
+    match generate_while(molecule, request, &|| true) {
+        Ok(outcome) => outcome,
+        Err(Interrupted) => unreachable!("a search that always goes on is not interrupted"),
+    }
+}
+
+/// The search for decoys was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the search for decoys was interrupted")]
+pub struct Interrupted;
+
+/// [`generate`] for as long as `keep_going` says so; it is asked before every
+/// swap that is computed.
+///
+/// # Errors
+/// [`Interrupted`] when it said no: a search cut short by the clock has no
+/// result, because that would differ from run to run.
+pub fn generate_while(
+    molecule: &Molecule,
+    request: &DecoyRequest,
+    keep_going: &dyn Fn() -> bool,
+) -> Result<DecoyOutcome, Interrupted> {
+    match request.strategy {
+        DecoyStrategy::Published => published::generate(molecule, request, keep_going),
+        DecoyStrategy::Exhaustive => exhaustive::generate(molecule, request, keep_going),
+    }
+}

@@ -1,0 +1,10 @@
+//! What every room needs: files that are whole or not there, results in
+//! order, panics as errors, seeded random numbers, rounding, time. Knows
+//! nothing of molecules, scores or packs.
+
+pub mod files;
+pub mod ordered;
+pub mod panics;
+pub mod random;
+pub mod rounding;
+pub mod time;

@@ -1,0 +1,12 @@
+//! What the rooms of the program say to one another: document and row types,
+//! matrices, names of states, the version. Knows no file, no chemistry and no
+//! arithmetic beyond what its types are for.
+
+pub mod matrix;
+pub mod name;
+pub mod spectra_counts;
+pub mod version;
+
+pub use matrix::{SymmetricGraph, SymmetricMatrix};
+pub use name::UnknownName;
+pub use spectra_counts::SpectraCounts;

@@ -1,0 +1,55 @@
+//! How fast is this program on this machine? Repeated measurements of spectra
+//! and of whole runs, their spread, and a plot of them. Must not know the
+//! command line, and nothing here may change what a run computes.
+
+pub mod graphs;
+mod machine;
+mod plot;
+mod runs;
+mod spectra;
+mod spread;
+
+pub use machine::{Machine, Usage};
+pub use plot::{Curve, Plot, PlotError};
+pub use runs::{RunMeasurement, measure_run};
+pub use spectra::{MatrixSet, SpectraBench, SpectraMeasurement, Subject, Work};
+pub use spread::Spread;
+
+/// Why a measurement cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The library cannot be read.
+    #[error(transparent)]
+    Library(#[from] hetero2_library::LibraryError),
+    /// No row of the library gives a matrix.
+    #[error(
+        "none of the {rows} rows of {library} is a molecule whose operators can be built; give a \
+         library of molecules"
+    )]
+    NoMatrices {
+        /// The library.
+        library: String,
+        /// Rows read.
+        rows: u64,
+    },
+    /// A backend failed.
+    #[error("{backend}, {threads} thread(s), {set}")]
+    Spectra {
+        /// Name of the backend.
+        backend: String,
+        /// Threads that fed it.
+        threads: usize,
+        /// The matrices that it was given.
+        set: String,
+        /// What it said.
+        source: hetero2_spectra::SpectraError,
+    },
+    /// Threads cannot be started.
+    #[error("cannot start {threads} threads ({why}); ask for fewer")]
+    Threads {
+        /// How many.
+        threads: usize,
+        /// The system's reason.
+        why: String,
+    },
+}

@@ -1,0 +1,241 @@
+//! What a run says of all its rows together: counts, reasons, statistics.
+//!
+//! Everything here adds up exactly, so no partition of the rows shows in it.
+
+use std::collections::BTreeMap;
+
+use hetero2_audit::{
+    DecoyHash, HardnessStats, RowScores, ScoredPair, ScoresCoverage, SlackStats, ValueHistogram,
+    Verdict,
+};
+use hetero2_evidence::pack::report::StatusCounts;
+use hetero2_evidence::pack::rows::{self, DecoyRow, MoleculeRow, Status};
+
+use super::chance::Chance;
+use super::config::{RunConfig, ScoreMode};
+use super::ranking::Ranking;
+
+/// Most distinct reasons that are counted apart: internal errors may carry
+/// texts of their own.
+const MAX_REASONS: usize = 1_000;
+/// Bins of the report's histograms.
+pub(super) const BINS: usize = 40;
+/// Those of the AUC: with the usual twenty decoys it has steps of 0.05.
+pub(super) const AUC_BINS: usize = 20;
+/// Where the rest is counted.
+const OTHER_REASONS: &str = "other_reasons";
+
+/// The aggregates of a run.
+pub(super) struct Aggregate {
+    mode: ScoreMode,
+    pub counts: StatusCounts,
+    /// Row of the first and number of rows, by reason.
+    reasons: BTreeMap<String, (u64, u64)>,
+    pub slack: SlackStats,
+    pub auc: ValueHistogram,
+    pub hardness: HardnessStats,
+    pub coverage: ScoresCoverage,
+    pub ranking: Ranking,
+    pub chance: Chance,
+    /// OK rows with a verdict of PASS or FAIL.
+    pub audited: u64,
+}
+
+impl Aggregate {
+    pub fn new(config: &RunConfig) -> Self {
+        Self::of(config.score_mode, Chance::new(config, AUC_BINS))
+    }
+
+    /// Aggregates of the same run, of no rows.
+    pub fn empty(&self) -> Self {
+        Self::of(self.mode, self.chance.empty())
+    }
+
+    fn of(mode: ScoreMode, chance: Chance) -> Self {
+        Self {
+            mode,
+            counts: StatusCounts::default(),
+            reasons: BTreeMap::new(),
+            slack: SlackStats::default(),
+            auc: ValueHistogram::default(),
+            hardness: HardnessStats::default(),
+            coverage: ScoresCoverage::default(),
+            ranking: Ranking::default(),
+            chance,
+            audited: 0,
+        }
+    }
+
+    /// Takes a row in. There is no limit on distinct reasons before
+    /// [`Aggregate::merge`].
+    pub fn add_row(&mut self, row: &MoleculeRow) {
+        self.counts.add(row.status);
+        if let Some(reason) = &row.reason {
+            self.reasons.entry(reason.clone()).or_insert((row.row, 0)).1 += 1;
+        }
+        if row.status == Status::Ok {
+            let audit = row.audit.as_ref();
+            self.audited += u64::from(audit.is_some_and(|a| a.verdict != rows::Verdict::Skip));
+            self.slack.add(audit.map(|a| verdict(a.verdict)), audit.and_then(|a| a.slack));
+            if let Some(auc) = audit.and_then(|a| a.auc) {
+                self.auc.add(auc);
+            }
+        }
+        self.ranking.add(row);
+        self.chance.add_row(row);
+        if self.mode == ScoreMode::ExternalScores {
+            match (row.status, row.reason.as_deref(), row.n_decoys) {
+                (Status::Ok, _, Some(1..)) => {} // counted with its decoys
+                (Status::Ok, ..) => {
+                    self.coverage.add(RowScores::LookedUp { decoys: 0, missing: &[] });
+                }
+                (_, Some("missing_scores_input"), _) => {
+                    self.coverage.add(RowScores::NoScoresInput);
+                }
+                _ => self.coverage.add(RowScores::NotAudited),
+            }
+        }
+    }
+
+    /// Takes in all decoys of one row.
+    pub fn add_decoys(&mut self, decoys: &[DecoyRow]) {
+        self.chance.add_decoys(decoys);
+        self.ranking.add_decoys(decoys);
+        for decoy in decoys {
+            let scores = decoy.score.zip(decoy.original_score);
+            self.hardness.add(
+                decoy.tanimoto(),
+                scores.map(|(decoy, original)| ScoredPair { original, decoy }),
+            );
+        }
+        if self.mode == ScoreMode::ExternalScores && !decoys.is_empty() {
+            let missing: Vec<(DecoyHash, &str)> = decoys
+                .iter()
+                .filter(|decoy| decoy.score.is_none())
+                .filter_map(|d| Some((d.decoy_hash.parse().ok()?, d.decoy_smiles.as_str())))
+                .collect();
+            self.coverage
+                .add(RowScores::LookedUp { decoys: decoys.len() as u64, missing: &missing });
+        }
+    }
+
+    /// Takes in the aggregates of rows that come after all others.
+    pub fn merge(&mut self, later: Self) {
+        self.counts.merge(later.counts);
+        let mut reasons: Vec<_> = later.reasons.into_iter().collect();
+        reasons.sort_unstable_by_key(|(_, (first, _))| *first);
+        for (reason, (first, count)) in reasons {
+            let known = self.reasons.contains_key(&reason) || self.reasons.len() < MAX_REASONS;
+            let key = if known { reason } else { OTHER_REASONS.to_owned() };
+            self.reasons.entry(key).or_insert((first, 0)).1 += count;
+        }
+        self.slack.merge(&later.slack);
+        self.auc.merge(&later.auc);
+        self.hardness.merge(&later.hardness);
+        self.coverage.merge(&later.coverage);
+        self.ranking.merge(later.ranking);
+        self.chance.merge(&later.chance);
+        self.audited += later.audited;
+    }
+
+    /// Reasons of SKIP and ERROR rows, most frequent first, then by name.
+    pub fn top_reasons(&self) -> Vec<(String, u64)> {
+        let mut reasons: Vec<(String, u64)> =
+            self.reasons.iter().map(|(reason, &(_, count))| (reason.clone(), count)).collect();
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        reasons
+    }
+}
+
+fn verdict(verdict: rows::Verdict) -> Verdict {
+    match verdict {
+        rows::Verdict::Pass => Verdict::Pass,
+        rows::Verdict::Fail => Verdict::Fail,
+        rows::Verdict::Skip => Verdict::Skip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hetero2_evidence::pack::rows::{AuditColumns, HardnessBin};
+
+    fn rows(count: u64) -> Vec<(MoleculeRow, Vec<DecoyRow>)> {
+        let row = |row: u64| {
+            let status = [Status::Ok, Status::Ok, Status::Error, Status::Skip][row as usize % 4];
+            let mut molecule = MoleculeRow::new(row, &format!("m{row}"), status, 0);
+            if status != Status::Ok {
+                // More distinct ones than are counted apart, some of them again.
+                molecule.reason = Some(format!("reason {}", row * 7919 % 2_900));
+                return (molecule, Vec::new());
+            }
+            let score = (row * 37 % 100) as f64 / 100.0;
+            molecule.n_decoys = Some(3);
+            molecule.audit = Some(AuditColumns {
+                verdict: if row.is_multiple_of(3) {
+                    rows::Verdict::Pass
+                } else {
+                    rows::Verdict::Fail
+                },
+                slack: Some(score - 0.5),
+                auc: Some(score),
+                original_score: Some(score),
+                original_weight: Some(1.0 + (row % 2) as f64),
+                p_value: Some(((row % 4) as f64 + 1.0) / 4.0),
+                null_passes: Some((row % 4) as u32),
+                null_labelings: Some(4),
+                ..AuditColumns::skipped()
+            });
+            let decoy = |i: u32| DecoyRow {
+                row,
+                molecule_id: molecule.id.clone(),
+                decoy_index: i,
+                decoy_smiles: format!("C{i}"),
+                decoy_hash: format!("{:064x}", row * 3 + u64::from(i)),
+                strategy: "strict".into(),
+                tanimoto_shared_bits: Some(10 * i + (row % 9) as u32),
+                tanimoto_total_bits: Some(30),
+                hardness_bin: HardnessBin::ALL[i as usize],
+                original_score: Some(score),
+                score: (i < 2 || !row.is_multiple_of(5)).then_some(f64::from(i) / 3.0),
+                weight: None,
+                descriptor_deltas: None,
+            };
+            let decoys = (0..3).map(decoy).collect();
+            (molecule, decoys)
+        };
+        (0..count).map(row).collect()
+    }
+
+    #[test]
+    fn parts_merge_to_the_aggregates_of_all() {
+        let config = RunConfig { score_mode: ScoreMode::ExternalScores, ..RunConfig::default() };
+        let rows = rows(6_000);
+        let merged = |size: usize| {
+            let mut all = Aggregate::new(&config);
+            for part in rows.chunks(size) {
+                let mut sum = all.empty();
+                part.iter().for_each(|(molecule, _)| sum.add_row(molecule));
+                part.iter().for_each(|(_, decoys)| sum.add_decoys(decoys));
+                all.merge(sum);
+            }
+            all
+        };
+        let whole = merged(rows.len());
+        assert_eq!((whole.counts.ok, whole.counts.total(), whole.audited), (3_000, 6_000, 3_000));
+        assert_eq!(whole.top_reasons().len(), MAX_REASONS + 1);
+        for size in [1, 7, 4_096] {
+            let parts = merged(size);
+            assert_eq!(parts.counts, whole.counts);
+            assert_eq!(parts.audited, whole.audited);
+            assert_eq!(parts.top_reasons(), whole.top_reasons(), "parts of {size}");
+            assert_eq!(parts.slack, whole.slack);
+            assert_eq!(parts.auc, whole.auc);
+            assert_eq!(parts.hardness, whole.hardness);
+            assert_eq!(parts.coverage.missing(), whole.coverage.missing());
+            assert_eq!(parts.coverage.report(), whole.coverage.report());
+            assert_eq!(parts.chance.q_values(), whole.chance.q_values());
+            assert_eq!(parts.chance.summary(), whole.chance.summary());
+        }
+    }
+}

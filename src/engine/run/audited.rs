@@ -1,0 +1,185 @@
+//! The audit of one row: its decoys with their scores, and the verdict.
+
+use std::collections::BTreeSet;
+
+use super::config::{RunConfig, ScoreMode};
+use super::scoring::RowScoring;
+use hetero2_audit::HardnessBin;
+use hetero2_audit::{
+    self, Audit, AuditSettings, AuditWarning, DecoyHash, Item, Label, Method, Score, Significance,
+};
+use hetero2_chemistry::decoy::Decoy;
+use hetero2_common::rounding::round8;
+use hetero2_evidence::pack::rows::{self, AuditColumns, DecoyRow, MoleculeRow, Verdict};
+
+/// Warning where no decoy of a row has a score.
+const NO_SCORES: &str = "skip:missing_scores_for_all_decoys";
+/// Begins the warning where some decoys of a row have none.
+const SOME_SCORES: &str = "missing_scores_for_some_decoys:";
+/// Begins the warning where the scores could not be audited.
+const AUDIT_FAILED: &str = "skip:audit_failed:";
+
+/// Whether a row has this warning because of its scores, not of its molecule.
+pub(super) fn is_of_scores(warning: &str) -> bool {
+    warning == NO_SCORES
+        || warning.starts_with(SOME_SCORES)
+        || warning.starts_with(AUDIT_FAILED)
+        || warning == AuditWarning::WeightsUsedInAucButNullQIsUnweighted.as_str()
+}
+
+/// The scores that a row was audited with.
+pub(super) struct RowAudit {
+    original: Score,
+    decoys: Vec<Option<Score>>,
+}
+
+impl RowAudit {
+    /// Writes the scores into the row's decoys, which are in the order of the
+    /// audited hashes.
+    pub fn fill(&self, decoys: &mut [DecoyRow]) {
+        for (decoy, score) in decoys.iter_mut().zip(&self.decoys) {
+            decoy.original_score = Some(self.original.score);
+            decoy.score = score.map(|s| s.score);
+            decoy.weight = score.map(|s| s.weight);
+        }
+    }
+}
+
+/// Looks up the scores of a row's decoys, audits them, and fills in the row's
+/// columns.
+pub(super) fn audit_row(
+    config: &RunConfig,
+    hashes: &[DecoyHash],
+    scoring: &RowScoring<'_>,
+    molecule: &mut MoleculeRow,
+    warnings: &mut BTreeSet<String>,
+) -> RowAudit {
+    let original = scoring.original(&molecule.id);
+    let scores: Vec<Option<Score>> = hashes.iter().map(|hash| scoring.decoy(hash)).collect();
+    let scored = scores.iter().flatten().count();
+    molecule.n_decoys = Some(count(hashes.len()));
+    molecule.n_decoys_generated = Some(count(hashes.len()));
+    molecule.n_decoys_scored = Some(count(scored));
+    note_coverage(config, hashes.len(), scored, warnings);
+    molecule.audit = Some(match audit_scores(config, molecule.seed_used, original, &scores) {
+        Some(Ok((audit, significance))) => {
+            warnings.extend(audit.warnings.iter().map(|w| w.as_str().to_owned()));
+            columns(&audit, &significance, original)
+        }
+        Some(Err(error)) => {
+            warnings.insert(format!("{AUDIT_FAILED}{error}"));
+            AuditColumns::skipped()
+        }
+        None => AuditColumns::skipped(),
+    });
+    RowAudit { original, decoys: scores }
+}
+
+/// The decoys of a row as they are published, before they have scores.
+pub(super) fn decoy_rows(row: u64, molecule_id: &str, decoys: &[Decoy]) -> Vec<DecoyRow> {
+    let rows = decoys.iter().enumerate();
+    rows.map(|(index, decoy)| decoy_row(index, decoy, row, molecule_id)).collect()
+}
+
+fn note_coverage(
+    config: &RunConfig,
+    decoys: usize,
+    scored: usize,
+    warnings: &mut BTreeSet<String>,
+) {
+    if config.score_mode == ScoreMode::Mock || scored == decoys {
+        return;
+    }
+    if scored == 0 {
+        warnings.insert(NO_SCORES.into());
+    }
+    warnings.insert(format!("{SOME_SCORES}{}", decoys - scored));
+}
+
+fn audit_scores(
+    config: &RunConfig,
+    seed: i64,
+    original: Score,
+    scores: &[Option<Score>],
+) -> Option<Result<(Audit, Significance), hetero2_audit::AuditError>> {
+    let item = |label, score: Score| Item { label, score: score.score, weight: score.weight };
+    let mut items = vec![item(Label::Positive, original)];
+    items.extend(scores.iter().flatten().map(|&score| item(Label::Negative, score)));
+    if items.len() == 1 {
+        return None;
+    }
+    let settings = AuditSettings {
+        seed,
+        margin: config.margin,
+        quantile: config.null_quantile,
+        repetitions: config.permutations,
+    };
+    Some(hetero2_audit::evaluate(&items, &settings).and_then(|audit| {
+        let significance = hetero2_audit::significance(&items, &audit, &settings)?;
+        Ok((audit, significance))
+    }))
+}
+
+fn columns(audit: &Audit, significance: &Significance, original: Score) -> AuditColumns {
+    let controls = &audit.neg_controls;
+    AuditColumns {
+        verdict: match controls.verdict {
+            hetero2_audit::Verdict::Pass => Verdict::Pass,
+            hetero2_audit::Verdict::Fail => Verdict::Fail,
+            hetero2_audit::Verdict::Skip => Verdict::Skip,
+        },
+        gate: Some(round8(controls.gate)),
+        slack: controls.slack.map(round8),
+        margin: Some(controls.margin),
+        auc: audit.auc_tie_aware.map(round8),
+        null_q: Some(round8(controls.null_q)),
+        perm_q: controls.perm_q.map(round8),
+        method: Some(
+            match controls.method {
+                Method::Exact => "exact",
+                Method::MonteCarlo => "mc",
+            }
+            .to_owned(),
+        ),
+        original_score: Some(original.score),
+        original_weight: Some(original.weight),
+        p_value: significance.p_value.map(round8),
+        p_min: Some(round8(significance.p_min)),
+        // Needs all rows of the run.
+        q_value: None,
+        power_note: significance.power_note.map(|note| note.as_str().to_owned()),
+        null_passes: Some(saturating(significance.null_passes)),
+        null_labelings: Some(saturating(significance.labelings)),
+    }
+}
+
+fn decoy_row(index: usize, decoy: &Decoy, row: u64, molecule_id: &str) -> DecoyRow {
+    DecoyRow {
+        row,
+        molecule_id: molecule_id.to_owned(),
+        decoy_index: count(index),
+        decoy_smiles: decoy.smiles().to_owned(),
+        decoy_hash: decoy.hash.to_string(),
+        strategy: decoy.strategy.name().to_owned(),
+        tanimoto_shared_bits: decoy.similarity.map(|s| s.shared),
+        tanimoto_total_bits: decoy.similarity.map(|s| s.total),
+        hardness_bin: match HardnessBin::of(decoy.tanimoto()) {
+            HardnessBin::Easy => rows::HardnessBin::Easy,
+            HardnessBin::Medium => rows::HardnessBin::Medium,
+            HardnessBin::Hard => rows::HardnessBin::Hard,
+            HardnessBin::Unknown => rows::HardnessBin::Unknown,
+        },
+        original_score: None,
+        score: None,
+        weight: None,
+        descriptor_deltas: None,
+    }
+}
+
+fn count(n: usize) -> u32 {
+    saturating(n as u64)
+}
+
+fn saturating(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

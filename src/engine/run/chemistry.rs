@@ -1,0 +1,207 @@
+//! What a row needs of chemistry: the molecule, its operators, its decoys.
+//!
+//! Everything here depends on the row, the configuration and the seed only,
+//! and owns its data, so that a row with a time limit can run on a thread of
+//! its own.
+
+use std::collections::BTreeSet;
+
+use super::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
+use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest};
+use hetero2_chemistry::molecule::{
+    Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
+};
+use hetero2_chemistry::operator::{
+    AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale,
+};
+
+/// Why a row ends without results.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum EarlyEnd {
+    /// Status SKIP with this reason.
+    Skip(&'static str),
+    /// Status ERROR with this reason.
+    Error(String),
+}
+
+/// A row after its chemistry.
+#[derive(Debug, Default)]
+pub(super) struct Chemistry {
+    pub warnings: BTreeSet<String>,
+    pub canonical_smiles: Option<String>,
+    pub heavy_atoms: Option<u32>,
+    pub atomic_numbers: Vec<u8>,
+    pub operators: Option<GraphOperators>,
+    pub decoys: Option<DecoyOutcome>,
+    pub descriptors: Option<Descriptors>,
+    pub decoy_descriptors: Vec<Descriptors>,
+    pub missing_params: u32,
+    pub end: Option<EarlyEnd>,
+}
+
+/// Reads the molecule, checks the guardrails, builds what the configuration
+/// asks for. `has_scores` tells whether a row of a run on external scores has
+/// any.
+pub(super) fn chemistry(
+    smiles: &[u8],
+    seed: i64,
+    config: &RunConfig,
+    has_scores: bool,
+) -> Chemistry {
+    let mut out = Chemistry::default();
+    if let Err(end) = fill(&mut out, smiles, seed, config, has_scores) {
+        if let EarlyEnd::Skip(reason) = &end
+            && *reason != "missing_smiles"
+        {
+            out.warn_skip(reason);
+        }
+        out.end = Some(end);
+    }
+    out
+}
+
+fn fill(
+    out: &mut Chemistry,
+    smiles: &[u8],
+    seed: i64,
+    config: &RunConfig,
+    has_scores: bool,
+) -> Result<(), EarlyEnd> {
+    if smiles.trim_ascii().is_empty() {
+        return Err(EarlyEnd::Skip("missing_smiles"));
+    }
+    let limits = ParseLimits::with_max_heavy_atoms(config.max_atoms as usize);
+    if config.decoys == 0 && config.artifacts == Artifacts::Light {
+        let read = readable(out, MolecularGraph::from_smiles(smiles, &limits))?;
+        let MolecularGraph { canonical_smiles, graph, component_count } = read;
+        return begin(out, canonical_smiles, &graph, component_count, config, has_scores);
+    }
+    let molecule = readable(out, Molecule::from_smiles(smiles, &limits))?;
+    let (smiles, components) = (molecule.canonical_smiles().to_owned(), molecule.component_count());
+    begin(out, smiles, molecule.graph(), components, config, has_scores)?;
+    if config.decoys > 0 {
+        find_decoys(out, &molecule, seed, config)?;
+    }
+    if config.artifacts == Artifacts::Full {
+        let internal = |e: MoleculeError| EarlyEnd::Error(format!("internal: {e}"));
+        out.descriptors = Some(molecule.descriptors().map_err(internal)?);
+        if let Some(decoys) = &out.decoys {
+            out.decoy_descriptors = decoys
+                .decoys
+                .iter()
+                .map(|decoy| decoy.molecule.molecule()?.descriptors())
+                .collect::<Result<_, _>>()
+                .map_err(internal)?;
+        }
+    }
+    Ok(())
+}
+
+/// The molecule, or what its error means for the row.
+fn readable<T>(out: &mut Chemistry, read: Result<T, MoleculeError>) -> Result<T, EarlyEnd> {
+    read.map_err(|error| match error {
+        MoleculeError::TooManyAtoms { found, limit } => {
+            out.heavy_atoms = Some(u32::try_from(found).unwrap_or(u32::MAX));
+            out.warnings.insert(format!("skip:too_large:n_heavy_atoms={found}:limit={limit}"));
+            EarlyEnd::Skip("too_many_atoms")
+        }
+        MoleculeError::TooLarge(what) => {
+            out.warnings.insert(format!("skip:too_large:{what}"));
+            EarlyEnd::Skip("too_many_atoms")
+        }
+        MoleculeError::Internal(what) => EarlyEnd::Error(format!("internal: {what}")),
+        error => {
+            out.warnings.insert(format!("invalid_smiles:{error}"));
+            EarlyEnd::Skip("invalid_smiles")
+        }
+    })
+}
+
+/// Checks the guardrails and builds the operators.
+fn begin(
+    out: &mut Chemistry,
+    canonical_smiles: String,
+    graph: &HeavyGraph,
+    components: usize,
+    config: &RunConfig,
+    has_scores: bool,
+) -> Result<(), EarlyEnd> {
+    out.canonical_smiles = Some(canonical_smiles);
+    out.heavy_atoms = u32::try_from(graph.atomic_numbers.len()).ok();
+    if config.connectivity == Connectivity::Required && components > 1 {
+        out.warnings.insert(format!("skip:disconnected:n_components={components}"));
+        return Err(EarlyEnd::Skip("disconnected"));
+    }
+    if graph.atomic_numbers.is_empty() {
+        return Err(EarlyEnd::Error("no_heavy_atoms".into()));
+    }
+    if config.score_mode == ScoreMode::ExternalScores && !has_scores {
+        return Err(EarlyEnd::Skip("missing_scores_input"));
+    }
+    out.atomic_numbers.clone_from(&graph.atomic_numbers);
+    out.operators = Some(build_operators(out, graph, config)?);
+    Ok(())
+}
+
+/// The operator part of a configuration.
+pub(super) fn operator_settings(config: &RunConfig) -> OperatorSettings {
+    OperatorSettings {
+        physics: config.physics,
+        edge_weights: config.edge_weights,
+        // The range was checked when the configuration was validated.
+        potential_scale: PotentialScale::try_from(config.potential_scale).unwrap_or_default(),
+    }
+}
+
+fn build_operators(
+    out: &mut Chemistry,
+    graph: &HeavyGraph,
+    config: &RunConfig,
+) -> Result<GraphOperators, EarlyEnd> {
+    let settings = operator_settings(config);
+    GraphOperators::build(graph, AtomTable::embedded(), &settings).map_err(|error| match error {
+        OperatorError::MissingPhysicsParams(missing) => {
+            out.missing_params = u32::try_from(missing.atomic_numbers.len()).unwrap_or(u32::MAX);
+            out.warnings.extend(missing.warnings());
+            EarlyEnd::Error("missing_physics_params".into())
+        }
+        error => EarlyEnd::Error(format!("internal: {error}")),
+    })
+}
+
+fn find_decoys(
+    out: &mut Chemistry,
+    molecule: &Molecule,
+    seed: i64,
+    config: &RunConfig,
+) -> Result<(), EarlyEnd> {
+    let request = DecoyRequest {
+        count: config.decoys as usize,
+        seed,
+        strategy: config.decoy_strategy,
+        hardness: config.hard_decoys,
+    };
+    let outcome = decoy::generate(molecule, &request);
+    out.warnings.extend(outcome.warnings.iter().cloned());
+    let none = outcome.decoys.is_empty();
+    out.decoys = Some(outcome);
+    if none {
+        let reason = if config.hard_decoys.is_some() {
+            "no_hard_decoys_generated"
+        } else {
+            "no_decoys_generated"
+        };
+        return Err(EarlyEnd::Skip(reason));
+    }
+    Ok(())
+}
+
+impl Chemistry {
+    /// Notes the reason among the warnings, as the published files do, unless
+    /// a more telling warning is there already.
+    fn warn_skip(&mut self, reason: &str) {
+        if !self.warnings.iter().any(|w| w.starts_with("skip:")) {
+            self.warnings.insert(format!("skip:{reason}"));
+        }
+    }
+}

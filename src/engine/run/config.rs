@@ -1,0 +1,179 @@
+//! The one configuration of a run: serialised into the plan and the manifest
+//! exactly as it was used.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use hetero2_chemistry::decoy::{DecoyStrategy, TanimotoRange};
+use hetero2_chemistry::operator::{EdgeWeights, Physics};
+use hetero2_spectra::Precision;
+
+/// Schema of [`RunConfig`] as it is stored.
+pub const CONFIG_SCHEMA: &str = "hetero2_run_config.v1";
+
+/// How the seed of a row's decoys follows from the run's seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SeedStrategy {
+    /// Every row uses the run's seed.
+    Global,
+    /// The run's seed XOR the CRC-32 of the row's id.
+    PerRow,
+}
+
+impl SeedStrategy {
+    /// The seed of the row with this id.
+    #[must_use]
+    pub fn seed_of(self, run_seed: i64, id: &str) -> i64 {
+        match self {
+            Self::Global => run_seed,
+            Self::PerRow => run_seed ^ i64::from(crc32fast::hash(id.as_bytes())),
+        }
+    }
+}
+
+/// Where scores come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreMode {
+    /// Stand-in scores derived from the decoys' hashes: they exercise the
+    /// audit and say nothing of any model.
+    Mock,
+    /// Scores of a model, from a `hetero_scores.v1` file.
+    ExternalScores,
+}
+
+/// How much a pack holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Artifacts {
+    /// Tables of rows and decoys, metrics, report.
+    Light,
+    /// Also eigenvalues, descriptors and the pairs of the hardness curve.
+    Full,
+}
+
+/// Everything that decides a run's results, besides its inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunConfig {
+    /// Version of this layout, [`CONFIG_SCHEMA`].
+    #[schemars(extend("const" = CONFIG_SCHEMA))]
+    pub schema_version: String,
+    /// Decoys asked for per molecule.
+    pub decoys: u32,
+    /// Seed of the run.
+    pub seed: i64,
+    /// How rows derive their seeds.
+    pub seed_strategy: SeedStrategy,
+    /// Which swaps are tried, and in which order.
+    pub decoy_strategy: DecoyStrategy,
+    /// Keep only decoys in this range of Tanimoto similarity.
+    pub hard_decoys: Option<TanimotoRange>,
+    /// Which of L and H are computed.
+    pub physics: Physics,
+    /// Edge weights of W and WH; neither is computed when unweighted.
+    pub edge_weights: EdgeWeights,
+    /// Scale γ of the potential V, dimensionless.
+    pub potential_scale: f64,
+    /// Rows with more heavy atoms are skipped; 0 for no limit.
+    pub max_atoms: u32,
+    /// Whether molecules of several fragments are skipped.
+    pub connectivity: Connectivity,
+    /// Where scores come from.
+    pub score_mode: ScoreMode,
+    /// Margin added to the null quantile to make the gate.
+    pub margin: f64,
+    /// Quantile of the null distribution.
+    pub null_quantile: f64,
+    /// Label permutations where the exact quantile is too large to enumerate.
+    pub permutations: u32,
+    /// Seconds a row may take before it ends as ERROR `timeout`; results of a
+    /// run with a limit can depend on the machine's speed.
+    pub timeout_per_row_s: Option<f64>,
+    /// How much the pack holds.
+    pub artifacts: Artifacts,
+    /// How exactly spectra are computed; not written where it is double.
+    #[serde(default, skip_serializing_if = "is_double")]
+    pub precision: Precision,
+}
+
+fn is_double(precision: &Precision) -> bool {
+    *precision == Precision::Double
+}
+
+/// What happens to molecules of several fragments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connectivity {
+    /// They end as SKIP `disconnected`.
+    Required,
+    /// They are computed like any other.
+    Any,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            schema_version: CONFIG_SCHEMA.into(),
+            decoys: 20,
+            seed: 0,
+            seed_strategy: SeedStrategy::Global,
+            decoy_strategy: DecoyStrategy::Exhaustive,
+            hard_decoys: None,
+            physics: Physics::Both,
+            edge_weights: EdgeWeights::Unweighted,
+            potential_scale: 1.0,
+            max_atoms: 200,
+            connectivity: Connectivity::Required,
+            score_mode: ScoreMode::Mock,
+            margin: 0.05,
+            null_quantile: 0.95,
+            permutations: 200,
+            timeout_per_row_s: None,
+            artifacts: Artifacts::Light,
+            precision: Precision::Double,
+        }
+    }
+}
+
+/// A configuration that cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{option} is {value}: it must be {allowed}")]
+pub struct ConfigError {
+    /// The option as written on the command line.
+    pub option: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: &'static str,
+}
+
+impl RunConfig {
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first option out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let error = |option, value: String, allowed| Err(ConfigError { option, value, allowed });
+        if self.decoys > 10_000 {
+            return error("--decoys", self.decoys.to_string(), "at most 10000");
+        }
+        if !(self.potential_scale.is_finite() && self.potential_scale.abs() <= 1e6) {
+            return error(
+                "--potential-scale",
+                self.potential_scale.to_string(),
+                "finite and within ±1e6 (dimensionless)",
+            );
+        }
+        if let Some(limit) = self.timeout_per_row_s
+            && !(limit.is_finite() && limit > 0.0 && limit <= 86_400.0)
+        {
+            return error(
+                "--timeout-per-row",
+                limit.to_string(),
+                "more than 0 and at most 86400 (seconds)",
+            );
+        }
+        Ok(())
+    }
+}

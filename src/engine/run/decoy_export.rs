@@ -1,0 +1,152 @@
+//! All decoys of a library before any score exists: one table, streamed.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::compute::Engine;
+use super::config::{Artifacts, ConfigError, RunConfig, ScoreMode};
+use super::error::RunError;
+use super::observer::{Event, Observer};
+use super::plan::open_library;
+use super::request::LibraryInput;
+use super::scoring::ScoreSource;
+use super::shard::wave_rows;
+use hetero2_common::files::{AtomicFile, FileDigest};
+use hetero2_evidence::pack::csv::UnscoredCsv;
+use hetero2_evidence::pack::rows::DecoyRow;
+use hetero2_evidence::pack::tables::TableWriter;
+use hetero2_library::{BLOCK_ROWS, ReadOptions, Record};
+use hetero2_spectra::CpuBackend;
+
+/// Format of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecoyFormat {
+    /// Molecules and decoys with an empty `score`, to fill in and read back.
+    Csv,
+    /// The layout of a pack's `decoys.parquet`, scores empty.
+    Parquet,
+}
+
+/// Which decoys to write, and where.
+#[derive(Debug, Clone)]
+pub struct DecoyExport {
+    /// Input molecules.
+    pub library: LibraryInput,
+    /// How to read them.
+    pub read_options: ReadOptions,
+    /// Configuration of the run that the decoys are for.
+    pub config: RunConfig,
+    /// The table.
+    pub out: PathBuf,
+    /// Its format.
+    pub format: DecoyFormat,
+    /// Worker threads; all cores without it.
+    pub threads: Option<usize>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DecoyExportReport {
+    /// Rows of the library.
+    pub rows: u64,
+    /// Rows that have decoys: those that a run audits.
+    pub rows_with_decoys: u64,
+    /// Decoys, each as often as molecules have it.
+    pub decoys: u64,
+}
+
+/// Writes the decoys that a run of this configuration makes, in the order of
+/// the library. The bytes depend on library and configuration only; memory is
+/// bounded by a wave of rows.
+///
+/// # Errors
+/// [`RunError`]; nothing is left at the destination then.
+pub fn export_decoys(
+    export: &DecoyExport,
+    observer: &dyn Observer,
+) -> Result<(DecoyExportReport, FileDigest), RunError> {
+    export.config.validate()?;
+    if export.config.decoys == 0 {
+        let (option, value) = ("--decoys", "0".to_owned());
+        return Err(ConfigError { option, value, allowed: "1 to 10000 here" }.into());
+    }
+    let threads = export.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| RunError::Threads { threads, why: e.to_string() })?;
+    pool.install(|| write_decoys(export, observer))
+}
+
+fn write_decoys(
+    export: &DecoyExport,
+    observer: &dyn Observer,
+) -> Result<(DecoyExportReport, FileDigest), RunError> {
+    // Neither scores nor descriptors are asked for.
+    let config = RunConfig {
+        score_mode: ScoreMode::Mock,
+        artifacts: Artifacts::Light,
+        ..export.config.clone()
+    };
+    let (backend, scores) = (CpuBackend::new(), ScoreSource::Mock);
+    let engine = Engine::new(&config, &backend, &scores);
+    let batches = open_library(&export.library, &export.read_options)?.batches(BLOCK_ROWS)?;
+    let mut table = Table::create(&export.out, export.format)?;
+    let mut report = DecoyExportReport::default();
+    for batch in batches {
+        for wave in batch?.chunks(wave_rows(config.decoys)) {
+            observer.check_cancelled()?;
+            let unscored = |record| Some((record, engine.unscored(record)?));
+            let found: Vec<Option<Unscored<'_>>> =
+                wave.par_iter().with_max_len(8).map(unscored).collect();
+            let found: Vec<Unscored<'_>> = found.into_iter().flatten().collect();
+            table.write(&found)?;
+            report.rows_with_decoys += found.len() as u64;
+            report.decoys += found.iter().map(|(_, (_, decoys))| decoys.len() as u64).sum::<u64>();
+            report.rows += wave.len() as u64;
+            observer.event(Event::Planned { rows: report.rows });
+        }
+    }
+    Ok((report, table.finish()?))
+}
+
+/// A row with its canonical SMILES and its decoys.
+type Unscored<'a> = (&'a Record, (String, Vec<DecoyRow>));
+
+enum Table {
+    Csv(Box<UnscoredCsv<AtomicFile>>, PathBuf),
+    Parquet(Box<TableWriter<DecoyRow>>),
+}
+
+impl Table {
+    fn create(path: &Path, format: DecoyFormat) -> Result<Self, RunError> {
+        let file = AtomicFile::create(path)?;
+        Ok(match format {
+            DecoyFormat::Parquet => Self::Parquet(Box::new(TableWriter::new(file)?)),
+            DecoyFormat::Csv => {
+                let csv = UnscoredCsv::new(file).map_err(|e| RunError::io("write", path, e))?;
+                Self::Csv(Box::new(csv), path.to_owned())
+            }
+        })
+    }
+
+    fn write(&mut self, rows: &[Unscored<'_>]) -> Result<(), RunError> {
+        match self {
+            Self::Parquet(table) => {
+                Ok(table.write_each(rows.iter().flat_map(|(_, (_, decoys))| decoys))?)
+            }
+            Self::Csv(table, path) => rows.iter().try_for_each(|(record, (smiles, decoys))| {
+                table.write(&record.id, smiles, decoys).map_err(|e| RunError::io("write", path, e))
+            }),
+        }
+    }
+
+    fn finish(self) -> Result<FileDigest, RunError> {
+        Ok(match self {
+            Self::Parquet(table) => table.finish()?,
+            Self::Csv(table, _) => table.into_inner().finish()?,
+        })
+    }
+}

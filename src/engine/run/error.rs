@@ -1,0 +1,246 @@
+//! What can end a run.
+
+use std::path::{Path, PathBuf};
+
+use super::config::ConfigError;
+use hetero2_audit::{CostLiftError, ScoresError, TruthError};
+use hetero2_evidence::pack::PackError;
+use hetero2_library::LibraryError;
+
+/// Why a run ended without a pack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A configuration value out of range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The library cannot be read.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The scores cannot be used.
+    #[error("the scores in {path} cannot be used")]
+    Scores {
+        /// File given.
+        path: PathBuf,
+        /// Why.
+        source: ScoresError,
+    },
+    /// A side input is not the one that was expected.
+    #[error(
+        "{path} has SHA-256 {found}, not the expected {expected}: another file, or a changed one"
+    )]
+    WrongDigest {
+        /// File given.
+        path: PathBuf,
+        /// Digest of the file.
+        found: String,
+        /// Digest asked for.
+        expected: String,
+    },
+    /// The known outcomes cannot be used.
+    #[error("{path}", path = path.display())]
+    Truth {
+        /// File given.
+        path: PathBuf,
+        /// Why.
+        source: TruthError,
+    },
+    /// The audits cannot be held against known outcomes.
+    #[error(
+        "no report with {truth}: give other outcomes, or none (a run keeps its finished shards: add --resume)"
+    )]
+    CostLift {
+        /// Name of the outcomes.
+        truth: String,
+        /// Why not.
+        source: CostLiftError,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A `plan.json` that is none.
+    #[error(
+        "{path} is no plan of this program ({why}): give another --out, or remove the directory"
+    )]
+    NotAPlan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The run directory holds something else.
+    #[error("{path} is not empty and holds no run: give another --out")]
+    NotARun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The run directory holds another run.
+    #[error(
+        "{path} holds a run with another {what}: give another --out, or the options and the library of that run"
+    )]
+    OtherRun {
+        /// The directory.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The run directory holds this run, unfinished.
+    #[error("{path} holds this run unfinished: add --resume to go on, or give another --out")]
+    Unfinished {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another process works in the run directory.
+    #[error("another run is at work in {path}: wait for its end, or give another --out")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The packed records of a shard are not what the plan says.
+    #[error(
+        "{path} is not as it was planned ({why}): remove the run directory and run again, or give another --out"
+    )]
+    DamagedRecords {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        why: String,
+    },
+    /// Rows name too many score files.
+    #[error(
+        "the library names more than {limit} score files: put the scores into one table with a molecule_id column and give it as --scores"
+    )]
+    TooManyScoreFiles {
+        /// Most files allowed.
+        limit: usize,
+    },
+    /// What is given as a pack is none.
+    #[error("{path} is no pack: give the directory or the zip of one", path = path.display())]
+    NoPack {
+        /// The path given.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: PackError,
+    },
+    /// A pack fails verification.
+    #[error(
+        "the pack {path} is not whole ({why}): `hetero2 verify` lists every check; take the original pack, or run anew",
+        path = path.display()
+    )]
+    DamagedPack {
+        /// The pack.
+        path: PathBuf,
+        /// The first check that failed.
+        why: String,
+    },
+    /// A pack whose decoys cannot be audited with other scores.
+    #[error("the pack {path} cannot be audited again: {why}", path = path.display())]
+    NotRescorable {
+        /// The pack.
+        path: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// The place for a new pack is taken.
+    #[error("{path} holds something already: give another --out", path = path.display())]
+    Occupied {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Not every shard is there to be merged.
+    #[error("{} of {shards} shards in {} cannot be merged: {}", missing.len() + damaged.len(),
+        path.display(), incomplete(missing, damaged))]
+    Incomplete {
+        /// The run directory.
+        path: PathBuf,
+        /// Shards of the plan.
+        shards: usize,
+        /// Shards that are not there.
+        missing: Vec<u32>,
+        /// Shards that are there but not whole, and why.
+        damaged: Vec<(u32, String)>,
+    },
+    /// A shard that the plan does not have.
+    #[error("there is no shard {index}: the plan has {shards}, numbered from 0")]
+    NoShard {
+        /// Number asked for.
+        index: u32,
+        /// Shards of the plan.
+        shards: usize,
+    },
+    /// A directory without a plan.
+    #[error("{dir} holds no plan: make one with `hetero2 plan LIBRARY --out {dir}`", dir = path.display())]
+    NoPlan {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A plan that another version made.
+    #[error("{} was planned by version {found}, this is {}: use that version, or plan anew in another directory",
+        path.display(), hetero2_contract::version::VERSION)]
+    OtherVersion {
+        /// The run directory.
+        path: PathBuf,
+        /// Version that made the plan.
+        found: String,
+    },
+    /// A file could not be written or read.
+    #[error(transparent)]
+    File(#[from] hetero2_common::files::FileError),
+    /// Reading or writing the pack or a table failed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A spectrum could not be computed.
+    #[error(transparent)]
+    Spectra(#[from] hetero2_spectra::SpectraError),
+    /// A density of states could not be laid out.
+    #[error(transparent)]
+    Dos(#[from] hetero2_spectra::dos::DosError),
+    /// The worker threads could not be started.
+    #[error("cannot start {threads} worker threads: {why}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// Why not.
+        why: String,
+    },
+    /// Shards cannot be computed here.
+    #[error("cannot begin: {why}")]
+    Unavailable {
+        /// Why.
+        why: String,
+    },
+    /// The run was asked to stop.
+    #[error(
+        "stopped; what is finished is kept: the same command goes on from there, `run` with --resume"
+    )]
+    Cancelled,
+}
+
+impl RunError {
+    /// Adapter for errors of the system.
+    pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_path_buf(), source }
+    }
+}
+
+/// Most shards that an error names.
+const NAMED: usize = 20;
+
+fn incomplete(missing: &[u32], damaged: &[(u32, String)]) -> String {
+    let missing = missing.iter().map(|index| format!("{index} is missing"));
+    let damaged = damaged.iter().map(|(index, why)| format!("{index} is damaged ({why})"));
+    let mut parts: Vec<String> = missing.chain(damaged).collect();
+    if parts.len() > NAMED {
+        let more = parts.len() - NAMED;
+        parts.truncate(NAMED);
+        parts.push(format!("and {more} more"));
+    }
+    parts.join(", ")
+}

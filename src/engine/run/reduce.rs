@@ -1,0 +1,339 @@
+//! Reduction: checks every shard, merges them in row order in bounded memory,
+//! and writes the pack.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::aggregate::Aggregate;
+use super::densities::{Curves, Densities};
+use super::error::RunError;
+use super::layout::RunDir;
+use super::merge::{AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
+use super::observer::{Event, Observer};
+use super::parts::{self, AuditedPart, Part};
+use super::plan::{Plan, ShardPlan};
+use super::provenance::{self, Started};
+use super::publish::Publication;
+use super::request::{PackOutput, Reports};
+use super::shard::{ShardRecord, ShardState, inspect_shard};
+use super::summarise;
+use super::truth::Outcomes;
+use hetero2_common::ordered::in_order;
+use hetero2_evidence::outcomes::CostLiftOutcome;
+use hetero2_evidence::pack::csv::DosPoint;
+use hetero2_evidence::pack::manifest::Provenance;
+use hetero2_evidence::pack::report::{self, StatusCounts};
+use hetero2_evidence::pack::rows::{DecoyRow, SpectrumRow};
+use hetero2_evidence::pack::{PackWriter, ZipOutput};
+use hetero2_spectra::dos::EnergyRange;
+
+/// What a finished run says of itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// Rows by status.
+    pub counts: StatusCounts,
+    /// Reasons of SKIP and ERROR rows, most frequent first.
+    pub top_reasons: Vec<(String, u64)>,
+    /// Where scores came from: `mock` or `external_scores`.
+    pub score_mode: String,
+    /// OK rows that have a verdict of PASS or FAIL.
+    pub rows_audited: u64,
+    /// Share of PASS among OK rows with a verdict, 0 to 1.
+    pub pass_rate: Option<f64>,
+    /// Median slack of OK rows.
+    pub median_slack: Option<f64>,
+    /// Directory of the pack.
+    pub pack: PathBuf,
+    /// Content digest of the pack.
+    pub content_digest: String,
+    /// Wall time of this call, seconds.
+    pub seconds: f64,
+    /// Rows computed by this call per second.
+    pub rows_per_second: f64,
+    /// Whether the pack was there before this call.
+    pub already_complete: bool,
+}
+
+/// What [`reduce`] needs to know besides the plan.
+pub(super) struct Reduction<'a> {
+    pub dir: &'a RunDir,
+    pub plan: &'a Plan,
+    pub output: &'a PackOutput,
+    pub started: Started,
+}
+
+/// Directory that the pack comes to lie in.
+pub(super) fn pack_path(dir: &RunDir, output: &PackOutput) -> PathBuf {
+    output.pack.clone().unwrap_or_else(|| dir.pack())
+}
+
+/// Merges the shards of a plan into its pack.
+///
+/// # Errors
+/// [`RunError::Incomplete`] names the shards that are missing or not whole;
+/// other errors are of reading and writing.
+pub(super) fn reduce(
+    reduction: &Reduction<'_>,
+    observer: &dyn Observer,
+) -> Result<RunReport, RunError> {
+    let Reduction { dir, plan, output, started } = reduction;
+    observer.event(Event::Reducing { rows: plan.rows });
+    let records = check_shards(dir, plan)?;
+    let mut range = EnergyRange::default();
+    records.iter().for_each(|record| range.merge(record.energies));
+    let destination = pack_path(dir, output);
+    let mut pack = PackWriter::create(&destination)?;
+    let densities = Densities::new(range)?;
+    let mut aggregate = Aggregate::new(&plan.config);
+    let options = PackOptions::of(&plan.config);
+    let mut tables = AuditedTables::create(&mut pack, &options)?;
+    let mut spectral = SpectralTables::create(&mut pack, &options)?;
+    let outcomes = Outcomes::load(dir, plan)?;
+    // Without decoys there is nothing that only the whole run knows of a row.
+    let twice = plan.config.decoys > 0;
+    let audits = || {
+        if twice {
+            let parts = parts::audited(dir, &records);
+            merge_audits(parts, &options, &mut tables, &mut aggregate, observer)?;
+        }
+        let q_values = aggregate.chance.q_values();
+        let mut publication = Publication::new(tables, &options, q_values, outcomes.as_ref())?;
+        let molecules = parts::molecules(dir, &records);
+        publication.add(molecules, (!twice).then_some(&mut aggregate), observer)?;
+        Ok::<_, RunError>(publication)
+    };
+    let spectra = || {
+        let densities = densities.as_ref();
+        let merge = |densities| {
+            let blocks = parts::spectra(dir, &records);
+            merge_spectra(blocks, &mut spectral, densities, observer)
+        };
+        densities.map(merge).transpose()
+    };
+    let (publication, dos) = rayon::join(audits, spectra);
+    let cost_lift = publication?.finish(&mut pack)?;
+    let dos = dos?;
+    spectral.finish(&mut pack)?;
+    if let Some(points) = &dos {
+        super::merge::write_dos(&mut pack, points)?;
+    }
+    let conclusion = Conclusion {
+        dir,
+        plan,
+        reports: output.reports,
+        zip: output.zip,
+        aggregate: &aggregate,
+        cost_lift: cost_lift.as_ref(),
+        dos: dos.as_deref(),
+        destination: &destination,
+        started: *started,
+    };
+    conclusion.finish(pack, &provenance_of(reduction, &records))
+}
+
+/// What is left to say when all tables of a pack are written.
+pub(super) struct Conclusion<'a> {
+    pub dir: &'a RunDir,
+    pub plan: &'a Plan,
+    pub reports: Reports,
+    pub zip: ZipOutput,
+    pub aggregate: &'a Aggregate,
+    pub cost_lift: Option<&'a CostLiftOutcome>,
+    pub dos: Option<&'a [DosPoint]>,
+    pub destination: &'a Path,
+    pub started: Started,
+}
+
+impl Conclusion<'_> {
+    /// Writes the documents and puts the pack in its place.
+    pub fn finish(
+        &self,
+        mut pack: PackWriter,
+        provenance: &Provenance,
+    ) -> Result<RunReport, RunError> {
+        let Self { plan, aggregate, destination, .. } = self;
+        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift);
+        self.write_documents(&mut pack, &summary)?;
+        let digest = pack.finish(summarise::manifest_parts(plan), provenance, self.zip)?;
+        if let Some(previous) = &digest.previous {
+            tracing::warn!("what lay in {} is now {}", destination.display(), previous.display());
+        }
+        let slack = aggregate.slack.report();
+        let seconds = self.started.seconds();
+        Ok(RunReport {
+            counts: aggregate.counts,
+            top_reasons: aggregate.top_reasons(),
+            score_mode: summary.scores.as_str().to_owned(),
+            rows_audited: aggregate.audited,
+            pass_rate: slack.pass_rate_ok.filter(|_| aggregate.audited > 0),
+            median_slack: slack.median_slack_ok,
+            pack: destination.to_path_buf(),
+            content_digest: digest.content_digest.to_string(),
+            seconds,
+            rows_per_second: plan.rows as f64 / seconds.max(1e-9),
+            already_complete: false,
+        })
+    }
+
+    fn write_documents(
+        &self,
+        pack: &mut PackWriter,
+        summary: &report::PackSummary,
+    ) -> Result<(), RunError> {
+        if let Some(scores) = &self.plan.scores {
+            let name = summarise::scores_name(&scores.name);
+            pack.add_file(&name, &self.dir.input(&scores.sha256.to_string()))?;
+        }
+        if self.plan.config.score_mode == super::ScoreMode::ExternalScores {
+            super::merge::write_missing(pack, &self.aggregate.coverage)?;
+        }
+        pack.add_json("metrics.json", &report::metrics(summary))?;
+        pack.add_json("summary_metadata.json", &report::summary_metadata(summary))?;
+        pack.add_bytes("hardness_curve.md", report::hardness_md(summary).as_bytes())?;
+        if self.reports == Reports::Written {
+            pack.add_bytes("index.md", report::index_md(summary).as_bytes())?;
+            pack.add_bytes("index.html", report::index_html(summary).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError> {
+    let digest = plan.digest();
+    let (mut records, mut missing, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+    let inspect = |shard| (shard, inspect_shard(dir, &digest, shard));
+    let states: Vec<(&ShardPlan, ShardState)> = plan.shards.par_iter().map(inspect).collect();
+    for (shard, state) in states {
+        match state {
+            ShardState::Done(record) => records.push(*record),
+            ShardState::Missing => missing.push(shard.index),
+            ShardState::Unusable(why) => damaged.push((shard.index, why)),
+        }
+    }
+    if missing.is_empty() && damaged.is_empty() {
+        return Ok(records);
+    }
+    let (path, shards) = (dir.root().to_path_buf(), plan.shards.len());
+    Err(RunError::Incomplete { path, shards, missing, damaged })
+}
+
+/// Some molecules of a run, and their decoys.
+struct Audited {
+    sum: Aggregate,
+    decoys: Vec<DecoyRow>,
+    text: DecoyText,
+}
+
+/// Gathers what only the whole run knows, and writes the decoys.
+fn merge_audits(
+    parts: impl Iterator<Item = Result<AuditedPart, RunError>> + Send,
+    options: &PackOptions,
+    tables: &mut AuditedTables,
+    aggregate: &mut Aggregate,
+    observer: &dyn Observer,
+) -> Result<(), RunError> {
+    let none = aggregate.empty();
+    let work = |part: AuditedPart| {
+        observer.check_cancelled()?;
+        audited(&part, options, none.empty())
+    };
+    let take = |Audited { sum, decoys, text }| {
+        aggregate.merge(sum);
+        tables.add_decoys(&decoys, text)
+    };
+    in_order(parts, work, take)
+}
+
+fn audited(
+    part: &AuditedPart,
+    options: &PackOptions,
+    mut sum: Aggregate,
+) -> Result<Audited, RunError> {
+    for rows in part.molecules.read()? {
+        rows?.iter().for_each(|row| sum.add_row(row));
+    }
+    let mut decoys: Vec<DecoyRow> = Vec::new();
+    for rows in part.decoys.read()? {
+        decoys.extend(rows?);
+    }
+    decoys.chunk_by(|a, b| a.row == b.row).for_each(|of_row| sum.add_decoys(of_row));
+    let mut text = DecoyText::new(options);
+    decoys.iter().try_for_each(|decoy| text.add(decoy))?;
+    Ok(Audited { sum, decoys, text })
+}
+
+/// Writes spectra and local densities; returns the densities of the run.
+fn merge_spectra(
+    blocks: impl Iterator<Item = Result<Part<SpectrumRow>, RunError>> + Send,
+    tables: &mut SpectralTables,
+    densities: &Densities,
+    observer: &dyn Observer,
+) -> Result<Vec<DosPoint>, RunError> {
+    let mut curves = densities.empty_curves();
+    let work = |block: Part<SpectrumRow>| {
+        observer.check_cancelled()?;
+        let mut rows: Vec<SpectrumRow> = Vec::new();
+        for some in block.read()? {
+            rows.extend(some?);
+        }
+        let mut text = LocalText::new();
+        rows.iter().try_for_each(|row| text.add(&densities.local(row)))?;
+        Ok::<_, RunError>((densities.block_curves(&rows), rows, text))
+    };
+    let take = |(block, rows, text): (Curves, Vec<SpectrumRow>, LocalText)| {
+        curves.merge(&block)?;
+        tables.add(&rows, text)
+    };
+    in_order(blocks, work, take)?;
+    Ok(densities.points(&curves))
+}
+
+fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenance {
+    let Reduction { plan, output, started, .. } = reduction;
+    let seconds = started.seconds();
+    let attempts = || records.iter().map(|record| &record.attempt);
+    let computing: f64 = attempts().map(|attempt| attempt.seconds).sum();
+    let distinct = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
+    let mut notes = serde_json::Map::new();
+    notes.insert("computing_s".into(), computing.into());
+    let time = |now: String| Some(output.timestamp.clone().unwrap_or(now));
+    Provenance {
+        started_at: time(started.timestamp()),
+        finished_at: time(Started::now().timestamp()),
+        runtime_s_total: Some(seconds),
+        // Other processes may have computed the shards.
+        throughput_rows_per_s: Some(plan.rows as f64 / seconds.max(computing).max(1e-9)),
+        hosts: distinct(attempts().filter_map(|attempt| attempt.host.as_deref()).collect()),
+        devices: distinct(attempts().map(|attempt| attempt.device.as_str()).collect()),
+        spectra: attempts().filter_map(|attempt| attempt.spectra).reduce(|mut sum, counts| {
+            sum += counts;
+            sum
+        }),
+        threads: attempts().map(|attempt| attempt.threads).max(),
+        shards: Some(plan.shards.len() as u64),
+        scheduler: Some(provenance::scheduler().into()),
+        notes,
+    }
+}
+
+/// The report of a pack that an earlier call finished, if it is there.
+pub(super) fn finished(
+    dir: &RunDir,
+    plan: &Plan,
+    output: &PackOutput,
+) -> Result<Option<RunReport>, RunError> {
+    let path = pack_path(dir, output);
+    let Some(found) = summarise::read_finished(&path, plan)? else { return Ok(None) };
+    let zipped = path.join("evidence_pack.zip").exists();
+    if zipped != (output.zip == ZipOutput::Written) && all_shards_there(dir, plan) {
+        return Ok(None);
+    }
+    Ok(Some(found))
+}
+
+fn all_shards_there(dir: &RunDir, plan: &Plan) -> bool {
+    plan.shards.iter().all(|shard| dir.shard(shard.index).exists())
+}

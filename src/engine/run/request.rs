@@ -1,0 +1,108 @@
+//! What a caller asks a run for: typed, already parsed.
+
+use std::path::PathBuf;
+
+use super::config::RunConfig;
+use super::truth::TruthInput;
+use hetero2_evidence::pack::ZipOutput;
+use hetero2_library::ReadOptions;
+use hetero2_spectra::BackendChoice;
+
+/// The library of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LibraryInput {
+    /// The library that ships with the program.
+    Demo,
+    /// A file, or standard input for `-`.
+    File(PathBuf),
+}
+
+/// Whether a run may go on from what an earlier one left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// The run directory must be new, or hold this very run finished.
+    Fresh,
+    /// Finished shards of the same plan are kept.
+    Continue,
+    /// Whatever run the directory holds is removed first.
+    Overwrite,
+}
+
+/// Which reports a pack holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reports {
+    /// `index.md` and `index.html`.
+    Written,
+    /// Neither.
+    Omitted,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// Input molecules.
+    pub library: LibraryInput,
+    /// How to read them.
+    pub read_options: ReadOptions,
+    /// Scores for the whole run.
+    pub scores: Option<PathBuf>,
+    /// Expected SHA-256 of the scores, lower-case hex.
+    pub scores_sha256: Option<String>,
+    /// Known outcomes to hold the audits against.
+    pub truth: Option<TruthInput>,
+    /// Run directory.
+    pub out: PathBuf,
+    /// Where the pack goes.
+    pub output: PackOutput,
+    /// Configuration.
+    pub config: RunConfig,
+    /// What to do about an earlier run.
+    pub resume: Resume,
+    /// Worker threads; all cores without it.
+    pub threads: Option<usize>,
+    /// Number of shards; without it about 16,384 rows each.
+    pub shards: Option<u32>,
+    /// Device that computes spectra.
+    pub backend: BackendChoice,
+}
+
+/// Where the pack of a run goes, and in what form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackOutput {
+    /// Directory of the pack, where it shall not lie in the run directory.
+    pub pack: Option<PathBuf>,
+    /// Whether to zip the pack.
+    pub zip: ZipOutput,
+    /// Whether to write the reports.
+    pub reports: Reports,
+    /// Times to record in the provenance instead of the present ones.
+    pub timestamp: Option<String>,
+}
+
+impl Default for PackOutput {
+    /// A zipped pack with reports, in the run directory.
+    fn default() -> Self {
+        Self { pack: None, zip: ZipOutput::Written, reports: Reports::Written, timestamp: None }
+    }
+}
+
+impl RunRequest {
+    /// A run of this configuration over this library, into `out`.
+    #[must_use]
+    pub fn new(library: LibraryInput, out: PathBuf, config: RunConfig) -> Self {
+        Self {
+            library,
+            read_options: ReadOptions::default(),
+            scores: None,
+            scores_sha256: None,
+            truth: None,
+            out,
+            output: PackOutput::default(),
+            config,
+            resume: Resume::Fresh,
+            threads: None,
+            shards: None,
+            backend: BackendChoice::default(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Which scores a row is audited with.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use super::config::ScoreMode;
+use super::error::RunError;
+use super::layout::RunDir;
+use super::plan::{InputFile, Plan, RowScores};
+use hetero2_audit::{DecoyHash, Score, ScoreLimits, ScoreTable, ScoresError};
+use hetero2_chemistry::molecule::{Molecule, ParseLimits};
+use hetero2_library::Record;
+
+/// The scores of a run, loaded once and shared by its threads.
+pub enum ScoreSource {
+    /// Stand-in scores derived from hashes.
+    Mock,
+    /// One table for every row.
+    Table(Box<ScoreTable>),
+    /// A table of its own for each file that rows name.
+    PerRow(BTreeMap<String, Result<ScoreTable, String>>),
+}
+
+/// The scores of one row.
+#[derive(Clone, Copy)]
+pub(super) enum RowScoring<'a> {
+    /// It has none.
+    None,
+    /// Stand-in scores.
+    Mock,
+    /// This table.
+    Table(&'a ScoreTable),
+    /// It names a file that cannot be used.
+    Unusable(&'a str),
+}
+
+impl ScoreSource {
+    /// Loads the scores that a plan names from its run directory.
+    ///
+    /// # Errors
+    /// [`RunError::Scores`] when the run's own score file breaks its contract;
+    /// a file that only rows name ends those rows instead.
+    pub fn load(dir: &RunDir, plan: &Plan) -> Result<Self, RunError> {
+        if plan.config.score_mode == ScoreMode::Mock {
+            return Ok(Self::Mock);
+        }
+        if let Some(input) = &plan.scores {
+            return Ok(Self::Table(Box::new(load_table(dir, input)?)));
+        }
+        let tables = plan.row_scores.iter().map(|(name, scores)| {
+            let table = match scores {
+                RowScores::Unusable(why) => Err(why.clone()),
+                RowScores::Copied(input) => File::open(dir.input(&input.sha256.to_string()))
+                    .map_err(|e| e.to_string())
+                    .and_then(|file| read_table(file, &input.name).map_err(|e| e.to_string())),
+            };
+            (name.clone(), table)
+        });
+        Ok(Self::PerRow(tables.collect()))
+    }
+
+    /// Name of the scoring model, where one table for every row gives it.
+    #[must_use]
+    pub fn score_key(&self) -> Option<&str> {
+        match self {
+            Self::Table(table) => table.score_key(),
+            Self::Mock | Self::PerRow(_) => None,
+        }
+    }
+
+    /// The scores of a row.
+    pub(super) fn of_row(&self, record: &Record) -> RowScoring<'_> {
+        match self {
+            Self::Mock => RowScoring::Mock,
+            Self::Table(table) => RowScoring::Table(table),
+            Self::PerRow(tables) => {
+                let found = record.scores_input.as_ref().and_then(|name| tables.get(name));
+                match found {
+                    None => RowScoring::None,
+                    Some(Ok(table)) => RowScoring::Table(table),
+                    Some(Err(why)) => RowScoring::Unusable(why),
+                }
+            }
+        }
+    }
+}
+
+impl RowScoring<'_> {
+    /// Score of the original.
+    pub fn original(&self, id: &str) -> Score {
+        match self {
+            Self::Table(table) => table.original(id).0,
+            _ => Score::ORIGINAL_DEFAULT,
+        }
+    }
+
+    /// Score of a decoy of this row, if it has one.
+    pub fn decoy(&self, hash: &DecoyHash) -> Option<Score> {
+        match self {
+            Self::Mock => Some(Score { score: hash.mock_score(), weight: 1.0 }),
+            Self::Table(table) => table.decoy(hash),
+            Self::None | Self::Unusable(_) => None,
+        }
+    }
+}
+
+/// Loads the scores for all rows from a run directory.
+pub(super) fn load_table(dir: &RunDir, input: &InputFile) -> Result<ScoreTable, RunError> {
+    let path = dir.input(&input.sha256.to_string());
+    let file = File::open(&path).map_err(|e| RunError::io("read", &path, e))?;
+    read_table(file, &input.name)
+        .map_err(|source| RunError::Scores { path: input.name.clone().into(), source })
+}
+
+/// Reads a score file in the format that its name tells; JSON otherwise.
+fn read_table(file: File, name: &str) -> Result<ScoreTable, ScoresError> {
+    let limits = ScoreLimits::default();
+    let canonicalise = |smiles: &str| {
+        let molecule = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default());
+        molecule.map(|m| m.canonical_smiles().to_owned()).ok()
+    };
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension.to_ascii_lowercase().as_str() {
+        "csv" => ScoreTable::from_csv(file, &limits, &canonicalise),
+        "parquet" => ScoreTable::from_parquet(file, &limits, &canonicalise),
+        _ => ScoreTable::from_json(std::io::BufReader::new(file), &limits),
+    }
+}

@@ -1,0 +1,457 @@
+//! One shard: from packed records to a finished shard directory.
+//!
+//! A shard is done when its directory is there: it is written under a
+//! temporary name, flushed and renamed. Its record names the plan and the
+//! digest of every file, so a reader can tell a good shard from any other.
+//! An attempt that is asked to stop leaves a checkpoint of the same form with
+//! fewer rows, which the next attempt goes on from.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::compute::{Engine, RowOutcome};
+use super::error::RunError;
+use super::layout::RunDir;
+use super::observer::{Event, Observer};
+use super::plan::{PackedFile, Plan, ShardPlan};
+use super::provenance;
+use super::wave::compute_wave;
+use hetero2_common::files::{FileDigest, digest_file, write_atomically};
+use hetero2_evidence::pack::PackError;
+use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
+use hetero2_evidence::pack::tables::{TableGroups, TableRow, TableWriter, bytes_of};
+use hetero2_library::{BLOCK_ROWS, ShardReader};
+use hetero2_spectra::SpectraCounts;
+use hetero2_spectra::dos::EnergyRange;
+
+/// Schema of [`ShardRecord`].
+pub const SHARD_SCHEMA: &str = "hetero2_shard.v1";
+
+/// Tables of a shard directory.
+pub(super) const MOLECULES: &str = "molecules.parquet";
+pub(super) const DECOYS: &str = "decoys.parquet";
+pub(super) const SPECTRA: &str = "spectra.parquet";
+const RECORD: &str = "shard.json";
+
+/// Most (row, decoy) pairs of a wave. Of each shard that is computed, two waves
+/// are held at a time: one being computed, one being written.
+const WAVE_PAIRS: usize = 100_000;
+
+/// Bytes of molecules and decoys after which their row groups end though the
+/// block does not: what a thread reads at a time in the reduction.
+const GROUP_BYTES: usize = 16 << 20;
+
+/// What a finished shard, or a checkpoint of one, says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShardRecord {
+    /// [`SHARD_SCHEMA`].
+    pub schema_version: String,
+    /// Number of the shard.
+    pub index: u32,
+    /// Digest of the plan that it belongs to.
+    pub plan_digest: String,
+    /// Rows that it holds: all of the shard, but in a checkpoint.
+    pub rows: u64,
+    /// Extent of the published eigenvalues of L, H and WH.
+    pub energies: EnergyRange,
+    /// Digest of each table.
+    pub files: Vec<(String, FileDigest)>,
+    /// How it came about; no result depends on it.
+    pub attempt: Attempt,
+}
+
+/// The attempt that finished a shard or a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// Machine that it ran on, where the system tells its name.
+    pub host: Option<String>,
+    /// Device that computed the spectra.
+    pub device: String,
+    /// Worker threads.
+    pub threads: u64,
+    /// Wall time in seconds; its share where shards were computed side by side.
+    pub seconds: f64,
+    /// Rows that were taken from a checkpoint.
+    pub rows_from_checkpoint: u64,
+    /// What became of the spectra, where a GPU took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectra: Option<SpectraCounts>,
+}
+
+/// Whether a shard has to be computed.
+#[derive(Debug, PartialEq)]
+pub enum ShardState {
+    /// Finished and whole.
+    Done(Box<ShardRecord>),
+    /// Not there.
+    Missing,
+    /// There, but of another plan or damaged.
+    Unusable(String),
+}
+
+/// Looks at a shard directory: its record, and the digest of each file.
+#[must_use]
+pub fn inspect_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> ShardState {
+    let path = dir.shard(shard.index);
+    if !path.exists() {
+        return ShardState::Missing;
+    }
+    match read_record(&path, plan_digest, shard) {
+        Ok(record) if record.rows == shard.rows => ShardState::Done(Box::new(record)),
+        Ok(record) => {
+            ShardState::Unusable(format!("{} rows instead of {}", record.rows, shard.rows))
+        }
+        Err(why) => ShardState::Unusable(why),
+    }
+}
+
+/// Whether a shard is there, and its record fits, without reading its tables:
+/// quick, for showing progress.
+#[must_use]
+pub fn glance_at_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Option<ShardRecord> {
+    read_fitting(&dir.shard(shard.index), plan_digest, shard)
+        .ok()
+        .filter(|record| record.rows == shard.rows)
+}
+
+fn read_fitting(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
+    let text = fs::read_to_string(path.join(RECORD)).map_err(|e| format!("{RECORD}: {e}"))?;
+    let record: ShardRecord = serde_json::from_str(&text).map_err(|e| format!("{RECORD}: {e}"))?;
+    if record.schema_version != SHARD_SCHEMA || record.index != shard.index {
+        return Err(format!("{RECORD} is of another schema or shard"));
+    }
+    if record.plan_digest != plan_digest {
+        return Err("it belongs to another plan".into());
+    }
+    let names: Vec<&str> = record.files.iter().map(|(name, _)| name.as_str()).collect();
+    if names != [MOLECULES, DECOYS, SPECTRA] {
+        return Err(format!("{RECORD} lists other files"));
+    }
+    Ok(record)
+}
+
+fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
+    let record = read_fitting(path, plan_digest, shard)?;
+    for (name, expected) in &record.files {
+        let found = digest_file(&path.join(name)).map_err(|e| e.to_string())?;
+        if found != *expected {
+            return Err(format!("{name} is not as it was written"));
+        }
+    }
+    // An earlier build may have written tables that cannot be read in parts.
+    TableGroups::<MoleculeRow>::open(&path.join(MOLECULES)).map_err(|e| e.to_string())?;
+    Ok(record)
+}
+
+/// Computes one shard and writes its directory. Several attempts at once do no
+/// harm: the first that is done stays, and one that is not whole is replaced.
+///
+/// # Errors
+/// [`RunError`] when the records are damaged or the directory cannot be
+/// written; [`RunError::Cancelled`] when the observer asks to stop: the rows
+/// so far are kept as a checkpoint.
+///
+/// `at_once` is the number of shards that share the threads, this one included.
+pub fn compute_shard(
+    dir: &RunDir,
+    plan_digest: &str,
+    shard: &ShardPlan,
+    plan: &Plan,
+    engine: &Engine<'_>,
+    at_once: usize,
+    observer: &dyn Observer,
+) -> Result<ShardRecord, RunError> {
+    let started = Instant::now();
+    let counted = engine.spectra_counts().unwrap_or_default();
+    let staged = stage_shard(dir, shard.index)?;
+    let mut tables = Tables::resume(staged.path(), dir, plan_digest, shard)?;
+    let resumed = tables.rows;
+    observer.event(Event::Computed { rows: resumed });
+    compute_rows(dir, shard, plan, engine, &mut tables, observer)?;
+    let whole = tables.rows == shard.rows;
+    if !whole && tables.rows == resumed {
+        return Err(RunError::Cancelled);
+    }
+    let attempt = Attempt {
+        host: provenance::host(),
+        device: engine.device().to_owned(),
+        threads: rayon::current_num_threads() as u64,
+        seconds: started.elapsed().as_secs_f64() / at_once.max(1) as f64,
+        rows_from_checkpoint: resumed,
+        spectra: engine.spectra_counts().map(|counts| counts.since(counted)),
+    };
+    let record = tables.finish(shard, plan_digest, attempt)?;
+    write_record(staged.path(), &record)?;
+    let checkpoint = dir.checkpoint(shard.index);
+    if !whole {
+        replace(staged, &checkpoint)?;
+        tracing::info!(shard = shard.index, rows = record.rows, "stopped, checkpoint written");
+        return Err(RunError::Cancelled);
+    }
+    let record = place_shard(dir, plan_digest, shard, staged)?.unwrap_or(record);
+    // What another attempt left meanwhile is of no use either.
+    let _ = fs::remove_dir_all(&checkpoint);
+    Ok(record)
+}
+
+/// Computes and writes the rows that the tables do not have yet, or those
+/// before the observer asks to stop. Each wave is written while the next one
+/// is computed.
+fn compute_rows(
+    dir: &RunDir,
+    shard: &ShardPlan,
+    plan: &Plan,
+    engine: &Engine<'_>,
+    tables: &mut Tables,
+    observer: &dyn Observer,
+) -> Result<(), RunError> {
+    let wave = wave_rows(plan.config.decoys);
+    let end = shard.first_row + shard.rows;
+    let mut next = shard.first_row + tables.rows;
+    let mut outcomes = Vec::new();
+    for file in plan.packed_of(shard) {
+        if file.first_row + file.rows <= next {
+            continue;
+        }
+        for batch in open_packed(dir, file)? {
+            let mut batch = batch?;
+            batch.retain(|record| (next..end).contains(&record.row));
+            for wave in batch.chunks(wave) {
+                let compute = || compute_wave(engine, wave, observer);
+                let (computed, written) = rayon::join(compute, || tables.write(&outcomes));
+                written?;
+                outcomes = computed?;
+                next += outcomes.len() as u64;
+                if outcomes.len() < wave.len() {
+                    return tables.write(&outcomes);
+                }
+            }
+        }
+    }
+    tables.write(&outcomes)?;
+    if tables.rows == shard.rows {
+        return Ok(());
+    }
+    let why = format!("shard {} has {} rows of {}", shard.index, tables.rows, shard.rows);
+    Err(RunError::DamagedRecords { path: dir.library(), why })
+}
+
+fn open_packed(dir: &RunDir, file: &PackedFile) -> Result<ShardReader, RunError> {
+    let path = dir.library().join(&file.file.name);
+    let damaged = |why: &str| RunError::DamagedRecords { path: path.clone(), why: why.into() };
+    if !path.exists() {
+        return Err(damaged("it is missing"));
+    }
+    if digest_file(&path)?.sha256 != file.file.sha256 {
+        return Err(damaged("another SHA-256"));
+    }
+    Ok(ShardReader::open(&path)?)
+}
+
+/// Gives a finished shard its place, unless another attempt at it was done
+/// first: returns the record of that one.
+///
+/// # Errors
+/// [`RunError::Io`] when the directory cannot be renamed.
+pub fn place_shard(
+    dir: &RunDir,
+    plan_digest: &str,
+    shard: &ShardPlan,
+    staged: TempDir,
+) -> Result<Option<ShardRecord>, RunError> {
+    match inspect_shard(dir, plan_digest, shard) {
+        ShardState::Done(other) => Ok(Some(*other)),
+        ShardState::Missing | ShardState::Unusable(_) => {
+            replace(staged, &dir.shard(shard.index))?;
+            Ok(None)
+        }
+    }
+}
+
+/// An empty directory for an attempt at a shard; it vanishes unless it is placed.
+pub fn stage_shard(dir: &RunDir, index: u32) -> Result<TempDir, RunError> {
+    let shards = dir.shards();
+    fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
+    tempfile::Builder::new()
+        .prefix(&format!(".{index:05}-"))
+        .tempdir_in(&shards)
+        .map_err(|e| RunError::io("create", &shards, e))
+}
+
+/// Gives a finished directory its name; what has that name makes way.
+fn replace(staged: TempDir, target: &Path) -> Result<(), RunError> {
+    let staged = staged.keep();
+    let aside = staged.with_extension("old");
+    match fs::rename(target, &aside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(RunError::io("replace", target, e));
+        }
+        _ => {}
+    }
+    fs::rename(&staged, target).map_err(|e| RunError::io("write", target, e))?;
+    let _ = fs::remove_dir_all(&aside);
+    if let Some(parent) = target.parent() {
+        sync_directory(parent);
+    }
+    Ok(())
+}
+
+/// Rows computed between two writes, so that memory does not grow with the
+/// number of decoys.
+pub(super) fn wave_rows(decoys: u32) -> usize {
+    (WAVE_PAIRS / (decoys.max(1) as usize)).clamp(16, BLOCK_ROWS)
+}
+
+struct Tables {
+    molecules: TableWriter<MoleculeRow>,
+    decoys: TableWriter<DecoyRow>,
+    spectra: TableWriter<SpectrumRow>,
+    energies: EnergyRange,
+    rows: u64,
+    /// Bytes of molecules and decoys in the open row groups.
+    group_bytes: usize,
+}
+
+impl Tables {
+    fn create(folder: &Path) -> Result<Self, RunError> {
+        Ok(Self {
+            molecules: TableWriter::create_passing(&folder.join(MOLECULES))?,
+            decoys: TableWriter::create_passing(&folder.join(DECOYS))?,
+            spectra: TableWriter::create_passing(&folder.join(SPECTRA))?,
+            energies: EnergyRange::default(),
+            rows: 0,
+            group_bytes: 0,
+        })
+    }
+
+    /// Tables with the rows of the shard's checkpoint, or empty ones.
+    fn resume(
+        folder: &Path,
+        dir: &RunDir,
+        plan_digest: &str,
+        shard: &ShardPlan,
+    ) -> Result<Self, RunError> {
+        let checkpoint = dir.checkpoint(shard.index);
+        if !checkpoint.exists() {
+            return Self::create(folder);
+        }
+        let mut tables = Self::create(folder)?;
+        match tables.copy(&checkpoint, plan_digest, shard) {
+            Ok(()) => Ok(tables),
+            Err(why) => {
+                tracing::warn!(shard = shard.index, "not going on from the checkpoint: {why}");
+                drop(tables);
+                Self::create(folder)
+            }
+        }
+    }
+
+    fn copy(&mut self, from: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<(), String> {
+        let record = read_record(from, plan_digest, shard)?;
+        let failed = |e: PackError| e.to_string();
+        self.rows = copy_groups(&from.join(MOLECULES), &mut self.molecules).map_err(failed)?;
+        copy_groups(&from.join(DECOYS), &mut self.decoys).map_err(failed)?;
+        copy_groups(&from.join(SPECTRA), &mut self.spectra).map_err(failed)?;
+        self.energies = record.energies;
+        if self.rows == record.rows && self.rows <= shard.rows {
+            Ok(())
+        } else {
+            Err(format!("{} rows where its record has {}", self.rows, record.rows))
+        }
+    }
+
+    /// Appends rows. A group of the tables ends with each block, and where it
+    /// becomes large, so that groups can be read side by side.
+    fn write(&mut self, outcomes: &[RowOutcome]) -> Result<(), RunError> {
+        let mut rest = outcomes;
+        while !rest.is_empty() {
+            let ends = |outcome: &RowOutcome| {
+                let decoys = outcome.decoys.iter().map(bytes_of);
+                self.group_bytes += bytes_of(&outcome.molecule) + decoys.sum::<usize>();
+                self.group_bytes >= GROUP_BYTES || ends_block(outcome)
+            };
+            let last = rest.iter().position(ends);
+            let (now, later) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
+            self.append(now)?;
+            if last.is_some() {
+                self.group_bytes = 0;
+                self.molecules.end_group()?;
+                self.decoys.end_group()?;
+            }
+            if now.last().is_some_and(ends_block) {
+                self.spectra.end_group()?;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, outcomes: &[RowOutcome]) -> Result<(), RunError> {
+        self.molecules.write_each(outcomes.iter().map(|outcome| &outcome.molecule))?;
+        self.decoys.write_each(outcomes.iter().flat_map(|outcome| &outcome.decoys))?;
+        let spectra = || outcomes.iter().filter_map(|outcome| outcome.spectrum.as_ref());
+        self.spectra.write_each(spectra())?;
+        for values in spectra().flat_map(|spectrum| [&spectrum.l, &spectrum.h, &spectrum.wh]) {
+            self.energies.observe(values);
+        }
+        self.rows += outcomes.len() as u64;
+        Ok(())
+    }
+
+    fn finish(
+        self,
+        shard: &ShardPlan,
+        plan_digest: &str,
+        attempt: Attempt,
+    ) -> Result<ShardRecord, RunError> {
+        Ok(ShardRecord {
+            schema_version: SHARD_SCHEMA.into(),
+            index: shard.index,
+            plan_digest: plan_digest.to_owned(),
+            rows: self.rows,
+            energies: self.energies,
+            files: vec![
+                (MOLECULES.into(), self.molecules.finish()?),
+                (DECOYS.into(), self.decoys.finish()?),
+                (SPECTRA.into(), self.spectra.finish()?),
+            ],
+            attempt,
+        })
+    }
+}
+
+fn ends_block(outcome: &RowOutcome) -> bool {
+    (outcome.molecule.row + 1).is_multiple_of(BLOCK_ROWS as u64)
+}
+
+/// Appends the groups of a table to another; returns how many rows they have.
+fn copy_groups<R: TableRow>(from: &Path, to: &mut TableWriter<R>) -> Result<u64, PackError> {
+    let table = TableGroups::<R>::open(from)?;
+    for group in 0..table.rows().len() {
+        for rows in table.read(group..group + 1)? {
+            to.write(&rows?)?;
+        }
+        to.end_group()?;
+    }
+    Ok(to.rows())
+}
+
+fn write_record(folder: &Path, record: &ShardRecord) -> Result<(), RunError> {
+    let path = folder.join(RECORD);
+    let text = serde_json::to_string_pretty(record)
+        .map_err(|e| RunError::io("write", &path, std::io::Error::other(e)))?;
+    write_atomically(&path, |out| std::io::Write::write_all(out, text.as_bytes()))?;
+    Ok(())
+}
+
+/// Makes a rename durable; a file system that cannot is as durable as it gets.
+fn sync_directory(path: &Path) {
+    if let Ok(folder) = fs::File::open(path) {
+        let _ = folder.sync_all();
+    }
+}

@@ -1,0 +1,83 @@
+//! The ring suite: no row without an outcome.
+
+use super::error::SuiteError;
+use super::evidence::Evidence;
+use super::fact::Facts;
+use super::folder::SuiteFolder;
+use super::scores::KeyOrder;
+use super::{evidence, pilot};
+use hetero2_audit::{EXPECTED_SKIPS, RowStatus};
+
+/// What one round of the ten molecules has, as published for twenty rounds.
+const DECOYS_PER_ROUND: u64 = 44;
+const SCORED_PER_ROUND: u64 = 19;
+const ROWS_WITH_MISSING_PER_ROUND: u64 = 6;
+const UNIQUE_MISSING: u64 = 25;
+const MEDIAN_TANIMOTO: f64 = 0.119_642_857_142_857_13;
+
+pub(super) fn run(work: &mut SuiteFolder<'_>, rows: u64) -> Result<Facts, SuiteError> {
+    let library = work.input("input.csv", pilot::input_csv(rows).as_bytes())?;
+    let scores = pilot::scores()?.to_json(KeyOrder::AsMade);
+    let scores = work.input("scores.json", scores.as_bytes())?;
+    let found = work.run("ring", &library, Some(&scores), pilot::config())?;
+    let mut facts = Facts::default();
+    outcomes(&mut facts, "", rows, &found);
+    coverage(&mut facts, rows / pilot::ROUND, &found);
+    let slack = evidence::slack(found.rows.iter());
+    facts.number("PASS rate", 1.0, slack.pass_rate_ok);
+    facts.number("median slack", 0.0, slack.median_slack_ok);
+    realism(&mut facts, rows, &found);
+    Ok(facts)
+}
+
+/// Every row has an outcome, and the right one.
+pub(super) fn outcomes(facts: &mut Facts, prefix: &str, rows: u64, found: &Evidence) {
+    facts.equal(format!("{prefix}rows with an outcome"), rows, found.rows.len() as u64);
+    for (name, status, expected) in
+        [("OK", RowStatus::Ok, rows), ("SKIP", RowStatus::Skip, 0), ("ERROR", RowStatus::Error, 0)]
+    {
+        facts.equal(format!("{prefix}{name}"), expected, found.with_status(status));
+    }
+    let predictable = |reason: &str| EXPECTED_SKIPS.contains(&reason);
+    let other = found
+        .rows
+        .iter()
+        .map(|row| &row.summary)
+        .filter(|row| row.status == RowStatus::Skip && !predictable(&row.reason));
+    facts.equal(format!("{prefix}SKIP rows without a predictable reason"), 0, other.count() as u64);
+}
+
+fn coverage(facts: &mut Facts, rounds: u64, found: &Evidence) {
+    let missing = DECOYS_PER_ROUND - SCORED_PER_ROUND;
+    for (name, pointer, expected) in [
+        ("decoys", "decoys_total", rounds * DECOYS_PER_ROUND),
+        ("decoys scored", "decoys_scored", rounds * SCORED_PER_ROUND),
+        ("decoys without a score", "decoys_missing", rounds * missing),
+        (
+            "rows with a decoy without a score",
+            "rows_with_missing_decoys",
+            rounds * ROWS_WITH_MISSING_PER_ROUND,
+        ),
+        ("distinct decoys without a score", "unique_missing_decoy_hashes", UNIQUE_MISSING),
+        ("rows without scores", "rows_missing_scores_input", 0),
+    ] {
+        facts.equal(name, expected, found.count(&format!("/scores_coverage/{pointer}")));
+    }
+}
+
+fn realism(facts: &mut Facts, rows: u64, found: &Evidence) {
+    let realism = &found.metrics["decoy_realism"];
+    facts.number(
+        "median Tanimoto similarity",
+        MEDIAN_TANIMOTO,
+        realism["tanimoto_median"].as_f64(),
+    );
+    let word = realism["auc_interpretation"].as_str().unwrap_or("none");
+    facts.equal("interpretation", "INCONCLUSIVE_DECOYS_TOO_EASY", word);
+    // Of each round, 14 scored pairs are easy and 5 medium; none is hard.
+    let rounds = rows / pilot::ROUND;
+    for (bin, expected) in [("easy", 14 * rounds), ("medium", 5 * rounds), ("hard", 0)] {
+        let pairs = found.count(&format!("/decoy_realism/pairs_scored_by_bin/{bin}"));
+        facts.equal(format!("scored pairs, {bin}"), expected, pairs);
+    }
+}

@@ -1,0 +1,71 @@
+//! GO or STOP for a pack, from its summary.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::error::OutcomesError;
+use super::summary::{NamedDigest, SummaryInput};
+use hetero2_audit::{Acceptance, AcceptanceCounts, RowStatus, SummaryRow, accept};
+
+/// The decision on a pack, and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackAcceptance {
+    /// The decision with its criteria.
+    #[serde(flatten)]
+    pub acceptance: Acceptance,
+    /// Rows of the summary.
+    pub rows: u64,
+    /// Where the scores came from, as the manifest says: `mock` or
+    /// `external_scores`. Stand-ins are accepted like any scores.
+    pub score_mode: Option<String>,
+    /// Content digest that the manifest gives.
+    pub content_digest: Option<String>,
+    /// The summary that was looked at.
+    pub summary: NamedDigest,
+}
+
+/// Applies the acceptance criteria to the pack at `path`, a directory or a zip.
+///
+/// The summary is held against the pack's checksums, the rest of the pack is
+/// not looked at: that is what [`verify`](crate::pack::verify()) is for.
+///
+/// # Errors
+/// [`OutcomesError`] where there is no pack, its summary was changed, or it
+/// cannot be used.
+pub fn accept_pack(path: &Path) -> Result<PackAcceptance, OutcomesError> {
+    let mut counts = AcceptanceCounts::default();
+    let mut rows = 0;
+    let read = SummaryInput::Pack(path.to_owned()).read(&mut |row| {
+        rows += 1;
+        count(&row, &mut counts);
+        Ok(())
+    })?;
+    let mode = |manifest: &crate::pack::manifest::Manifest| {
+        Some(manifest.parts.config.get("score_mode")?.as_str()?.to_owned())
+    };
+    Ok(PackAcceptance {
+        acceptance: accept(&counts),
+        rows,
+        score_mode: read.manifest.as_ref().and_then(mode),
+        content_digest: read.manifest.as_ref().map(|m| m.content_digest.to_string()),
+        summary: read.file,
+    })
+}
+
+fn count(row: &SummaryRow, counts: &mut AcceptanceCounts) {
+    match row.status {
+        RowStatus::Ok => {
+            counts.ok += 1;
+            if row.n_decoys_scored.is_some_and(|scored| scored > 0) {
+                counts.scored_without_slack += u64::from(row.slack.is_none());
+                counts.scored_without_verdict += u64::from(row.verdict.is_none());
+            }
+        }
+        RowStatus::Error => counts.error += 1,
+        RowStatus::Skip => {
+            counts.missing_scores_input += u64::from(row.reason == "missing_scores_input");
+            *counts.skip_reasons.entry(row.reason.clone()).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Writing, verifying and comparing evidence packs, and the report.
+//!
+//! Knows the pack's files and formats (`docs/contracts/evidence_pack.md`) and
+//! nothing of chemistry, spectra or how rows are computed.
+
+mod archive;
+mod contents;
+pub mod csv;
+pub mod diff;
+pub mod error;
+pub mod json;
+pub mod manifest;
+pub mod report;
+mod ro_crate;
+pub mod rows;
+mod source;
+pub mod tables;
+pub mod verify;
+mod writer;
+
+pub use contents::{extract, read_manifest};
+pub use diff::{PackDiff, diff};
+pub use error::PackError;
+pub use source::PackSource;
+pub use verify::{Check, Outcome, VerifyReport, verify};
+pub use writer::{PackDigest, PackWriter, ZipOutput};

@@ -1,0 +1,131 @@
+//! Sentences and formats that the Markdown and the HTML report share.
+
+use super::{AucInterpretation, PackSummary, ScoreMode};
+use crate::pack::csv::number;
+use hetero2_common::rounding::round8;
+
+/// Longest text of a cell, in characters.
+const CELL: usize = 120;
+
+/// `text` cut to what a cell shows.
+pub fn shorten(text: &str) -> String {
+    match text.char_indices().nth(CELL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A count with thousands separators.
+pub fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number, rounded as published, or a dash.
+pub fn value(value: Option<f64>) -> String {
+    value.filter(|v| v.is_finite()).map_or_else(|| "–".into(), |v| number(round8(v)))
+}
+
+/// A fraction in per cent, or a dash.
+pub fn percent(fraction: Option<f64>) -> String {
+    let finite = fraction.filter(|f| f.is_finite());
+    finite.map_or_else(|| "–".into(), |f| format!("{:.1} %", 100.0 * f))
+}
+
+/// What the pack says, in one or two sentences.
+pub fn verdict(summary: &PackSummary) -> String {
+    let slack = &summary.slack;
+    if slack.rows_ok_with_verdict == 0 {
+        return format!(
+            "None of the {} rows could be audited: no row has a molecule, decoys and scores.",
+            grouped(summary.counts.total())
+        );
+    }
+    if summary.scores == ScoreMode::Mock {
+        return format!(
+            "A trial on stand-in scores: {} molecules were audited and {} pass, which says \
+             nothing about any model.",
+            grouped(slack.rows_ok_with_verdict),
+            grouped(slack.rows_pass),
+        );
+    }
+    let meaning = match summary.hardness.interpretation {
+        AucInterpretation::SuccessSignalOnHard => {
+            "The scores tell molecules from their hard decoys."
+        }
+        AucInterpretation::IllusionConfirmed => {
+            "The signal is an illusion: nothing is left of it against hard decoys."
+        }
+        AucInterpretation::InconclusiveDecoysTooEasy => {
+            "Inconclusive: the decoys are too easy for a PASS to say much."
+        }
+    };
+    format!(
+        "{} of {} audited molecules pass (PASS rate {}, median slack {}). {meaning}",
+        grouped(slack.rows_pass),
+        grouped(slack.rows_ok_with_verdict),
+        percent(slack.pass_rate_ok),
+        value(slack.median_slack_ok),
+    )
+}
+
+/// What a reader must know before believing the verdict.
+pub fn cautions(summary: &PackSummary) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if summary.scores == ScoreMode::Mock {
+        cautions.push(
+            "The scores are mock scores: the verdicts show that the machinery works and say \
+             nothing about any model."
+                .to_owned(),
+        );
+    }
+    if summary.counts.error > 0 {
+        cautions.push(format!(
+            "Rows that ended in an error and were not audited: {}; the reasons are listed below.",
+            grouped(summary.counts.error)
+        ));
+    }
+    if let Some(coverage) = summary.scores_coverage.as_ref().filter(|c| c.decoys_missing > 0) {
+        cautions.push(format!(
+            "{} of {} decoys lack a score; missing_decoy_scores.csv lists them.",
+            grouped(coverage.decoys_missing),
+            grouped(coverage.decoys_total)
+        ));
+    }
+    cautions
+}
+
+/// Reasons by descending count, then by name.
+pub fn sorted_reasons(summary: &PackSummary) -> Vec<(&str, u64)> {
+    let mut reasons: Vec<_> = summary.reasons.iter().map(|(r, n)| (r.as_str(), *n)).collect();
+    reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    reasons
+}
+
+/// The commands with which anyone can check the pack.
+pub const VERIFY: [(&str, &str); 3] = [
+    ("hetero2 verify .", "every checksum, row count, schema version and the content digest"),
+    ("sha256sum -c checksums.sha256", "every file, without this program"),
+    (
+        "grep -vE '  (manifest|provenance|ro-crate-metadata)\\.json$' checksums.sha256 | sha256sum",
+        "the content digest that manifest.json names",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_separators_and_long_cells_end() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(shorten(&"é".repeat(500)).chars().count(), CELL + 1);
+    }
+}

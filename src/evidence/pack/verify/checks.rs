@@ -1,0 +1,213 @@
+//! Checks of the container, the checksums, the manifest and the JSON files.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Findings, explain, listed};
+use crate::pack::manifest::{
+    self, CHECKSUMS, MANIFEST, MANIFEST_SCHEMA, Manifest, PROVENANCE, PROVENANCE_SCHEMA, ZIP,
+};
+use crate::pack::report::{METADATA_SCHEMA, METRICS_SCHEMA};
+use crate::pack::source::PackSource;
+use hetero2_common::files::{FileDigest, Sha256Digest, digest_reader};
+
+/// Files without which there is no pack.
+const REQUIRED: [&str; 8] = [
+    "summary.csv",
+    "summary.parquet",
+    "decoys.parquet",
+    "metrics.json",
+    "summary_metadata.json",
+    MANIFEST,
+    PROVENANCE,
+    CHECKSUMS,
+];
+/// Files that a pack has unless the user left them out.
+const EXPECTED: [&str; 4] =
+    ["index.md", "index.html", "operator_features.csv", "hardness_curve.md"];
+
+type Digests = BTreeMap<String, FileDigest>;
+
+/// Digests of every file but the zip inside; notes what cannot be read.
+pub fn digests(source: &mut PackSource, findings: &mut Findings) -> Digests {
+    let names: Vec<String> = source.entries().keys().filter(|n| *n != ZIP).cloned().collect();
+    let mut digests = Digests::new();
+    let mut problems = Vec::new();
+    for name in names {
+        let size = source.entries()[&name].bytes;
+        let digest = source
+            .reader(&name)
+            .map_err(|e| explain(&e))
+            .and_then(|mut reader| digest_reader(&mut reader).map_err(|e| e.to_string()));
+        match digest {
+            Ok(digest) if digest.bytes == size => drop(digests.insert(name, digest)),
+            Ok(digest) => {
+                problems.push(format!("{name}: {} bytes where {size} are due", digest.bytes));
+            }
+            Err(e) => problems.push(format!("{name}: {e}")),
+        }
+    }
+    findings.conclude("readable", &problems, format!("{} files", digests.len()));
+    digests
+}
+
+/// Names, links, duplicates, encryption.
+pub fn container(source: &PackSource, findings: &mut Findings) {
+    findings.conclude("container", source.problems(), "flat names, regular files");
+}
+
+/// Whether the files of a pack are there.
+pub fn required(source: &PackSource, findings: &mut Findings) {
+    let missing = |names: &[&str]| {
+        let absent = |n: &&&str| !source.entries().contains_key(**n);
+        names.iter().filter(absent).map(|n| format!("{n} is missing")).collect::<Vec<_>>()
+    };
+    findings.conclude("required files", &missing(&REQUIRED), "all there");
+    let unexpected = missing(&EXPECTED);
+    if !unexpected.is_empty() {
+        findings.warn("report files", listed(&unexpected));
+    }
+}
+
+/// Every checksum; missing and unlisted files.
+pub fn checksums(source: &mut PackSource, digests: &Digests, findings: &mut Findings) {
+    const NAME: &str = "checksums";
+    let listed = match source.text(CHECKSUMS).and_then(|text| manifest::parse_checksums(&text)) {
+        Ok(listed) => listed,
+        Err(e) => return findings.fail(NAME, explain(&e)),
+    };
+    let mut problems = Vec::new();
+    for (name, sha256) in &listed {
+        match digests.get(name) {
+            None => problems.push(format!("{name:?} is listed but missing or unreadable")),
+            Some(digest) if digest.sha256 != *sha256 => problems.push(format!("{name} differs")),
+            Some(_) => {}
+        }
+    }
+    for name in digests.keys().filter(|n| *n != CHECKSUMS && !listed.contains_key(*n)) {
+        problems.push(format!("{name} is not listed"));
+    }
+    findings.conclude(NAME, &problems, format!("{} files match", listed.len()));
+}
+
+/// The manifest against the files; returns the content digest that they have.
+pub fn manifest(
+    source: &mut PackSource,
+    digests: &Digests,
+    findings: &mut Findings,
+) -> Sha256Digest {
+    let computed = manifest::content_digest(digests);
+    let read = source.bytes(MANIFEST).map_err(|e| explain(&e)).and_then(|bytes| {
+        serde_json::from_slice::<Manifest>(&bytes).map_err(|e| format!("{MANIFEST}: {e}"))
+    });
+    let manifest = match read {
+        Ok(manifest) => manifest,
+        Err(e) => {
+            findings.fail("manifest", e);
+            return computed;
+        }
+    };
+    let mut problems = Vec::new();
+    let mut listed: BTreeMap<&str, FileDigest> = BTreeMap::new();
+    for file in &manifest.files {
+        if listed.insert(&file.name, file.digest).is_some() {
+            problems.push(format!("{:?} is listed twice", file.name));
+        }
+        match digests.get(&file.name) {
+            None => problems.push(format!("{:?} is listed but missing", file.name)),
+            Some(digest) if *digest != file.digest => {
+                problems.push(format!("{} has another size or digest", file.name));
+            }
+            Some(_) => {}
+        }
+    }
+    for name in digests.keys().filter(|n| !manifest::is_outside_content(n)) {
+        if !listed.contains_key(name.as_str()) {
+            problems.push(format!("{name} is not listed"));
+        }
+    }
+    for input in &manifest.parts.inputs {
+        if input.name.contains(['/', '\\']) {
+            problems.push(format!("input {:?} is a path", input.name));
+        }
+    }
+    findings.conclude("manifest", &problems, format!("{} files match", listed.len()));
+    if manifest.content_digest == computed {
+        findings.pass("content digest", computed.to_string());
+    } else {
+        findings.fail(
+            "content digest",
+            format!("the files give {computed}, the manifest says {}", manifest.content_digest),
+        );
+    }
+    computed
+}
+
+/// Every JSON file is JSON without NaN; the layouts are known. Returns the
+/// metrics.
+pub fn json(source: &mut PackSource, findings: &mut Findings) -> Value {
+    let names: Vec<String> =
+        source.entries().keys().filter(|n| n.ends_with(".json")).cloned().collect();
+    let mut problems = Vec::new();
+    let mut versions = Vec::new();
+    let mut metrics = Value::Null;
+    for name in &names {
+        // The parser refuses NaN and Infinity, which are not JSON.
+        let value = source.bytes(name).map_err(|e| explain(&e)).and_then(|bytes| {
+            serde_json::from_slice::<Value>(&bytes).map_err(|e| format!("{name}: {e}"))
+        });
+        match value {
+            Ok(value) => {
+                versions.extend(wrong_version(name, &value));
+                if name == "metrics.json" {
+                    metrics = value;
+                }
+            }
+            Err(e) => problems.push(e),
+        }
+    }
+    findings.conclude("JSON", &problems, format!("{} files, no NaN", names.len()));
+    findings.conclude("schema versions", &versions, "all known");
+    metrics
+}
+
+fn wrong_version(name: &str, value: &Value) -> Option<String> {
+    let expected = match name {
+        MANIFEST => MANIFEST_SCHEMA,
+        PROVENANCE => PROVENANCE_SCHEMA,
+        "metrics.json" => METRICS_SCHEMA,
+        "summary_metadata.json" => METADATA_SCHEMA,
+        _ => return None,
+    };
+    let found = value.get("schema_version").and_then(Value::as_str);
+    (found != Some(expected))
+        .then(|| format!("{name}: {:?} where {expected:?} is known", found.unwrap_or("no version")))
+}
+
+/// The zip beside the files holds the same files.
+pub fn inner_zip(source: &PackSource, digests: &Digests, findings: &mut Findings) {
+    const NAME: &str = "zip";
+    if source.is_zip() || !source.entries().contains_key(ZIP) {
+        return;
+    }
+    let mut zip = match PackSource::open(&source.path().join(ZIP)) {
+        Ok(zip) => zip,
+        Err(e) => return findings.fail(NAME, explain(&e)),
+    };
+    let mut problems = zip.problems().to_vec();
+    let mut scratch = Findings::default();
+    let inside = self::digests(&mut zip, &mut scratch);
+    problems.extend(
+        scratch.0.into_iter().filter(|c| c.outcome != super::Outcome::Pass).map(|c| c.detail),
+    );
+    for (name, digest) in digests {
+        if inside.get(name) != Some(digest) {
+            problems.push(format!("{name} is missing or differs"));
+        }
+    }
+    for name in inside.keys().filter(|name| !digests.contains_key(*name)) {
+        problems.push(format!("{name} is in the zip alone"));
+    }
+    findings.conclude(NAME, &problems, format!("{} files, the same", inside.len()));
+}
