@@ -318,8 +318,8 @@ fn missing_scores_are_the_published_ones_for_any_partition() {
 
 #[test]
 fn mock_scores_spread_over_the_unit_interval() {
-    assert_eq!(DecoyHash([0; 32]).mock_score(), 0.0);
-    assert_eq!(DecoyHash([0xff; 32]).mock_score(), 1.0);
+    assert_eq!(DecoyHash::from([0; 32]).mock_score(), 0.0);
+    assert_eq!(DecoyHash::from([0xff; 32]).mock_score(), 1.0);
     let hash: DecoyHash =
         "05f26040ee8f6adf97c5f34a90b33da9dd121cf881f7dd4908cb3d78d8558578".parse().unwrap();
     assert_eq!(format!("{:.6}", hash.mock_score()), "0.023230");

@@ -159,7 +159,8 @@ fn csv_that_cannot_be_used_says_why_and_where() {
 
 #[test]
 fn parquet_says_the_same_as_csv() {
-    let raw: Vec<Vec<u8>> = ["C", "N"].iter().map(|s| DecoyHash::of_smiles(s).0.to_vec()).collect();
+    let raw: Vec<Vec<u8>> =
+        ["C", "N"].iter().map(|s| DecoyHash::of_smiles(s).as_bytes().to_vec()).collect();
     let hashes: Vec<Option<&[u8]>> = vec![Some(&raw[0]), Some(&raw[1]), None];
     let table = parquet(vec![
         ("decoy_hash", Arc::new(BinaryArray::from(hashes)) as ArrayRef),

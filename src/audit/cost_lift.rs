@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use hetero2_contract::{Status, Verdict};
 use serde::Serialize;
 
-use super::evaluate::Verdict;
 use super::library_ranking::{LibraryRanking, RankingReport};
-use super::summary::{RowStatus, SummaryRow};
+use super::summary::SummaryRow;
 use super::top_k::TopK;
 use super::truth::{TRUTH_SCHEMA, Truth, TruthLabel};
 use hetero2_common::random::PythonRandom;
@@ -267,13 +267,13 @@ impl<'a> CostLift<'a> {
     /// [`CostLiftError::MissingValue`]; a row that is not `OK` may lack any.
     pub fn add(&mut self, row: &SummaryRow) -> Result<(), CostLiftError> {
         self.count_decoys(row)?;
-        let missing_scores = row.status == RowStatus::Skip
-            && row.reason.eq_ignore_ascii_case("missing_scores_input");
+        let missing_scores =
+            row.status == Status::Skip && row.reason.eq_ignore_ascii_case("missing_scores_input");
         self.missing_scores_input += u64::from(missing_scores);
         match row.status {
-            RowStatus::Ok => self.n_ok += 1,
-            RowStatus::Skip => self.n_skip += 1,
-            RowStatus::Error => self.n_error += 1,
+            Status::Ok => self.n_ok += 1,
+            Status::Skip => self.n_skip += 1,
+            Status::Error => self.n_error += 1,
         }
         match self.eligible(row)? {
             Ok(hit) => self.add_eligible(row, hit),
@@ -286,7 +286,7 @@ impl<'a> CostLift<'a> {
 
     fn count_decoys(&mut self, row: &SummaryRow) -> Result<(), CostLiftError> {
         let count = |count: Option<u64>, column| match (count, row.status) {
-            (None, RowStatus::Ok) => Err(missing(row, column)),
+            (None, Status::Ok) => Err(missing(row, column)),
             (count, _) => Ok(count.unwrap_or(0)),
         };
         let scored = count(row.n_decoys_scored, "n_decoys_scored")?;
@@ -303,8 +303,8 @@ impl<'a> CostLift<'a> {
 
     /// Whether the row is a hit, or why it cannot be selected.
     fn eligible(&mut self, row: &SummaryRow) -> Result<Result<bool, &'static str>, CostLiftError> {
-        if row.status != RowStatus::Ok || row.id.is_empty() {
-            let unscored = row.status == RowStatus::Skip
+        if row.status != Status::Ok || row.id.is_empty() {
+            let unscored = row.status == Status::Skip
                 && row.reason.eq_ignore_ascii_case("missing_scores_input");
             return Ok(Err(if unscored { "missing_scores_input" } else { "status_not_ok" }));
         }

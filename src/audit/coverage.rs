@@ -6,7 +6,7 @@ use std::io;
 
 use serde::Serialize;
 
-use super::hash::DecoyHash;
+use hetero2_contract::DecoyHash;
 
 /// Missing decoys named in the metrics.
 const TOP: usize = 10;

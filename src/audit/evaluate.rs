@@ -1,6 +1,7 @@
 //! `hetero_audit.v2`: one molecule's score against its decoys' scores, with
 //! exact negative controls. Knows nothing of where scores come from.
 
+use hetero2_contract::Verdict;
 use serde::Serialize;
 
 use super::auc::Ranked;
@@ -47,36 +48,6 @@ impl Default for AuditSettings {
     /// Seed 0, margin 0.05, quantile 0.95, 200 repetitions.
     fn default() -> Self {
         Self { seed: 0, margin: 0.05, quantile: 0.95, repetitions: 200 }
-    }
-}
-
-/// Outcome of an audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Verdict {
-    /// The AUC reaches the gate.
-    Pass,
-    /// The AUC is below the gate, or undefined.
-    Fail,
-    /// There was nothing to audit: no decoy of the row has a score.
-    Skip,
-}
-
-impl Verdict {
-    /// `PASS`, `FAIL` or `SKIP`, as published.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-            Self::Skip => "SKIP",
-        }
-    }
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

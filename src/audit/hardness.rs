@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use hetero2_contract::HardnessBin;
+use hetero2_contract::hardness::{EASY_BELOW, MEDIUM_BELOW};
 use serde::Serialize;
 
 use super::histogram::ValueHistogram;
 
 /// Identifier of the interpretation's definition.
 pub const INTERPRETATION_SCHEMA: &str = "auc_interpretation.v1";
-/// Tanimoto similarity below which a decoy is easy.
-pub const EASY_BELOW: f64 = 0.50;
-/// Tanimoto similarity below which a decoy is at most medium.
-pub const MEDIUM_BELOW: f64 = 0.70;
 /// Pairs in the hard bin below which nothing is concluded.
 pub const MIN_HARD_PAIRS: u64 = 50;
 /// Median Tanimoto similarity below which decoys are too easy.
@@ -23,47 +21,6 @@ const EASY_SIGNAL: f64 = 0.70;
 const HARD_SIGNAL: f64 = 0.55;
 /// Scores this close are tied.
 const TIE: f64 = 1e-12;
-
-/// Similarity class of a decoy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HardnessBin {
-    /// Tanimoto similarity below 0.50.
-    Easy,
-    /// From 0.50 to below 0.70.
-    Medium,
-    /// From 0.70.
-    Hard,
-    /// Similarity could not be computed.
-    Unknown,
-}
-
-impl HardnessBin {
-    /// All bins, in published order.
-    pub const ALL: [Self; 4] = [Self::Easy, Self::Medium, Self::Hard, Self::Unknown];
-
-    /// The bin of a Tanimoto similarity (Morgan radius 2, 2,048 bits).
-    #[must_use]
-    pub fn of(tanimoto: Option<f64>) -> Self {
-        match tanimoto {
-            Some(t) if t < EASY_BELOW => Self::Easy,
-            Some(t) if t < MEDIUM_BELOW => Self::Medium,
-            Some(t) if t.is_finite() => Self::Hard,
-            _ => Self::Unknown,
-        }
-    }
-
-    /// `easy`, `medium`, `hard` or `unknown`, as published.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Easy => "easy",
-            Self::Medium => "medium",
-            Self::Hard => "hard",
-            Self::Unknown => "unknown",
-        }
-    }
-}
 
 /// Scores of an original and one of its decoys.
 #[derive(Debug, Clone, Copy, PartialEq)]

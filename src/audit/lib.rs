@@ -12,7 +12,6 @@ mod coverage;
 mod evaluate;
 mod exact_sum;
 mod hardness;
-mod hash;
 mod histogram;
 mod honest;
 mod library_ranking;
@@ -27,6 +26,9 @@ mod summary;
 mod top_k;
 mod truth;
 
+pub use hetero2_contract::hardness::{EASY_BELOW, HardnessBin, MEDIUM_BELOW};
+pub use hetero2_contract::{DecoyHash, NotAHash, Status, Verdict};
+
 pub use acceptance::{
     Acceptance, AcceptanceCounts, Criterion, Decision, EXPECTED_SKIPS, Met, accept,
 };
@@ -37,14 +39,13 @@ pub use cost_lift::{
 pub use coverage::{CoverageReport, MissingDecoy, RowScores, ScoresCoverage};
 pub use evaluate::{
     AUDIT_SCHEMA, Audit, AuditError, AuditSettings, AuditWarning, Item, Label, Method,
-    NegativeControls, NullMethod, Verdict, evaluate,
+    NegativeControls, NullMethod, evaluate,
 };
 pub use exact_sum::ExactSum;
 pub use hardness::{
-    DecoyRealism, EASY_BELOW, HardnessBin, HardnessStats, INTERPRETATION_SCHEMA, Interpretation,
-    InterpretationReason, MEDIUM_BELOW, MIN_HARD_PAIRS, ScoredPair, TanimotoBins,
+    DecoyRealism, HardnessStats, INTERPRETATION_SCHEMA, Interpretation, InterpretationReason,
+    MIN_HARD_PAIRS, ScoredPair, TanimotoBins,
 };
-pub use hash::{DecoyHash, NotAHash};
 pub use histogram::{Resolution, ValueHistogram};
 pub use honest::{
     PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, null_aucs, significance,
@@ -58,7 +59,7 @@ pub use scores::{
     Canonicalise, OriginalSource, SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError,
 };
 pub use slack::{SLACK_STATS_SCHEMA, SlackReport, SlackStats};
-pub use summary::{RowStatus, SummaryError, SummaryRow, read_summary};
+pub use summary::{SummaryError, SummaryRow, read_summary};
 pub use truth::{
     PROXY_SOURCE, ProxyTruthWriter, TRUTH_SCHEMA, Truth, TruthError, TruthLabel, proxy_label,
     write_proxy_truth,

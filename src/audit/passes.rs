@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use hetero2_contract::Verdict;
 use serde::Serialize;
 
 use super::binomial::{Distribution, clopper_pearson};
-use super::evaluate::{Audit, Verdict};
+use super::evaluate::Audit;
 use super::honest::Significance;
 
 /// Each end of an interval is missed with at most half of this probability.

@@ -1,8 +1,8 @@
 //! Slack over a whole run: `audit_slack_stats.v1`.
 
+use hetero2_contract::Verdict;
 use serde::Serialize;
 
-use super::evaluate::Verdict;
 use super::exact_sum::ExactSum;
 use super::histogram::ValueHistogram;
 

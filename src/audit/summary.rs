@@ -3,23 +3,13 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use super::evaluate::Verdict;
+use hetero2_contract::{Status, Verdict};
+
 use super::scores::guard::{Format, Guard};
 
 const NEEDED: [&str; 7] =
     ["id", "status", "verdict", "gate", "slack", "n_decoys_generated", "n_decoys_scored"];
 const OPTIONAL: [&str; 4] = ["reason", "skip_reason", "auc_tie_aware", "original_score"];
-
-/// How an input row ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RowStatus {
-    /// Through the whole line.
-    Ok,
-    /// Left out, with a reason.
-    Skip,
-    /// Failed, with a reason.
-    Error,
-}
 
 /// What `summary.csv` says of one input row.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +17,7 @@ pub struct SummaryRow {
     /// The molecule's id.
     pub id: String,
     /// How the row ended.
-    pub status: RowStatus,
+    pub status: Status,
     /// Why, where not `OK`; empty where there is no reason.
     pub reason: String,
     /// The audit's verdict, if there was an audit.
@@ -110,18 +100,15 @@ struct Cells<'a> {
 
 impl Cells<'_> {
     fn row(&self) -> Result<SummaryRow, SummaryError> {
-        let status = match (self.cell)("status").to_ascii_uppercase().as_str() {
-            "OK" => RowStatus::Ok,
-            "SKIP" => RowStatus::Skip,
-            "ERROR" => RowStatus::Error,
-            _ => return Err(self.bad("status", "is not OK, SKIP or ERROR")),
-        };
-        let verdict = match (self.cell)("verdict").to_ascii_uppercase().as_str() {
+        let status = self
+            .word("status")
+            .parse()
+            .map_err(|_| self.bad("status", "is not OK, SKIP or ERROR"))?;
+        let verdict = match self.word("verdict").as_str() {
             "" => None,
-            "PASS" => Some(Verdict::Pass),
-            "FAIL" => Some(Verdict::Fail),
-            "SKIP" => Some(Verdict::Skip),
-            _ => return Err(self.bad("verdict", "is not PASS, FAIL or SKIP")),
+            word => {
+                Some(word.parse().map_err(|_| self.bad("verdict", "is not PASS, FAIL or SKIP"))?)
+            }
         };
         let reason = match (self.cell)("reason") {
             "" => (self.cell)("skip_reason"),
@@ -139,6 +126,11 @@ impl Cells<'_> {
             n_decoys_generated: self.count("n_decoys_generated")?,
             n_decoys_scored: self.count("n_decoys_scored")?,
         })
+    }
+
+    /// A published word, in either case.
+    fn word(&self, column: &'static str) -> String {
+        (self.cell)(column).to_ascii_uppercase()
     }
 
     fn bad(&self, column: &'static str, problem: &'static str) -> SummaryError {

@@ -1,15 +1,11 @@
 //! Files that are whole or absent: written under a temporary name, hashed on
 //! the way, flushed to the device and renamed. Knows nothing of what they hold.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+pub use hetero2_contract::digest::{FileDigest, Sha256Digest};
 use sha2::{Digest, Sha256};
 
 /// A file operation that the system refused.
@@ -34,100 +30,6 @@ impl FileError {
 
 /// Bytes moved at a time when files are hashed or copied.
 pub const CHUNK: usize = 1 << 17;
-
-/// A SHA-256 digest; prints and serialises as 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sha256Digest([u8; 32]);
-
-impl From<[u8; 32]> for Sha256Digest {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl Sha256Digest {
-    /// Digest of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self::from_hasher(Sha256::new_with_prefix(bytes))
-    }
-
-    /// The digest of what a hasher has seen.
-    pub fn from_hasher(hasher: Sha256) -> Self {
-        Self(hasher.finalize().into())
-    }
-
-    /// The 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sha256Digest({self})")
-    }
-}
-
-impl FromStr for Sha256Digest {
-    type Err = hex::FromHexError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes)?;
-        Ok(Self(bytes))
-    }
-}
-
-impl Serialize for Sha256Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Sha256Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Sha256Digest {
-    fn schema_name() -> Cow<'static, str> {
-        "Sha256Digest".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A SHA-256 digest: 64 hexadecimal digits.",
-            "type": "string",
-            "pattern": "^[0-9a-f]{64}$",
-        })
-    }
-}
-
-/// Size and SHA-256 of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FileDigest {
-    /// Size in bytes.
-    pub bytes: u64,
-    /// SHA-256 of the bytes.
-    pub sha256: Sha256Digest,
-}
-
-impl FileDigest {
-    /// Size and SHA-256 of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.len() as u64, sha256: Sha256Digest::of(bytes) }
-    }
-}
 
 /// A sink that counts and hashes what passes through it.
 struct HashingFile {

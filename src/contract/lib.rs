@@ -2,11 +2,18 @@
 //! matrices, names of states, the version. Knows no file, no chemistry and no
 //! arithmetic beyond what its types are for.
 
+pub mod digest;
+pub mod hardness;
 pub mod matrix;
 pub mod name;
+pub mod rows;
 pub mod spectra_counts;
+pub mod verdict;
 pub mod version;
 
+pub use digest::{DecoyHash, FileDigest, NotAHash, Sha256Digest};
+pub use hardness::HardnessBin;
 pub use matrix::{SymmetricGraph, SymmetricMatrix};
 pub use name::UnknownName;
 pub use spectra_counts::SpectraCounts;
+pub use verdict::{Status, Verdict};

@@ -11,7 +11,7 @@ use super::table::{Builder, Duplicates};
 use super::{
     SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError, usable_score, usable_weight,
 };
-use crate::hash::DecoyHash;
+use hetero2_contract::DecoyHash;
 
 const BUFFER: usize = 1 << 17;
 

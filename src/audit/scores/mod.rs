@@ -9,7 +9,7 @@ mod table;
 
 use std::io::Read;
 
-use super::hash::DecoyHash;
+use hetero2_contract::DecoyHash;
 use table::HashedScores;
 
 /// Identifier of the scores format.

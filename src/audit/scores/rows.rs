@@ -8,7 +8,7 @@ use super::table::{Builder, Duplicates};
 use super::{
     Canonicalise, Score, ScoreLimits, ScoreTable, ScoresError, usable_score, usable_weight,
 };
-use crate::hash::DecoyHash;
+use hetero2_contract::DecoyHash;
 
 /// A decoy's key as its column has it.
 pub(super) enum HashCell<'a> {
@@ -102,7 +102,7 @@ impl<'a> Sink<'a> {
                 self.bad(at, "decoy_hash", text, "is not a SHA-256 in hexadecimal (64 digits)")
             }),
             (Some(HashCell::Raw(bytes)), _) => {
-                let raw = <[u8; 32]>::try_from(*bytes).ok().map(DecoyHash);
+                let raw = <[u8; 32]>::try_from(*bytes).ok().map(DecoyHash::from);
                 let hash = raw.or_else(|| std::str::from_utf8(bytes).ok()?.parse().ok());
                 let problem = "is neither 32 bytes nor 64 hexadecimal digits";
                 hash.ok_or_else(|| {

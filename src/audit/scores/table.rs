@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::{Score, ScoresError};
-use crate::hash::DecoyHash;
+use hetero2_contract::DecoyHash;
 
 /// A key without its first byte, which chose the bucket, and its score.
 #[derive(Debug, Clone, Copy)]
@@ -126,14 +126,14 @@ fn settle(first: usize, bucket: &mut Vec<Entry>) -> Option<DecoyHash> {
     differing.map(|tail| {
         let mut key = [first as u8; 32];
         key[1..].copy_from_slice(&tail);
-        DecoyHash(key)
+        DecoyHash::from(key)
     })
 }
 
 fn split(key: &DecoyHash) -> (usize, [u8; 31]) {
     let mut tail = [0; 31];
-    tail.copy_from_slice(&key.0[1..]);
-    (usize::from(key.0[0]), tail)
+    tail.copy_from_slice(&key.as_bytes()[1..]);
+    (usize::from(key.as_bytes()[0]), tail)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How close a decoy is to its original: Tanimoto ranges and hardness bins.
+//! How close a decoy must be to its original: Tanimoto ranges.
 
 use std::str::FromStr;
 
@@ -89,48 +89,5 @@ impl<'de> serde::Deserialize<'de> for TanimotoRange {
         }
         let Bounds { min, max } = Bounds::deserialize(deserializer)?;
         Self::new(min, max).map_err(serde::de::Error::custom)
-    }
-}
-
-/// How hard a decoy is to tell from its original, by fingerprint similarity.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum HardnessBin {
-    /// Tanimoto below 0.50.
-    Easy,
-    /// Tanimoto of at least 0.50 and below 0.70.
-    Medium,
-    /// Tanimoto of at least 0.70.
-    Hard,
-}
-
-impl HardnessBin {
-    /// Lowest similarity of the medium bin.
-    pub const MEDIUM_FROM: f64 = 0.50;
-    /// Lowest similarity of the hard bin.
-    pub const HARD_FROM: f64 = 0.70;
-
-    /// The bin of a similarity between 0 and 1.
-    #[must_use]
-    pub fn of(similarity: f64) -> Self {
-        if similarity < Self::MEDIUM_FROM {
-            Self::Easy
-        } else if similarity < Self::HARD_FROM {
-            Self::Medium
-        } else {
-            Self::Hard
-        }
-    }
-
-    /// The published name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Easy => "easy",
-            Self::Medium => "medium",
-            Self::Hard => "hard",
-        }
     }
 }

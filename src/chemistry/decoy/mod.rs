@@ -12,8 +12,9 @@ mod record;
 
 use crate::molecule::Molecule;
 
-pub use hardness::{HardnessBin, TanimotoRange, TanimotoRangeError};
-pub use record::{Decoy, DecoyCounters, DecoyHash, Similarity};
+pub use hardness::{TanimotoRange, TanimotoRangeError};
+pub use hetero2_contract::{DecoyHash, HardnessBin};
+pub use record::{Decoy, DecoyCounters, Similarity};
 
 /// A rewiring strategy; `Ord` goes from the strictest to the loosest.
 #[derive(

@@ -1,45 +1,9 @@
 //! One decoy: its molecule, its hash, and its similarity to the original.
 
-use sha2::{Digest, Sha256};
+use hetero2_contract::DecoyHash;
 
 use super::{DecoyRequest, StrategyId};
 use crate::molecule::{BondSwap, Fingerprint, RewiredMolecule};
-
-/// SHA-256 of a decoy's canonical SMILES; scores are keyed by it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DecoyHash([u8; 32]);
-
-impl DecoyHash {
-    /// The hash of a canonical SMILES.
-    #[must_use]
-    pub fn of(canonical_smiles: &str) -> Self {
-        Self(Sha256::digest(canonical_smiles.as_bytes()).into())
-    }
-
-    /// The 32 bytes of the digest.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for DecoyHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl std::fmt::Debug for DecoyHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
-
-impl serde::Serialize for DecoyHash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// Tanimoto similarity of two fingerprints as the exact ratio it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -99,7 +63,7 @@ impl Decoy {
         strategy: StrategyId,
         swap: BondSwap,
     ) -> Self {
-        let hash = DecoyHash::of(molecule.canonical_smiles());
+        let hash = DecoyHash::of_smiles(molecule.canonical_smiles());
         Self { molecule, hash, similarity, strategy, swap }
     }
 

@@ -9,7 +9,7 @@ use hetero2_audit::{
     Verdict,
 };
 use hetero2_evidence::pack::report::StatusCounts;
-use hetero2_evidence::pack::rows::{self, DecoyRow, MoleculeRow, Status};
+use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 
 use super::chance::Chance;
 use super::config::{RunConfig, ScoreMode};
@@ -75,8 +75,8 @@ impl Aggregate {
         }
         if row.status == Status::Ok {
             let audit = row.audit.as_ref();
-            self.audited += u64::from(audit.is_some_and(|a| a.verdict != rows::Verdict::Skip));
-            self.slack.add(audit.map(|a| verdict(a.verdict)), audit.and_then(|a| a.slack));
+            self.audited += u64::from(audit.is_some_and(|a| a.verdict != Verdict::Skip));
+            self.slack.add(audit.map(|a| a.verdict), audit.and_then(|a| a.slack));
             if let Some(auc) = audit.and_then(|a| a.auc) {
                 self.auc.add(auc);
             }
@@ -147,14 +147,6 @@ impl Aggregate {
     }
 }
 
-fn verdict(verdict: rows::Verdict) -> Verdict {
-    match verdict {
-        rows::Verdict::Pass => Verdict::Pass,
-        rows::Verdict::Fail => Verdict::Fail,
-        rows::Verdict::Skip => Verdict::Skip,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,11 +164,7 @@ mod tests {
             let score = (row * 37 % 100) as f64 / 100.0;
             molecule.n_decoys = Some(3);
             molecule.audit = Some(AuditColumns {
-                verdict: if row.is_multiple_of(3) {
-                    rows::Verdict::Pass
-                } else {
-                    rows::Verdict::Fail
-                },
+                verdict: if row.is_multiple_of(3) { Verdict::Pass } else { Verdict::Fail },
                 slack: Some(score - 0.5),
                 auc: Some(score),
                 original_score: Some(score),

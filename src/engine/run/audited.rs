@@ -10,7 +10,7 @@ use hetero2_audit::{
 };
 use hetero2_chemistry::decoy::Decoy;
 use hetero2_common::rounding::round8;
-use hetero2_evidence::pack::rows::{self, AuditColumns, DecoyRow, MoleculeRow, Verdict};
+use hetero2_contract::rows::{AuditColumns, DecoyRow, MoleculeRow};
 
 /// Warning where no decoy of a row has a score.
 const NO_SCORES: &str = "skip:missing_scores_for_all_decoys";
@@ -123,11 +123,7 @@ fn audit_scores(
 fn columns(audit: &Audit, significance: &Significance, original: Score) -> AuditColumns {
     let controls = &audit.neg_controls;
     AuditColumns {
-        verdict: match controls.verdict {
-            hetero2_audit::Verdict::Pass => Verdict::Pass,
-            hetero2_audit::Verdict::Fail => Verdict::Fail,
-            hetero2_audit::Verdict::Skip => Verdict::Skip,
-        },
+        verdict: controls.verdict,
         gate: Some(round8(controls.gate)),
         slack: controls.slack.map(round8),
         margin: Some(controls.margin),
@@ -163,12 +159,7 @@ fn decoy_row(index: usize, decoy: &Decoy, row: u64, molecule_id: &str) -> DecoyR
         strategy: decoy.strategy.name().to_owned(),
         tanimoto_shared_bits: decoy.similarity.map(|s| s.shared),
         tanimoto_total_bits: decoy.similarity.map(|s| s.total),
-        hardness_bin: match HardnessBin::of(decoy.tanimoto()) {
-            HardnessBin::Easy => rows::HardnessBin::Easy,
-            HardnessBin::Medium => rows::HardnessBin::Medium,
-            HardnessBin::Hard => rows::HardnessBin::Hard,
-            HardnessBin::Unknown => rows::HardnessBin::Unknown,
-        },
+        hardness_bin: HardnessBin::of(decoy.tanimoto()),
         original_score: None,
         score: None,
         weight: None,

@@ -11,7 +11,7 @@ use hetero2_audit::{
 };
 use hetero2_common::rounding::round8;
 use hetero2_evidence::pack::report::{BinChance, ChanceSummary, Histogram, Passes};
-use hetero2_evidence::pack::rows::{self, DecoyRow, HardnessBin, MoleculeRow, Status};
+use hetero2_evidence::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, Status};
 
 /// Gathers what the honest statistics of a run are made of.
 ///
@@ -70,17 +70,15 @@ impl Chance {
     pub fn add_row(&mut self, row: &MoleculeRow) {
         let audit = row.audit.as_ref().filter(|_| row.status == Status::Ok);
         let Some(audit) = audit else { return };
-        let verdict = match audit.verdict {
-            rows::Verdict::Pass => Verdict::Pass,
-            rows::Verdict::Fail => Verdict::Fail,
-            rows::Verdict::Skip => return,
-        };
+        if audit.verdict == Verdict::Skip {
+            return;
+        }
         if let Some(p) = audit.p_value {
             self.p_values.add(p);
             self.powerless += u64::from(audit.power_note.is_some());
         }
         if let (Some(passes), Some(labelings)) = (audit.null_passes, audit.null_labelings) {
-            self.passes.count(verdict, passes.into(), labelings.into());
+            self.passes.count(audit.verdict, passes.into(), labelings.into());
         }
         if let Some(weight) = audit.original_weight.filter(|weight| *weight != 1.0) {
             self.weights.insert(row.row, weight);

@@ -221,8 +221,7 @@ impl<'a> Engine<'a> {
             None => {
                 let scoring = self.scores.of_row(record);
                 let found = row.decoys.as_ref().map_or(&[][..], |found| &found.decoys);
-                let hashes: Vec<DecoyHash> =
-                    found.iter().map(|decoy| DecoyHash(*decoy.hash.as_bytes())).collect();
+                let hashes: Vec<DecoyHash> = found.iter().map(|decoy| decoy.hash).collect();
                 let audit =
                     audit_row(&self.config, &hashes, &scoring, &mut molecule, &mut warnings);
                 decoys = decoy_rows(record.row, &record.id, found);

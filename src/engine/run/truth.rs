@@ -11,13 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::error::RunError;
 use super::layout::RunDir;
 use super::plan::{InputFile, Plan, copy_pinned, digest_input};
-use hetero2_audit::{
-    CostLift, CostLiftError, CostLiftSettings, RowStatus, SummaryRow, Truth, TruthError, Verdict,
-};
+use hetero2_audit::{CostLift, CostLiftError, CostLiftSettings, SummaryRow, Truth, TruthError};
 use hetero2_common::files::FileDigest;
 use hetero2_evidence::outcomes::{CostLiftOutcome, NamedDigest};
 use hetero2_evidence::pack::PackWriter;
-use hetero2_evidence::pack::rows::{self, MoleculeRow, Status};
+use hetero2_evidence::pack::rows::MoleculeRow;
 
 /// The known outcomes in a pack, byte for byte.
 pub(super) const TRUTH: &str = "truth.csv";
@@ -154,17 +152,9 @@ fn summary_row(row: &MoleculeRow) -> SummaryRow {
     let audit = row.audit.as_ref();
     SummaryRow {
         id: row.id.trim().to_owned(),
-        status: match row.status {
-            Status::Ok => RowStatus::Ok,
-            Status::Skip => RowStatus::Skip,
-            Status::Error => RowStatus::Error,
-        },
+        status: row.status,
         reason: row.reason.clone().unwrap_or_default(),
-        verdict: audit.map(|audit| match audit.verdict {
-            rows::Verdict::Pass => Verdict::Pass,
-            rows::Verdict::Fail => Verdict::Fail,
-            rows::Verdict::Skip => Verdict::Skip,
-        }),
+        verdict: audit.map(|audit| audit.verdict),
         gate: audit.and_then(|a| a.gate),
         slack: audit.and_then(|a| a.slack),
         auc_tie_aware: audit.and_then(|a| a.auc),

@@ -10,8 +10,8 @@ use super::known_bad_good::RANDOM_SEED;
 use super::scores::KeyOrder;
 use super::{pilot, ring};
 use hetero2_audit::{
-    AcceptanceCounts, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, Decision,
-    RowStatus, Truth, accept, write_proxy_truth,
+    AcceptanceCounts, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, Decision, Status,
+    Truth, accept, write_proxy_truth,
 };
 use hetero2_common::files::FileError;
 
@@ -126,16 +126,16 @@ fn cost_lift<'a>(
 
 fn counts(found: &Evidence) -> AcceptanceCounts {
     let mut counts = AcceptanceCounts {
-        ok: found.with_status(RowStatus::Ok),
-        error: found.with_status(RowStatus::Error),
+        ok: found.with_status(Status::Ok),
+        error: found.with_status(Status::Error),
         missing_scores_input: found.count("/scores_coverage/rows_missing_scores_input"),
         ..AcceptanceCounts::default()
     };
     for row in found.rows.iter().map(|row| &row.summary) {
-        let scored = row.status == RowStatus::Ok && row.n_decoys_scored.is_some_and(|n| n > 0);
+        let scored = row.status == Status::Ok && row.n_decoys_scored.is_some_and(|n| n > 0);
         counts.scored_without_slack += u64::from(scored && row.slack.is_none());
         counts.scored_without_verdict += u64::from(scored && row.verdict.is_none());
-        if row.status == RowStatus::Skip {
+        if row.status == Status::Skip {
             *counts.skip_reasons.entry(row.reason.clone()).or_default() += 1;
         }
     }

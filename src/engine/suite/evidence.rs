@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::error::SuiteError;
-use hetero2_audit::{RowStatus, SlackReport, SlackStats, SummaryError, SummaryRow, read_summary};
+use hetero2_audit::{SlackReport, SlackStats, Status, SummaryError, SummaryRow, read_summary};
 use hetero2_chemistry::decoy::StrategyId;
 use hetero2_common::files::FileError;
 
@@ -47,7 +47,7 @@ impl Evidence {
     }
 
     /// Rows that ended so.
-    pub fn with_status(&self, status: RowStatus) -> u64 {
+    pub fn with_status(&self, status: Status) -> u64 {
         self.rows.iter().filter(|row| row.summary.status == status).count() as u64
     }
 
@@ -64,7 +64,7 @@ impl Evidence {
 pub(super) fn slack<'a>(rows: impl Iterator<Item = &'a EvidenceRow>) -> SlackReport {
     let mut stats = SlackStats::default();
     rows.map(|row| &row.summary)
-        .filter(|row| row.status == RowStatus::Ok)
+        .filter(|row| row.status == Status::Ok)
         .for_each(|row| stats.add(row.verdict, row.slack));
     stats.report()
 }

@@ -6,7 +6,7 @@ use super::fact::Facts;
 use super::folder::SuiteFolder;
 use super::scores::KeyOrder;
 use super::{evidence, pilot};
-use hetero2_audit::{EXPECTED_SKIPS, RowStatus};
+use hetero2_audit::{EXPECTED_SKIPS, Status};
 
 /// What one round of the ten molecules has, as published for twenty rounds.
 const DECOYS_PER_ROUND: u64 = 44;
@@ -34,7 +34,7 @@ pub(super) fn run(work: &mut SuiteFolder<'_>, rows: u64) -> Result<Facts, SuiteE
 pub(super) fn outcomes(facts: &mut Facts, prefix: &str, rows: u64, found: &Evidence) {
     facts.equal(format!("{prefix}rows with an outcome"), rows, found.rows.len() as u64);
     for (name, status, expected) in
-        [("OK", RowStatus::Ok, rows), ("SKIP", RowStatus::Skip, 0), ("ERROR", RowStatus::Error, 0)]
+        [("OK", Status::Ok, rows), ("SKIP", Status::Skip, 0), ("ERROR", Status::Error, 0)]
     {
         facts.equal(format!("{prefix}{name}"), expected, found.with_status(status));
     }
@@ -43,7 +43,7 @@ pub(super) fn outcomes(facts: &mut Facts, prefix: &str, rows: u64, found: &Evide
         .rows
         .iter()
         .map(|row| &row.summary)
-        .filter(|row| row.status == RowStatus::Skip && !predictable(&row.reason));
+        .filter(|row| row.status == Status::Skip && !predictable(&row.reason));
     facts.equal(format!("{prefix}SKIP rows without a predictable reason"), 0, other.count() as u64);
 }
 

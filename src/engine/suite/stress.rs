@@ -5,7 +5,7 @@ use super::evidence::{Evidence, EvidenceRow};
 use super::fact::Facts;
 use super::folder::SuiteFolder;
 use crate::run::{Artifacts, RunConfig, ScoreMode, SeedStrategy};
-use hetero2_audit::RowStatus;
+use hetero2_audit::Status;
 use hetero2_chemistry::decoy::DecoyStrategy;
 use hetero2_common::random::PythonRandom;
 
@@ -85,7 +85,7 @@ fn config() -> RunConfig {
 }
 
 /// How a row must end: status and reason.
-fn outcome(id: &str, smiles: &str) -> (RowStatus, &'static str) {
+fn outcome(id: &str, smiles: &str) -> (Status, &'static str) {
     let kind = id.rsplit_once('_').map_or(id, |(kind, _)| kind);
     let reason = match kind {
         name if name == TOO_LARGE.name => "too_many_atoms",
@@ -93,28 +93,28 @@ fn outcome(id: &str, smiles: &str) -> (RowStatus, &'static str) {
         name if name == UNREADABLE.name => "invalid_smiles",
         name if name == MISSING.name => "missing_smiles",
         // Of the small molecules, only the ring has bonds that can be swapped.
-        _ if smiles == "c1ccccc1" => return (RowStatus::Ok, ""),
+        _ if smiles == "c1ccccc1" => return (Status::Ok, ""),
         _ => "no_decoys_generated",
     };
-    (RowStatus::Skip, reason)
+    (Status::Skip, reason)
 }
 
 fn facts(input: &[(String, String)], found: &Evidence) -> Facts {
     let mut facts = Facts::default();
     facts.equal("rows with an outcome", input.len() as u64, found.rows.len() as u64);
-    facts.equal("ERROR", 0, found.with_status(RowStatus::Error));
+    facts.equal("ERROR", 0, found.with_status(Status::Error));
     let reasons = [
-        (RowStatus::Ok, ""),
-        (RowStatus::Skip, "no_decoys_generated"),
-        (RowStatus::Skip, "too_many_atoms"),
-        (RowStatus::Skip, "disconnected"),
-        (RowStatus::Skip, "invalid_smiles"),
-        (RowStatus::Skip, "missing_smiles"),
+        (Status::Ok, ""),
+        (Status::Skip, "no_decoys_generated"),
+        (Status::Skip, "too_many_atoms"),
+        (Status::Skip, "disconnected"),
+        (Status::Skip, "invalid_smiles"),
+        (Status::Skip, "missing_smiles"),
     ];
     for ended in reasons {
         let expected = input.iter().filter(|(id, smiles)| outcome(id, smiles) == ended);
         let found = found.rows.iter().filter(|row| of(row) == (ended.0, ended.1));
-        let name = if ended.0 == RowStatus::Ok { "OK".into() } else { format!("SKIP {}", ended.1) };
+        let name = if ended.0 == Status::Ok { "OK".into() } else { format!("SKIP {}", ended.1) };
         facts.equal(name, expected.count() as u64, found.count() as u64);
     }
     let wrong = input
@@ -125,7 +125,7 @@ fn facts(input: &[(String, String)], found: &Evidence) -> Facts {
     facts
 }
 
-fn of(row: &EvidenceRow) -> (RowStatus, &str) {
+fn of(row: &EvidenceRow) -> (Status, &str) {
     (row.summary.status, &row.summary.reason)
 }
 
@@ -150,12 +150,12 @@ mod tests {
     fn the_shares_are_those_of_the_contract() {
         let rows = rows(ROWS);
         let outcomes = [
-            (RowStatus::Ok, "", 1_512),
-            (RowStatus::Skip, "no_decoys_generated", 7_488),
-            (RowStatus::Skip, "too_many_atoms", 500),
-            (RowStatus::Skip, "disconnected", 250),
-            (RowStatus::Skip, "invalid_smiles", 208),
-            (RowStatus::Skip, "missing_smiles", 42),
+            (Status::Ok, "", 1_512),
+            (Status::Skip, "no_decoys_generated", 7_488),
+            (Status::Skip, "too_many_atoms", 500),
+            (Status::Skip, "disconnected", 250),
+            (Status::Skip, "invalid_smiles", 208),
+            (Status::Skip, "missing_smiles", 42),
         ];
         for (status, reason, expected) in outcomes {
             let found = rows.iter().filter(|(id, smiles)| outcome(id, smiles) == (status, reason));

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::error::OutcomesError;
 use super::summary::{NamedDigest, SummaryInput};
-use hetero2_audit::{Acceptance, AcceptanceCounts, RowStatus, SummaryRow, accept};
+use hetero2_audit::{Acceptance, AcceptanceCounts, SummaryRow, accept};
+use hetero2_contract::Status;
 
 /// The decision on a pack, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,15 +56,15 @@ pub fn accept_pack(path: &Path) -> Result<PackAcceptance, OutcomesError> {
 
 fn count(row: &SummaryRow, counts: &mut AcceptanceCounts) {
     match row.status {
-        RowStatus::Ok => {
+        Status::Ok => {
             counts.ok += 1;
             if row.n_decoys_scored.is_some_and(|scored| scored > 0) {
                 counts.scored_without_slack += u64::from(row.slack.is_none());
                 counts.scored_without_verdict += u64::from(row.verdict.is_none());
             }
         }
-        RowStatus::Error => counts.error += 1,
-        RowStatus::Skip => {
+        Status::Error => counts.error += 1,
+        Status::Skip => {
             counts.missing_scores_input += u64::from(row.reason == "missing_scores_input");
             *counts.skip_reasons.entry(row.reason.clone()).or_default() += 1;
         }

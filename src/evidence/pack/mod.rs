@@ -12,11 +12,16 @@ pub mod json;
 pub mod manifest;
 pub mod report;
 mod ro_crate;
-pub mod rows;
 mod source;
 pub mod tables;
 pub mod verify;
 mod writer;
+
+/// The rows that packs and shards are made of.
+pub mod rows {
+    pub use hetero2_contract::rows::*;
+    pub use hetero2_contract::{HardnessBin, Status, Verdict};
+}
 
 pub use contents::{extract, read_manifest};
 pub use diff::{PackDiff, diff};

@@ -2,6 +2,7 @@
 //! back.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -280,15 +281,14 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Parses a required word with `parse`.
-    pub fn parse<T>(
+    /// Reads a required word.
+    pub fn parse<T: FromStr>(
         &self,
         text: Option<&str>,
         row: usize,
         column: &str,
-        parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, PackError> {
-        self.need(text.and_then(parse), row, column)
+        self.need(text.and_then(|text| text.parse().ok()), row, column)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::column::{Cells, Column, Get, Layout};
 use super::sealed::Row;
 use crate::pack::error::PackError;
-use crate::pack::rows::{DecoyRow, DescriptorDeltas, HardnessBin};
+use crate::pack::rows::{DecoyRow, DescriptorDeltas};
 
 impl Row for DecoyRow {
     fn columns() -> Vec<Column<Self>> {
@@ -77,7 +77,7 @@ impl Row for DecoyRow {
                     strategy: text(strategy(i), "strategy")?,
                     tanimoto_shared_bits: shared(i),
                     tanimoto_total_bits: total(i),
-                    hardness_bin: cells.parse(bin(i), i, "hardness_bin", HardnessBin::parse)?,
+                    hardness_bin: cells.parse(bin(i), i, "hardness_bin")?,
                     original_score: original_score(i),
                     score: score(i),
                     weight: weight(i),

@@ -6,7 +6,6 @@ use super::sealed::Row;
 use crate::pack::error::PackError;
 use crate::pack::rows::{
     AuditColumns, DecoyCounters, DescriptorColumns, MoleculeRow, OperatorColumns, SpectralColumns,
-    Status, Verdict,
 };
 
 impl Row for MoleculeRow {
@@ -52,7 +51,7 @@ impl Row for MoleculeRow {
                     id: cells.need(owned(id(i)), i, "id")?,
                     smiles: cells.need(owned(smiles(i)), i, "smiles")?,
                     canonical_smiles: owned(canonical(i)),
-                    status: cells.parse(status(i), i, "status", Status::parse)?,
+                    status: cells.parse(status(i), i, "status")?,
                     reason: owned(reason(i)),
                     warnings: warnings(i),
                     seed_used: cells.need(seed_used(i), i, "seed_used")?,
@@ -194,7 +193,7 @@ fn read_audit<'a, 'b>(
     Ok(move |i| {
         let Some(text) = verdict(i) else { return Ok(None) };
         Ok(Some(AuditColumns {
-            verdict: cells.parse(Some(text), i, "verdict", Verdict::parse)?,
+            verdict: cells.parse(Some(text), i, "verdict")?,
             gate: gate(i),
             slack: slack(i),
             margin: margin(i),

@@ -109,9 +109,10 @@ fn summary_csv(source: &mut PackSource) -> Result<SummaryFacts, String> {
             break;
         }
         since_record.set(0);
-        let known = Status::parse(&record[status])
-            .ok_or_else(|| at(format!("status {:?} is not known", &record[status])))?;
-        if !record[verdict].is_empty() && Verdict::parse(&record[verdict]).is_none() {
+        let known = record[status]
+            .parse()
+            .map_err(|_| at(format!("status {:?} is not known", &record[status])))?;
+        if !record[verdict].is_empty() && record[verdict].parse::<Verdict>().is_err() {
             return Err(at(format!("verdict {:?} is not known", &record[verdict])));
         }
         for (i, name) in &numbers {

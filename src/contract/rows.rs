@@ -1,44 +1,7 @@
 //! The typed rows that packs and shards are made of.
 
-use serde::{Deserialize, Serialize};
-
-/// How an input row ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Status {
-    /// Computed.
-    Ok,
-    /// Outside what the run audits; the reason says why.
-    Skip,
-    /// Could not be computed; the reason says why.
-    Error,
-}
-
-/// Outcome of a row's audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Verdict {
-    /// The slack is not negative.
-    Pass,
-    /// The slack is negative.
-    Fail,
-    /// Nothing could be audited.
-    Skip,
-}
-
-/// How similar a decoy is to its original, by Tanimoto similarity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HardnessBin {
-    /// Below 0.50.
-    Easy,
-    /// From 0.50 to below 0.70.
-    Medium,
-    /// 0.70 and above.
-    Hard,
-    /// No similarity could be computed.
-    Unknown,
-}
+use crate::hardness::HardnessBin;
+use crate::verdict::{Status, Verdict};
 
 /// The audit columns of a row; numbers are published values (8 decimals).
 #[derive(Debug, Clone, PartialEq)]
@@ -290,64 +253,6 @@ pub struct LocalDosColumns {
     pub peak_value: f64,
     /// Entropy of the curve.
     pub entropy: f64,
-}
-
-impl Status {
-    /// As published: `OK`, `SKIP`, `ERROR`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Skip => "SKIP",
-            Self::Error => "ERROR",
-        }
-    }
-
-    /// Reads a published status.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Ok, Self::Skip, Self::Error].into_iter().find(|s| s.as_str() == text)
-    }
-}
-
-impl Verdict {
-    /// As published: `PASS`, `FAIL`, `SKIP`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-            Self::Skip => "SKIP",
-        }
-    }
-
-    /// Reads a published verdict.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pass, Self::Fail, Self::Skip].into_iter().find(|v| v.as_str() == text)
-    }
-}
-
-impl HardnessBin {
-    /// Every bin, in the order in which they are published.
-    pub const ALL: [Self; 4] = [Self::Easy, Self::Medium, Self::Hard, Self::Unknown];
-
-    /// As published: `easy`, `medium`, `hard`, `unknown`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Easy => "easy",
-            Self::Medium => "medium",
-            Self::Hard => "hard",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Reads a published bin.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|b| b.as_str() == text)
-    }
 }
 
 impl DecoyRow {
