@@ -5,20 +5,19 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::compute::Engine;
-use super::config::{Artifacts, ConfigError, RunConfig, ScoreMode};
-use super::error::RunError;
-use super::observer::{Event, Observer};
-use super::plan::open_library;
-use super::request::LibraryInput;
-use super::scoring::ScoreSource;
-use super::shard::wave_rows;
 use hetero2_common::files::{AtomicFile, FileDigest};
 use hetero2_evidence::pack::csv::UnscoredCsv;
 use hetero2_evidence::pack::rows::DecoyRow;
 use hetero2_evidence::pack::tables::TableWriter;
 use hetero2_library::{BLOCK_ROWS, ReadOptions, Record};
 use hetero2_spectra::CpuBackend;
+
+use super::config::{Artifacts, ConfigError, RunConfig, ScoreMode};
+use super::error::RunError;
+use super::observer::{Event, Observer};
+use super::plan::open_library;
+use super::request::LibraryInput;
+use super::shard::{Engine, ScoreSource, wave_rows};
 
 /// Format of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

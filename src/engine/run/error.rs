@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::ConfigError;
 use hetero2_audit::{CostLiftError, ScoresError, TruthError};
 use hetero2_evidence::pack::PackError;
 use hetero2_library::LibraryError;
+
+use super::config::ConfigError;
 
 /// Why a run ended without a pack.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use super::layout::RunDir;
 /// The right to work in a run directory; the system takes it back when the
 /// process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct RunLock {
+pub(crate) struct RunLock {
     dir: RunDir,
     /// Whether the directory was not there before.
     new: bool,

@@ -1,41 +1,25 @@
-//! Configuration, plan, shards, reduction and resumption: the only place that
+//! Configuration, plan, shards, reduction and replay: the only place that
 //! knows a run directory, and the one that puts the other modules together.
+//!
+//! Four rooms, each of which may use those before it: `plan`, `shard`,
+//! `reduce`, `replay`. The files beside them know no room, but for `stages` and
+//! `decoy_export`, which put rooms together.
 
-mod aggregate;
-mod audited;
-mod chance;
-mod chemistry;
-mod compute;
 mod config;
 mod decoy_export;
-mod densities;
 mod error;
-mod gallery;
-mod lanes;
 mod layout;
 mod lock;
-mod merge;
 mod observer;
-mod packing;
-mod partition;
-mod parts;
 mod plan;
 mod provenance;
-mod publish;
-mod ranking;
 mod reduce;
+mod replay;
 mod request;
-mod rerun;
-mod rescore;
-mod scoring;
 mod shard;
-mod shard_log;
 mod stages;
-mod summarise;
-mod truth;
-mod wave;
+mod threads;
 
-pub use compute::{Engine, RowOutcome};
 pub use config::{
     Artifacts, CONFIG_SCHEMA, ConfigError, Connectivity, RunConfig, ScoreMode, SeedStrategy,
 };
@@ -43,18 +27,20 @@ pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, export_decoy
 pub use error::RunError;
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
-pub use partition::MAX_SHARDS;
-pub use plan::{PLAN_SCHEMA, PackedFile, Plan, RowScores, ShardPlan};
+pub use plan::{
+    MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan,
+};
 pub use reduce::RunReport;
-pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest};
-pub use rerun::{Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, rerun};
-pub use rescore::{RescoreRequest, rescore};
-pub use scoring::ScoreSource;
-pub use shard::{Attempt, SHARD_SCHEMA, ShardRecord, ShardState, glance_at_shard, inspect_shard};
+pub use replay::{
+    Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, RescoreRequest, rerun, rescore,
+};
+pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, TruthInput};
+pub use shard::{
+    Attempt, Engine, RowOutcome, SHARD_SCHEMA, ScoreSource, ShardRecord, ShardState, ShardWorker,
+    glance_at_shard, inspect_shard, shard_log_layer,
+};
 #[cfg(feature = "mpi")]
 pub use shard::{place_shard, stage_shard};
-pub use shard_log::shard_log_layer;
-pub use stages::{ShardWorker, finished_pack, open_plan, plan, reduce, run};
-pub use truth::{PlannedTruth, TruthInput};
+pub use stages::{finished_pack, plan, reduce, run};
 
 pub use hetero2_evidence::pack::ZipOutput;

@@ -6,7 +6,7 @@ use hetero2_common::time::utc_timestamp;
 
 /// When a run started, on the wall and on the clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Started {
+pub(crate) struct Started {
     wall: SystemTime,
     clock: Instant,
 }
@@ -29,7 +29,7 @@ impl Started {
 }
 
 /// Name of this machine, where the system tells it.
-pub(super) fn host() -> Option<String> {
+pub(crate) fn host() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .map(|name| name.trim().to_owned())
@@ -38,7 +38,7 @@ pub(super) fn host() -> Option<String> {
 }
 
 /// What started this process, by the variables that it sets.
-pub(super) fn scheduler() -> &'static str {
+pub(crate) fn scheduler() -> &'static str {
     const MARKS: [(&str, &str); 6] = [
         ("SLURM_JOB_ID", "slurm"),
         ("PBS_JOBID", "pbs"),

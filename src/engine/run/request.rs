@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::config::RunConfig;
-use super::truth::TruthInput;
 use hetero2_evidence::pack::ZipOutput;
 use hetero2_library::ReadOptions;
 use hetero2_spectra::BackendChoice;
+
+use super::config::RunConfig;
 
 /// The library of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub enum LibraryInput {
     Demo,
     /// A file, or standard input for `-`.
     File(PathBuf),
+}
+
+/// Known outcomes, and the budget to compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TruthInput {
+    /// A `customer_truth.v1` table.
+    pub path: PathBuf,
+    /// Expected SHA-256 of the table, hexadecimal.
+    pub sha256: Option<String>,
+    /// Molecules that can be afforded (K), at least 1.
+    pub budget: usize,
 }
 
 /// Whether a run may go on from what an earlier one left.

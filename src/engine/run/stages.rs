@@ -4,28 +4,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 
-use super::compute::Engine;
+use hetero2_library::BLOCK_ROWS;
+use hetero2_spectra::{BackendKind, open_backend};
+
 use super::error::RunError;
-use super::lanes::{lanes, side_by_side};
 use super::layout::RunDir;
 use super::lock::RunLock;
-use super::observer::{Event, Observer};
-use super::partition::shard_count;
-use super::plan::{self, Plan, ShardPlan, make_plan};
+use super::observer::Observer;
+use super::plan::{self, Plan, PlannedTruth, make_plan, open_plan, shard_count};
 use super::provenance::Started;
 use super::reduce::{self, Reduction, RunReport};
 use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
-use super::scoring::ScoreSource;
-use super::shard::{ShardRecord, ShardState, compute_shard, inspect_shard};
-use super::shard_log::ShardLog;
-use super::truth::PlannedTruth;
-use hetero2_library::BLOCK_ROWS;
-use hetero2_spectra::{BackendChoice, BackendKind, SpectraBackend, open_backend};
-
-/// Runs with fewer rows do not look for a GPU unless they are told to.
-const FEW_ROWS: u64 = 20_000;
+use super::shard::{ScoreSource, ShardWorker, compute_missing};
+use super::threads::with_threads;
 
 /// Runs a request to its evidence pack: plan, all shards, reduction.
 ///
@@ -83,25 +75,12 @@ pub fn plan(request: &RunRequest, observer: &dyn Observer) -> Result<Plan, RunEr
     })
 }
 
-/// The plan of a run directory, for a later stage of the run.
-///
-/// # Errors
-/// [`RunError::NoPlan`] when there is none, [`RunError::OtherVersion`] when
-/// another version of this program made it: its results could differ.
-pub fn open_plan(dir: &RunDir) -> Result<Plan, RunError> {
-    let plan = Plan::load(dir)?.ok_or_else(|| RunError::NoPlan { path: dir.root().into() })?;
-    if plan.tool_version != hetero2_contract::version::VERSION {
-        return Err(RunError::OtherVersion { path: dir.root().into(), found: plan.tool_version });
-    }
-    Ok(plan)
-}
-
 /// The report of the pack of a run directory, where it is finished.
 ///
 /// # Errors
 /// [`RunError`] when the pack cannot be read.
 pub fn finished_pack(dir: &RunDir, plan: &Plan) -> Result<Option<RunReport>, RunError> {
-    super::summarise::read_finished(&dir.pack(), plan)
+    reduce::read_finished(&dir.pack(), plan)
 }
 
 /// Merges the shards of a run directory into its pack; a pack that is there
@@ -141,161 +120,6 @@ fn conclude(
         remove_if_there(&folder)?;
     }
     Ok(report)
-}
-
-fn with_threads<T: Send>(
-    threads: Option<usize>,
-    work: impl FnOnce() -> Result<T, RunError> + Send,
-) -> Result<T, RunError> {
-    let threads = threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| RunError::Threads { threads, why: e.to_string() })?;
-    pool.install(work)
-}
-
-/// Computes shards of one plan; scores are loaded once.
-pub struct ShardWorker {
-    dir: RunDir,
-    plan: Plan,
-    plan_digest: String,
-    scores: ScoreSource,
-    choice: BackendChoice,
-    /// Opened when the first shard is computed.
-    backend: OnceLock<Box<dyn SpectraBackend>>,
-    /// Whether each shard has a log of its own; only one can be open.
-    logs: bool,
-}
-
-impl ShardWorker {
-    /// A worker for the plan of a run directory, which logs each shard there
-    /// and computes spectra on the device of this choice.
-    ///
-    /// # Errors
-    /// As of [`open_plan`], or when the scores cannot be read.
-    pub fn open(dir: &RunDir, choice: &BackendChoice) -> Result<Self, RunError> {
-        let plan = open_plan(dir)?;
-        let scores = ScoreSource::load(dir, &plan)?;
-        Ok(Self { logs: true, ..Self::with_scores(dir.clone(), plan, scores, choice.clone()) })
-    }
-
-    fn with_scores(dir: RunDir, plan: Plan, scores: ScoreSource, choice: BackendChoice) -> Self {
-        let plan_digest = plan.digest();
-        Self { dir, plan, plan_digest, scores, choice, backend: OnceLock::new(), logs: false }
-    }
-
-    fn backend(&self) -> Result<&dyn SpectraBackend, RunError> {
-        if let Some(backend) = self.backend.get() {
-            return Ok(&**backend);
-        }
-        // Looking for a GPU would take longer than a small run.
-        let few = self.choice.kind == BackendKind::Auto
-            && self.choice.adapter.is_none()
-            && self.plan.rows < FEW_ROWS;
-        let small = few.then(BackendChoice::cpu);
-        let choice = small.as_ref().unwrap_or(&self.choice);
-        let backend = open_backend(choice, self.plan.config.precision)?;
-        Ok(&**self.backend.get_or_init(|| backend))
-    }
-
-    /// The plan.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// The shards that are missing or not whole.
-    #[must_use]
-    pub fn missing(&self) -> Vec<u32> {
-        let shards = self.plan.shards.iter();
-        let missing =
-            shards.filter(|shard| match inspect_shard(&self.dir, &self.plan_digest, shard) {
-                ShardState::Done(_) => false,
-                ShardState::Missing => true,
-                ShardState::Unusable(why) => {
-                    tracing::warn!(shard = shard.index, "computing the shard anew: {why}");
-                    true
-                }
-            });
-        missing.map(|shard| shard.index).collect()
-    }
-
-    /// Computes a shard; one that is finished and whole is left as it is.
-    ///
-    /// # Errors
-    /// [`RunError::NoShard`]; or why it cannot be computed.
-    /// [`RunError::Cancelled`] leaves a checkpoint.
-    pub fn compute(&self, index: u32, observer: &dyn Observer) -> Result<ShardRecord, RunError> {
-        self.compute_beside(1, index, observer)
-    }
-
-    /// The same where this many shards are computed at once, this one included.
-    fn compute_beside(
-        &self,
-        at_once: usize,
-        index: u32,
-        observer: &dyn Observer,
-    ) -> Result<ShardRecord, RunError> {
-        let shard = self.plan.shard(index)?;
-        let _log = self.logs.then(|| ShardLog::open(&self.dir, index));
-        tracing::info!(shard = index, rows = shard.rows, "computing the shard");
-        let computed = self.compute_or_keep(shard, at_once, observer);
-        match &computed {
-            Ok(record) => {
-                let (seconds, device) = (record.attempt.seconds, &record.attempt.device);
-                tracing::info!(shard = index, seconds, device, "finished the shard");
-            }
-            Err(error) => tracing::info!(shard = index, "not finished: {error}"),
-        }
-        computed
-    }
-
-    fn compute_or_keep(
-        &self,
-        shard: &ShardPlan,
-        at_once: usize,
-        observer: &dyn Observer,
-    ) -> Result<ShardRecord, RunError> {
-        if let ShardState::Done(record) = inspect_shard(&self.dir, &self.plan_digest, shard) {
-            observer.event(Event::Computed { rows: record.rows });
-            return Ok(*record);
-        }
-        let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores);
-        let (dir, digest) = (&self.dir, &self.plan_digest);
-        compute_shard(dir, digest, shard, &self.plan, &engine, at_once, observer)
-    }
-
-    /// Computes a shard on threads of its own.
-    ///
-    /// # Errors
-    /// As of [`ShardWorker::compute`], or [`RunError::Threads`].
-    pub fn compute_on(
-        &self,
-        threads: Option<usize>,
-        index: u32,
-        observer: &dyn Observer,
-    ) -> Result<ShardRecord, RunError> {
-        with_threads(threads, || self.compute(index, observer))
-    }
-}
-
-fn compute_missing(worker: &ShardWorker, observer: &dyn Observer) -> Result<(), RunError> {
-    let missing = worker.missing();
-    let rows = |index: &u32| worker.plan.shard(*index).map(|shard| shard.rows);
-    let left: u64 = missing.iter().map(rows).sum::<Result<_, _>>()?;
-    let rows = worker.plan.rows;
-    observer.event(Event::Computing { rows, done: rows - left });
-    if missing.is_empty() {
-        return Ok(());
-    }
-    // Opened before the lanes ask for it at the same time. What becomes of
-    // spectra on a GPU is counted for one shard at a time.
-    let counted = worker.backend()?.counts().is_some();
-    let lanes = if counted { 1 } else { lanes(rayon::current_num_threads()).min(missing.len()) };
-    let compute =
-        |index, observer: &dyn Observer| worker.compute_beside(lanes, index, observer).map(drop);
-    side_by_side(&missing, lanes, observer, &compute)
 }
 
 /// The plan to run: the directory's own, or a new one with the scores that

@@ -32,7 +32,7 @@ const BEGINS_ATOM: [bool; 256] = {
 };
 
 /// Number of shards for this many blocks.
-pub(super) fn shard_count(blocks: usize, asked: Option<u32>) -> usize {
+pub(crate) fn shard_count(blocks: usize, asked: Option<u32>) -> usize {
     let wanted = match asked {
         Some(shards) => shards as usize,
         None => blocks.div_ceil(BLOCKS_PER_SHARD).min(MAX_DEFAULT_SHARDS),
@@ -43,14 +43,14 @@ pub(super) fn shard_count(blocks: usize, asked: Option<u32>) -> usize {
 /// What a molecule may cost to compute, in no particular unit: chemistry grows
 /// with the atoms, eigenvalues with their cube. Atoms are guessed from the
 /// letters of the SMILES.
-pub(super) fn estimated_cost(smiles: &[u8]) -> u64 {
+pub(crate) fn estimated_cost(smiles: &[u8]) -> u64 {
     let atoms = smiles.iter().filter(|byte| BEGINS_ATOM[**byte as usize]).count() as u64;
     let atoms = atoms.clamp(1, MAX_ATOMS);
     atoms * ATOM_COST + atoms.pow(3)
 }
 
 /// Cuts blocks with these costs into [`shard_count`] runs of blocks.
-pub(super) fn cut(costs: &[u64], shards: usize) -> Vec<Range<usize>> {
+pub(crate) fn cut(costs: &[u64], shards: usize) -> Vec<Range<usize>> {
     let total: u128 = costs.iter().map(|&cost| u128::from(cost)).sum();
     let mut cuts: Vec<Range<usize>> = Vec::with_capacity(shards);
     let (mut start, mut sum) = (0, 0_u128);

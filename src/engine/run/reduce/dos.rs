@@ -1,7 +1,6 @@
 //! The densities of states of a run: one curve per operator over all rows,
 //! and one local curve per row.
 
-use super::error::RunError;
 use hetero2_common::rounding::round8;
 use hetero2_evidence::pack::csv::{DosPoint, LocalDosRow};
 use hetero2_evidence::pack::rows::{LocalDosColumns, LocalLines, SpectrumRow};
@@ -10,13 +9,15 @@ use hetero2_spectra::dos::{
 };
 use hetero2_spectra::ldos::{LocalDensity, LocalLine};
 
+use crate::run::error::RunError;
+
 /// The grid of a run's densities.
-pub(super) struct Densities {
+pub(crate) struct Densities {
     kernel: GridKernel,
 }
 
 /// The curves of L, H and WH, in this order.
-pub(super) struct Curves([DosAccumulator; 3]);
+pub(crate) struct Curves([DosAccumulator; 3]);
 
 impl Densities {
     /// The grid of this range; none for a run without eigenvalues.

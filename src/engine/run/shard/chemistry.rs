@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
 use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest};
 use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
@@ -15,9 +14,11 @@ use hetero2_chemistry::operator::{
     AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale,
 };
 
+use crate::run::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
+
 /// Why a row ends without results.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum EarlyEnd {
+pub(crate) enum EarlyEnd {
     /// Status SKIP with this reason.
     Skip(&'static str),
     /// Status ERROR with this reason.
@@ -26,7 +27,7 @@ pub(super) enum EarlyEnd {
 
 /// A row after its chemistry.
 #[derive(Debug, Default)]
-pub(super) struct Chemistry {
+pub(crate) struct Chemistry {
     pub warnings: BTreeSet<String>,
     pub canonical_smiles: Option<String>,
     pub heavy_atoms: Option<u32>,
@@ -42,7 +43,7 @@ pub(super) struct Chemistry {
 /// Reads the molecule, checks the guardrails, builds what the configuration
 /// asks for. `has_scores` tells whether a row of a run on external scores has
 /// any.
-pub(super) fn chemistry(
+pub(crate) fn chemistry(
     smiles: &[u8],
     seed: i64,
     config: &RunConfig,
@@ -144,7 +145,7 @@ fn begin(
 }
 
 /// The operator part of a configuration.
-pub(super) fn operator_settings(config: &RunConfig) -> OperatorSettings {
+pub(crate) fn operator_settings(config: &RunConfig) -> OperatorSettings {
     OperatorSettings {
         physics: config.physics,
         edge_weights: config.edge_weights,

@@ -10,33 +10,26 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::compute::{Engine, RowOutcome};
-use super::error::RunError;
-use super::layout::RunDir;
-use super::observer::{Event, Observer};
-use super::plan::{PackedFile, Plan, ShardPlan};
-use super::provenance;
-use super::wave::compute_wave;
-use hetero2_common::files::{FileDigest, digest_file, write_atomically};
+use hetero2_common::files::digest_file;
 use hetero2_evidence::pack::PackError;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use hetero2_evidence::pack::tables::{TableGroups, TableRow, TableWriter, bytes_of};
 use hetero2_library::{BLOCK_ROWS, ShardReader};
-use hetero2_spectra::SpectraCounts;
 use hetero2_spectra::dos::EnergyRange;
 
-/// Schema of [`ShardRecord`].
-pub const SHARD_SCHEMA: &str = "hetero2_shard.v1";
-
-/// Tables of a shard directory.
-pub(super) const MOLECULES: &str = "molecules.parquet";
-pub(super) const DECOYS: &str = "decoys.parquet";
-pub(super) const SPECTRA: &str = "spectra.parquet";
-const RECORD: &str = "shard.json";
+use super::compute::{Engine, RowOutcome};
+use super::record::{
+    Attempt, DECOYS, MOLECULES, SHARD_SCHEMA, SPECTRA, ShardRecord, ShardState, inspect_shard,
+    read_record, write_record,
+};
+use super::wave::compute_wave;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::{PackedFile, Plan, ShardPlan};
+use crate::run::provenance;
 
 /// Most (row, decoy) pairs of a wave. Of each shard that is computed, two waves
 /// are held at a time: one being computed, one being written.
@@ -45,108 +38,6 @@ const WAVE_PAIRS: usize = 100_000;
 /// Bytes of molecules and decoys after which their row groups end though the
 /// block does not: what a thread reads at a time in the reduction.
 const GROUP_BYTES: usize = 16 << 20;
-
-/// What a finished shard, or a checkpoint of one, says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ShardRecord {
-    /// [`SHARD_SCHEMA`].
-    pub schema_version: String,
-    /// Number of the shard.
-    pub index: u32,
-    /// Digest of the plan that it belongs to.
-    pub plan_digest: String,
-    /// Rows that it holds: all of the shard, but in a checkpoint.
-    pub rows: u64,
-    /// Extent of the published eigenvalues of L, H and WH.
-    pub energies: EnergyRange,
-    /// Digest of each table.
-    pub files: Vec<(String, FileDigest)>,
-    /// How it came about; no result depends on it.
-    pub attempt: Attempt,
-}
-
-/// The attempt that finished a shard or a checkpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Attempt {
-    /// Machine that it ran on, where the system tells its name.
-    pub host: Option<String>,
-    /// Device that computed the spectra.
-    pub device: String,
-    /// Worker threads.
-    pub threads: u64,
-    /// Wall time in seconds; its share where shards were computed side by side.
-    pub seconds: f64,
-    /// Rows that were taken from a checkpoint.
-    pub rows_from_checkpoint: u64,
-    /// What became of the spectra, where a GPU took part.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spectra: Option<SpectraCounts>,
-}
-
-/// Whether a shard has to be computed.
-#[derive(Debug, PartialEq)]
-pub enum ShardState {
-    /// Finished and whole.
-    Done(Box<ShardRecord>),
-    /// Not there.
-    Missing,
-    /// There, but of another plan or damaged.
-    Unusable(String),
-}
-
-/// Looks at a shard directory: its record, and the digest of each file.
-#[must_use]
-pub fn inspect_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> ShardState {
-    let path = dir.shard(shard.index);
-    if !path.exists() {
-        return ShardState::Missing;
-    }
-    match read_record(&path, plan_digest, shard) {
-        Ok(record) if record.rows == shard.rows => ShardState::Done(Box::new(record)),
-        Ok(record) => {
-            ShardState::Unusable(format!("{} rows instead of {}", record.rows, shard.rows))
-        }
-        Err(why) => ShardState::Unusable(why),
-    }
-}
-
-/// Whether a shard is there, and its record fits, without reading its tables:
-/// quick, for showing progress.
-#[must_use]
-pub fn glance_at_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Option<ShardRecord> {
-    read_fitting(&dir.shard(shard.index), plan_digest, shard)
-        .ok()
-        .filter(|record| record.rows == shard.rows)
-}
-
-fn read_fitting(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
-    let text = fs::read_to_string(path.join(RECORD)).map_err(|e| format!("{RECORD}: {e}"))?;
-    let record: ShardRecord = serde_json::from_str(&text).map_err(|e| format!("{RECORD}: {e}"))?;
-    if record.schema_version != SHARD_SCHEMA || record.index != shard.index {
-        return Err(format!("{RECORD} is of another schema or shard"));
-    }
-    if record.plan_digest != plan_digest {
-        return Err("it belongs to another plan".into());
-    }
-    let names: Vec<&str> = record.files.iter().map(|(name, _)| name.as_str()).collect();
-    if names != [MOLECULES, DECOYS, SPECTRA] {
-        return Err(format!("{RECORD} lists other files"));
-    }
-    Ok(record)
-}
-
-fn read_record(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
-    let record = read_fitting(path, plan_digest, shard)?;
-    for (name, expected) in &record.files {
-        let found = digest_file(&path.join(name)).map_err(|e| e.to_string())?;
-        if found != *expected {
-            return Err(format!("{name} is not as it was written"));
-        }
-    }
-    // An earlier build may have written tables that cannot be read in parts.
-    TableGroups::<MoleculeRow>::open(&path.join(MOLECULES)).map_err(|e| e.to_string())?;
-    Ok(record)
-}
 
 /// Computes one shard and writes its directory. Several attempts at once do no
 /// harm: the first that is done stays, and one that is not whole is replaced.
@@ -303,7 +194,7 @@ fn replace(staged: TempDir, target: &Path) -> Result<(), RunError> {
 
 /// Rows computed between two writes, so that memory does not grow with the
 /// number of decoys.
-pub(super) fn wave_rows(decoys: u32) -> usize {
+pub(crate) fn wave_rows(decoys: u32) -> usize {
     (WAVE_PAIRS / (decoys.max(1) as usize)).clamp(16, BLOCK_ROWS)
 }
 
@@ -439,14 +330,6 @@ fn copy_groups<R: TableRow>(from: &Path, to: &mut TableWriter<R>) -> Result<u64,
         to.end_group()?;
     }
     Ok(to.rows())
-}
-
-fn write_record(folder: &Path, record: &ShardRecord) -> Result<(), RunError> {
-    let path = folder.join(RECORD);
-    let text = serde_json::to_string_pretty(record)
-        .map_err(|e| RunError::io("write", &path, std::io::Error::other(e)))?;
-    write_atomically(&path, |out| std::io::Write::write_all(out, text.as_bytes()))?;
-    Ok(())
 }
 
 /// Makes a rename durable; a file system that cannot is as durable as it gets.

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use super::config::{Artifacts, RunConfig, ScoreMode};
-use super::error::RunError;
 use hetero2_audit::ScoresCoverage;
 use hetero2_chemistry::operator::EdgeWeights;
 use hetero2_common::files::{AtomicFile, FileDigest};
@@ -15,8 +13,11 @@ use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status};
 use hetero2_evidence::pack::tables::TableWriter;
 use hetero2_evidence::pack::{PackError, PackWriter};
 
+use crate::run::config::{Artifacts, RunConfig, ScoreMode};
+use crate::run::error::RunError;
+
 /// Which tables a pack has, and with which columns.
-pub(super) struct PackOptions {
+pub(crate) struct PackOptions {
     weights: EdgeWeightColumns,
     full: bool,
     score_mode: &'static str,
@@ -41,7 +42,7 @@ impl PackOptions {
 }
 
 /// Rows of the CSV tables of molecules.
-pub(super) struct MoleculeText {
+pub(crate) struct MoleculeText {
     summary: SummaryCsv<Vec<u8>>,
     features: OperatorFeaturesCsv<Vec<u8>>,
 }
@@ -64,7 +65,7 @@ impl MoleculeText {
 }
 
 /// Rows of the CSV table of decoys, where a pack has one.
-pub(super) struct DecoyText(Option<HardnessCsv<Vec<u8>>>);
+pub(crate) struct DecoyText(Option<HardnessCsv<Vec<u8>>>);
 
 impl DecoyText {
     pub fn new(options: &PackOptions) -> Self {
@@ -88,7 +89,7 @@ const PAIRS: &str = "hardness_curve.csv";
 const MISSING: &str = "missing_decoy_scores.csv";
 
 /// Open tables of a pack that depend on scores.
-pub(super) struct AuditedTables {
+pub(crate) struct AuditedTables {
     summary: SummaryCsv<AtomicFile>,
     features: OperatorFeaturesCsv<AtomicFile>,
     molecules: TableWriter<MoleculeRow>,
@@ -159,14 +160,14 @@ impl AuditedTables {
 }
 
 /// Local densities, in every pack.
-pub(super) const LOCAL_DOS: &str = "ldos_summary.csv";
+pub(crate) const LOCAL_DOS: &str = "ldos_summary.csv";
 /// Densities of the run, in every pack with eigenvalues.
-pub(super) const DOS: &str = "dos_curve.csv";
+pub(crate) const DOS: &str = "dos_curve.csv";
 /// Eigenvalues, in full packs.
-pub(super) const SPECTRA: &str = "spectra.parquet";
+pub(crate) const SPECTRA: &str = "spectra.parquet";
 
 /// Rows of the table of local densities.
-pub(super) struct LocalText(LocalDosCsv<Vec<u8>>);
+pub(crate) struct LocalText(LocalDosCsv<Vec<u8>>);
 
 impl LocalText {
     pub fn new() -> Self {
@@ -179,7 +180,7 @@ impl LocalText {
 }
 
 /// Open tables of a pack that follow from spectra alone.
-pub(super) struct SpectralTables {
+pub(crate) struct SpectralTables {
     local: LocalDosCsv<AtomicFile>,
     /// Of full packs only.
     spectra: Option<TableWriter<SpectrumRow>>,
@@ -211,7 +212,7 @@ impl SpectralTables {
 }
 
 /// Writes `dos_curve.csv`.
-pub(super) fn write_dos(pack: &mut PackWriter, points: &[DosPoint]) -> Result<(), RunError> {
+pub(crate) fn write_dos(pack: &mut PackWriter, points: &[DosPoint]) -> Result<(), RunError> {
     let mut table = DosCsv::new(pack.create_file(DOS)?).map_err(writing(DOS))?;
     for point in points {
         table.write(point).map_err(writing(DOS))?;
@@ -221,7 +222,7 @@ pub(super) fn write_dos(pack: &mut PackWriter, points: &[DosPoint]) -> Result<()
 }
 
 /// Writes `missing_decoy_scores.csv`.
-pub(super) fn write_missing(
+pub(crate) fn write_missing(
     pack: &mut PackWriter,
     coverage: &ScoresCoverage,
 ) -> Result<(), RunError> {

@@ -5,16 +5,17 @@ use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::error::RunError;
-use super::layout::RunDir;
-use super::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord};
 use hetero2_evidence::pack::PackError;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use hetero2_evidence::pack::tables::{TableGroups, TableReader, TableRow};
 use hetero2_library::BLOCK_ROWS;
 
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord};
+
 /// Some row groups of one table.
-pub(super) struct Part<R> {
+pub(crate) struct Part<R> {
     table: Arc<TableGroups<R>>,
     groups: Range<usize>,
 }
@@ -30,7 +31,7 @@ impl<R: TableRow> Part<R> {
 }
 
 /// A part of the molecules of a run with all their decoys.
-pub(super) struct AuditedPart {
+pub(crate) struct AuditedPart {
     pub molecules: Part<MoleculeRow>,
     pub decoys: Part<DecoyRow>,
 }
@@ -39,12 +40,12 @@ pub(super) struct AuditedPart {
 ///
 /// # Errors
 /// The table is missing, damaged or of another version.
-pub(super) fn molecules_of(path: &Path) -> Result<Vec<Part<MoleculeRow>>, PackError> {
+pub(crate) fn molecules_of(path: &Path) -> Result<Vec<Part<MoleculeRow>>, PackError> {
     parts(path, |rows| (0..rows.len()).map(|group| group..group + 1).collect())
 }
 
 /// The molecules of a run, a row group at a time.
-pub(super) fn molecules<'a>(
+pub(crate) fn molecules<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
 ) -> impl Iterator<Item = Result<Part<MoleculeRow>, RunError>> + Send + 'a {
@@ -52,7 +53,7 @@ pub(super) fn molecules<'a>(
 }
 
 /// The molecules of a run with their decoys.
-pub(super) fn audited<'a>(
+pub(crate) fn audited<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
 ) -> impl Iterator<Item = Result<AuditedPart, RunError>> + Send + 'a {
@@ -70,7 +71,7 @@ pub(super) fn audited<'a>(
 }
 
 /// The spectra of a run, a whole block at a time.
-pub(super) fn spectra<'a>(
+pub(crate) fn spectra<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
 ) -> impl Iterator<Item = Result<Part<SpectrumRow>, RunError>> + Send + 'a {

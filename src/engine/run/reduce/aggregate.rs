@@ -11,22 +11,22 @@ use hetero2_audit::{
 use hetero2_evidence::pack::report::StatusCounts;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 
-use super::chance::Chance;
-use super::config::{RunConfig, ScoreMode};
-use super::ranking::Ranking;
+use super::null_expectation::Chance;
+use super::top_rows::Ranking;
+use crate::run::config::{RunConfig, ScoreMode};
 
 /// Most distinct reasons that are counted apart: internal errors may carry
 /// texts of their own.
 const MAX_REASONS: usize = 1_000;
 /// Bins of the report's histograms.
-pub(super) const BINS: usize = 40;
+pub(crate) const BINS: usize = 40;
 /// Those of the AUC: with the usual twenty decoys it has steps of 0.05.
-pub(super) const AUC_BINS: usize = 20;
+pub(crate) const AUC_BINS: usize = 20;
 /// Where the rest is counted.
 const OTHER_REASONS: &str = "other_reasons";
 
 /// The aggregates of a run.
-pub(super) struct Aggregate {
+pub(crate) struct Aggregate {
     mode: ScoreMode,
     pub counts: StatusCounts,
     /// Row of the first and number of rows, by reason.

@@ -1,87 +1,24 @@
-//! Known outcomes of a run: copied and checked when it is planned, held against
-//! its audits when it is reduced. Shards do not depend on them.
+//! The known outcomes of a run, held against its audits.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::error::RunError;
-use super::layout::RunDir;
-use super::plan::{InputFile, Plan, copy_pinned, digest_input};
-use hetero2_audit::{CostLift, CostLiftError, CostLiftSettings, SummaryRow, Truth, TruthError};
+use hetero2_audit::{CostLift, CostLiftSettings, SummaryRow, Truth};
 use hetero2_common::files::FileDigest;
 use hetero2_evidence::outcomes::{CostLiftOutcome, NamedDigest};
 use hetero2_evidence::pack::PackWriter;
 use hetero2_evidence::pack::rows::MoleculeRow;
 
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::plan::{Plan, PlannedTruth, unusable};
+
 /// The known outcomes in a pack, byte for byte.
-pub(super) const TRUTH: &str = "truth.csv";
+pub(crate) const TRUTH: &str = "truth.csv";
 /// What they say of the audits.
-pub(super) const COST_LIFT: &str = "cost_lift_report.json";
-
-/// Known outcomes, and the budget to compare with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TruthInput {
-    /// A `customer_truth.v1` table.
-    pub path: PathBuf,
-    /// Expected SHA-256 of the table, hexadecimal.
-    pub sha256: Option<String>,
-    /// Molecules that can be afforded (K), at least 1.
-    pub budget: usize,
-}
-
-/// Known outcomes as a plan has them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PlannedTruth {
-    /// The table.
-    pub file: InputFile,
-    /// Molecules that can be afforded (K), at least 1.
-    pub budget: usize,
-}
-
-impl PlannedTruth {
-    /// What a plan of this input says; nothing is copied.
-    pub(super) fn digest(input: &TruthInput) -> Result<Self, RunError> {
-        open(&input.path)?;
-        Ok(Self { file: digest_input(&input.path)?, budget: input.budget })
-    }
-
-    /// Copies the table into the run directory and reads it once, so that what
-    /// is wrong with it is known before anything is computed.
-    pub(super) fn take(input: &TruthInput, dir: &RunDir) -> Result<Self, RunError> {
-        open(&input.path)?;
-        let file = copy_pinned(&input.path, input.sha256.as_deref(), dir)?;
-        let planned = Self { file, budget: input.budget };
-        let truth = planned.read(dir).map_err(|source| unusable(&input.path, source))?;
-        let settings = CostLiftSettings { budget: input.budget, ..CostLiftSettings::default() };
-        CostLift::new(&truth, settings).map_err(|source| planned.no_report(source))?;
-        Ok(planned)
-    }
-
-    fn read(&self, dir: &RunDir) -> Result<Truth, TruthError> {
-        let file = File::open(dir.input(&self.file.sha256.to_string()))?;
-        Truth::from_csv(BufReader::new(file))
-    }
-
-    fn no_report(&self, source: CostLiftError) -> RunError {
-        RunError::CostLift { truth: self.file.name.clone(), source }
-    }
-}
-
-/// A table that is not there is an error of the command line, not of the disk.
-fn open(path: &Path) -> Result<(), RunError> {
-    File::open(path).map(drop).map_err(|e| unusable(path, e.into()))
-}
-
-fn unusable(path: &Path, source: TruthError) -> RunError {
-    RunError::Truth { path: path.to_owned(), source }
-}
+pub(crate) const COST_LIFT: &str = "cost_lift_report.json";
 
 /// The known outcomes of a run, loaded.
-pub(super) struct Outcomes {
+pub(crate) struct Outcomes {
     planned: PlannedTruth,
     copied: PathBuf,
     truth: Truth,
@@ -112,7 +49,7 @@ impl Outcomes {
 }
 
 /// Gathers the rows of a run in their order.
-pub(super) struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     outcomes: &'a Outcomes,
     gathered: CostLift<'a>,
 }

@@ -7,10 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::audited::{audit_row, decoy_rows};
-use super::chemistry::{Chemistry, EarlyEnd, chemistry, operator_settings};
-use super::config::RunConfig;
-use super::scoring::{RowScoring, ScoreSource};
 use hetero2_audit::DecoyHash;
 use hetero2_chemistry::decoy::{DecoyOutcome, SearchExtent};
 use hetero2_chemistry::molecule::{DeadlineError, Descriptors, run_with_deadline};
@@ -27,6 +23,11 @@ use hetero2_spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use hetero2_spectra::ldos::LocalDensity;
 use hetero2_spectra::{SpectraBackend, SpectraCounts, SpectraError};
 
+use super::audited::{audit_row, decoy_rows};
+use super::chemistry::{Chemistry, EarlyEnd, chemistry, operator_settings};
+use super::scoring::{RowScoring, ScoreSource};
+use crate::run::config::RunConfig;
+
 /// One input row's whole result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowOutcome {
@@ -39,7 +40,7 @@ pub struct RowOutcome {
 }
 
 /// The matrices of a row that is OK, and what its spectra are published with.
-pub(super) struct Matrices {
+pub(crate) struct Matrices {
     operators: GraphOperators,
     atomic_numbers: Vec<u8>,
     missing_params: u32,
@@ -103,13 +104,13 @@ impl<'a> Engine<'a> {
 
     /// The outcomes of some rows but for their spectra, and the matrices of
     /// those that have any.
-    pub(super) fn begin(&self, records: &[Record]) -> (Vec<RowOutcome>, Vec<Option<Matrices>>) {
+    pub(crate) fn begin(&self, records: &[Record]) -> (Vec<RowOutcome>, Vec<Option<Matrices>>) {
         records.iter().map(|record| self.outcome(record, self.chemistry(record))).unzip()
     }
 
     /// The unscored decoys of a row and its canonical SMILES; none for a row
     /// that a run would not audit.
-    pub(super) fn unscored(&self, record: &Record) -> Option<(String, Vec<DecoyRow>)> {
+    pub(crate) fn unscored(&self, record: &Record) -> Option<(String, Vec<DecoyRow>)> {
         let row = self.chemistry(record);
         if row.end.is_some() {
             return None;
@@ -156,7 +157,7 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// [`SpectraError`] when the backend cannot go on.
-    pub(super) fn add_spectra(
+    pub(crate) fn add_spectra(
         &self,
         rows: &mut [(&mut RowOutcome, &Matrices)],
     ) -> Result<(), SpectraError> {
@@ -265,7 +266,7 @@ impl<'a> Engine<'a> {
 }
 
 /// The rows that have matrices, with them.
-pub(super) fn with_matrices<'a>(
+pub(crate) fn with_matrices<'a>(
     outcomes: &'a mut [RowOutcome],
     matrices: &'a [Option<Matrices>],
 ) -> impl Iterator<Item = (&'a mut RowOutcome, &'a Matrices)> {

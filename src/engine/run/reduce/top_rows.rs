@@ -13,7 +13,7 @@ const MAX_SMILES: usize = 2_000;
 /// Rows with the largest and the smallest slack; ties by AUC, then by the
 /// number of decoys (many say more), then by input order.
 #[derive(Debug, Default)]
-pub(super) struct Ranking {
+pub(crate) struct Ranking {
     /// Largest slack first.
     pub top: Vec<Kept>,
     /// Smallest slack first.
@@ -24,7 +24,7 @@ pub(super) struct Ranking {
 
 /// A row at one end of the slack.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub excerpt: RowExcerpt,
     /// SMILES to draw; empty where it is too long.
     pub smiles: String,

@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::error::RunError;
-use super::observer::{Event, Observer};
+use crate::run::error::RunError;
+use crate::run::observer::{Event, Observer};
 
 /// Threads that one shard keeps busy: one thread hands its rows to the tables
 /// and writes what was encoded.
@@ -15,7 +15,7 @@ const MOST_LANES: usize = 16;
 
 /// How many shards are computed at once on this many threads: at least two, of
 /// which one hides what the other leaves idle.
-pub(super) fn lanes(threads: usize) -> usize {
+pub(crate) fn lanes(threads: usize) -> usize {
     threads.div_ceil(THREADS_OF_A_LANE).clamp(threads.clamp(1, 2), MOST_LANES)
 }
 
@@ -24,7 +24,7 @@ pub(super) fn lanes(threads: usize) -> usize {
 ///
 /// # Errors
 /// The first error; [`RunError::Cancelled`] only where there is no other.
-pub(super) fn side_by_side(
+pub(crate) fn side_by_side(
     shards: &[u32],
     lanes: usize,
     observer: &dyn Observer,
@@ -80,8 +80,8 @@ impl Observer for Stop<'_> {
 mod tests {
     use std::sync::Barrier;
 
-    use super::super::observer::Silent;
     use super::*;
+    use crate::run::observer::Silent;
 
     fn on_two_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap().install(work)

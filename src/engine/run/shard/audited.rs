@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{RunConfig, ScoreMode};
-use super::scoring::RowScoring;
 use hetero2_audit::HardnessBin;
 use hetero2_audit::{
     self, Audit, AuditSettings, AuditWarning, DecoyHash, Item, Label, Method, Score, Significance,
@@ -11,6 +9,9 @@ use hetero2_audit::{
 use hetero2_chemistry::decoy::Decoy;
 use hetero2_common::rounding::round8;
 use hetero2_contract::rows::{AuditColumns, DecoyRow, MoleculeRow};
+
+use super::scoring::RowScoring;
+use crate::run::config::{RunConfig, ScoreMode};
 
 /// Warning where no decoy of a row has a score.
 const NO_SCORES: &str = "skip:missing_scores_for_all_decoys";
@@ -20,7 +21,7 @@ const SOME_SCORES: &str = "missing_scores_for_some_decoys:";
 const AUDIT_FAILED: &str = "skip:audit_failed:";
 
 /// Whether a row has this warning because of its scores, not of its molecule.
-pub(super) fn is_of_scores(warning: &str) -> bool {
+pub(crate) fn is_of_scores(warning: &str) -> bool {
     warning == NO_SCORES
         || warning.starts_with(SOME_SCORES)
         || warning.starts_with(AUDIT_FAILED)
@@ -28,7 +29,7 @@ pub(super) fn is_of_scores(warning: &str) -> bool {
 }
 
 /// The scores that a row was audited with.
-pub(super) struct RowAudit {
+pub(crate) struct RowAudit {
     original: Score,
     decoys: Vec<Option<Score>>,
 }
@@ -47,7 +48,7 @@ impl RowAudit {
 
 /// Looks up the scores of a row's decoys, audits them, and fills in the row's
 /// columns.
-pub(super) fn audit_row(
+pub(crate) fn audit_row(
     config: &RunConfig,
     hashes: &[DecoyHash],
     scoring: &RowScoring<'_>,
@@ -76,7 +77,7 @@ pub(super) fn audit_row(
 }
 
 /// The decoys of a row as they are published, before they have scores.
-pub(super) fn decoy_rows(row: u64, molecule_id: &str, decoys: &[Decoy]) -> Vec<DecoyRow> {
+pub(crate) fn decoy_rows(row: u64, molecule_id: &str, decoys: &[Decoy]) -> Vec<DecoyRow> {
     let rows = decoys.iter().enumerate();
     rows.map(|(index, decoy)| decoy_row(index, decoy, row, molecule_id)).collect()
 }

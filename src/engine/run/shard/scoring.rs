@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use super::config::ScoreMode;
-use super::error::RunError;
-use super::layout::RunDir;
-use super::plan::{InputFile, Plan, RowScores};
 use hetero2_audit::{DecoyHash, Score, ScoreLimits, ScoreTable, ScoresError};
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 use hetero2_library::Record;
+
+use crate::run::config::ScoreMode;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::plan::{InputFile, Plan, RowScores};
 
 /// The scores of a run, loaded once and shared by its threads.
 pub enum ScoreSource {
@@ -23,7 +24,7 @@ pub enum ScoreSource {
 
 /// The scores of one row.
 #[derive(Clone, Copy)]
-pub(super) enum RowScoring<'a> {
+pub(crate) enum RowScoring<'a> {
     /// It has none.
     None,
     /// Stand-in scores.
@@ -69,7 +70,7 @@ impl ScoreSource {
     }
 
     /// The scores of a row.
-    pub(super) fn of_row(&self, record: &Record) -> RowScoring<'_> {
+    pub(crate) fn of_row(&self, record: &Record) -> RowScoring<'_> {
         match self {
             Self::Mock => RowScoring::Mock,
             Self::Table(table) => RowScoring::Table(table),
@@ -105,7 +106,7 @@ impl RowScoring<'_> {
 }
 
 /// Loads the scores for all rows from a run directory.
-pub(super) fn load_table(dir: &RunDir, input: &InputFile) -> Result<ScoreTable, RunError> {
+pub(crate) fn load_table(dir: &RunDir, input: &InputFile) -> Result<ScoreTable, RunError> {
     let path = dir.input(&input.sha256.to_string());
     let file = File::open(&path).map_err(|e| RunError::io("read", &path, e))?;
     read_table(file, &input.name)

@@ -7,20 +7,6 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::aggregate::Aggregate;
-use super::densities::{Curves, Densities};
-use super::error::RunError;
-use super::layout::RunDir;
-use super::merge::{AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
-use super::observer::{Event, Observer};
-use super::parts::{self, AuditedPart, Part};
-use super::plan::{Plan, ShardPlan};
-use super::provenance::{self, Started};
-use super::publish::Publication;
-use super::request::{PackOutput, Reports};
-use super::shard::{ShardRecord, ShardState, inspect_shard};
-use super::summarise;
-use super::truth::Outcomes;
 use hetero2_common::ordered::in_order;
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
@@ -29,6 +15,22 @@ use hetero2_evidence::pack::report::{self, StatusCounts};
 use hetero2_evidence::pack::rows::{DecoyRow, SpectrumRow};
 use hetero2_evidence::pack::{PackWriter, ZipOutput};
 use hetero2_spectra::dos::EnergyRange;
+
+use super::aggregate::Aggregate;
+use super::dos::{Curves, Densities};
+use super::finalize_rows::Publication;
+use super::merge::{self, AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
+use super::outcomes::Outcomes;
+use super::row_groups::{self, AuditedPart, Part};
+use super::summarise;
+use crate::run::config::ScoreMode;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::{Plan, ShardPlan};
+use crate::run::provenance::{self, Started};
+use crate::run::request::{PackOutput, Reports};
+use crate::run::shard::{ShardRecord, ShardState, inspect_shard};
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +60,7 @@ pub struct RunReport {
 }
 
 /// What [`reduce`] needs to know besides the plan.
-pub(super) struct Reduction<'a> {
+pub(crate) struct Reduction<'a> {
     pub dir: &'a RunDir,
     pub plan: &'a Plan,
     pub output: &'a PackOutput,
@@ -66,7 +68,7 @@ pub(super) struct Reduction<'a> {
 }
 
 /// Directory that the pack comes to lie in.
-pub(super) fn pack_path(dir: &RunDir, output: &PackOutput) -> PathBuf {
+pub(crate) fn pack_path(dir: &RunDir, output: &PackOutput) -> PathBuf {
     output.pack.clone().unwrap_or_else(|| dir.pack())
 }
 
@@ -75,7 +77,7 @@ pub(super) fn pack_path(dir: &RunDir, output: &PackOutput) -> PathBuf {
 /// # Errors
 /// [`RunError::Incomplete`] names the shards that are missing or not whole;
 /// other errors are of reading and writing.
-pub(super) fn reduce(
+pub(crate) fn reduce(
     reduction: &Reduction<'_>,
     observer: &dyn Observer,
 ) -> Result<RunReport, RunError> {
@@ -96,19 +98,19 @@ pub(super) fn reduce(
     let twice = plan.config.decoys > 0;
     let audits = || {
         if twice {
-            let parts = parts::audited(dir, &records);
+            let parts = row_groups::audited(dir, &records);
             merge_audits(parts, &options, &mut tables, &mut aggregate, observer)?;
         }
         let q_values = aggregate.chance.q_values();
         let mut publication = Publication::new(tables, &options, q_values, outcomes.as_ref())?;
-        let molecules = parts::molecules(dir, &records);
+        let molecules = row_groups::molecules(dir, &records);
         publication.add(molecules, (!twice).then_some(&mut aggregate), observer)?;
         Ok::<_, RunError>(publication)
     };
     let spectra = || {
         let densities = densities.as_ref();
         let merge = |densities| {
-            let blocks = parts::spectra(dir, &records);
+            let blocks = row_groups::spectra(dir, &records);
             merge_spectra(blocks, &mut spectral, densities, observer)
         };
         densities.map(merge).transpose()
@@ -118,7 +120,7 @@ pub(super) fn reduce(
     let dos = dos?;
     spectral.finish(&mut pack)?;
     if let Some(points) = &dos {
-        super::merge::write_dos(&mut pack, points)?;
+        merge::write_dos(&mut pack, points)?;
     }
     let conclusion = Conclusion {
         dir,
@@ -135,7 +137,7 @@ pub(super) fn reduce(
 }
 
 /// What is left to say when all tables of a pack are written.
-pub(super) struct Conclusion<'a> {
+pub(crate) struct Conclusion<'a> {
     pub dir: &'a RunDir,
     pub plan: &'a Plan,
     pub reports: Reports,
@@ -187,8 +189,8 @@ impl Conclusion<'_> {
             let name = summarise::scores_name(&scores.name);
             pack.add_file(&name, &self.dir.input(&scores.sha256.to_string()))?;
         }
-        if self.plan.config.score_mode == super::ScoreMode::ExternalScores {
-            super::merge::write_missing(pack, &self.aggregate.coverage)?;
+        if self.plan.config.score_mode == ScoreMode::ExternalScores {
+            merge::write_missing(pack, &self.aggregate.coverage)?;
         }
         pack.add_json("metrics.json", &report::metrics(summary))?;
         pack.add_json("summary_metadata.json", &report::summary_metadata(summary))?;
@@ -320,7 +322,7 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
 }
 
 /// The report of a pack that an earlier call finished, if it is there.
-pub(super) fn finished(
+pub(crate) fn finished(
     dir: &RunDir,
     plan: &Plan,
     output: &PackOutput,

@@ -1,17 +1,18 @@
 //! Drawings of the molecules that a report shows, and of their hardest decoys.
 
-use super::ranking::{Kept, Ranking};
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 use hetero2_evidence::pack::report::{
     DRAWING_BYTES, DRAWN_ROWS, DrawnDecoy, DrawnRow, Gallery, shorten,
 };
 use hetero2_evidence::pack::rows::DecoyRow;
 
+use super::top_rows::{Kept, Ranking};
+
 /// Size of a drawing, pixels.
 const SIZE: (u32, u32) = (240, 170);
 
 /// Draws the rows at both ends of the slack.
-pub(super) fn gallery(ranking: &Ranking) -> Gallery {
+pub(crate) fn gallery(ranking: &Ranking) -> Gallery {
     let top: Vec<&Kept> = ranking.top.iter().take(DRAWN_ROWS).collect();
     let shown = |kept: &&Kept| top.iter().any(|other| other.excerpt.row == kept.excerpt.row);
     let bottom = ranking.bottom.iter().filter(|kept| !shown(kept)).take(DRAWN_ROWS);

@@ -4,10 +4,11 @@
 
 use rayon::prelude::*;
 
-use super::compute::{Engine, Matrices, RowOutcome, with_matrices};
-use super::error::RunError;
-use super::observer::{Event, Observer};
 use hetero2_library::Record;
+
+use super::compute::{Engine, Matrices, RowOutcome, with_matrices};
+use crate::run::error::RunError;
+use crate::run::observer::{Event, Observer};
 
 /// Most rows that one task begins, so that tasks balance.
 const CHUNK_ROWS: usize = 512;
@@ -28,7 +29,7 @@ type Row<'a> = (&'a mut RowOutcome, &'a Matrices);
 /// The outcomes of the records, in order; of fewer when the observer asks to
 /// stop meanwhile. Progress counts a row when it is begun, which is most of its
 /// work.
-pub(super) fn compute_wave(
+pub(crate) fn compute_wave(
     engine: &Engine<'_>,
     records: &[Record],
     observer: &dyn Observer,

@@ -6,12 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::config::{CONFIG_SCHEMA, RunConfig};
-use super::error::RunError;
-use super::observer::Observer;
-use super::request::{LibraryInput, PackOutput, Reports, Resume, RunRequest};
-use super::truth::{TRUTH, TruthInput};
-use super::{plan, summarise};
 use hetero2_chemistry::operator::AtomTable;
 use hetero2_common::files::{FileDigest, FileError, Sha256Digest, digest_file};
 use hetero2_evidence::pack::manifest::{Input, Manifest, Tool};
@@ -19,6 +13,13 @@ use hetero2_evidence::pack::{
     PackDiff, PackError, VerifyReport, ZipOutput, diff, extract, read_manifest, verify,
 };
 use hetero2_library::ReadOptions;
+
+use crate::run::config::{CONFIG_SCHEMA, RunConfig};
+use crate::run::error::RunError;
+use crate::run::observer::Observer;
+use crate::run::reduce::TRUTH;
+use crate::run::request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, TruthInput};
+use crate::run::{plan, reduce, stages};
 
 /// What is asked of [`rerun`].
 #[derive(Debug, Clone)]
@@ -175,7 +176,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
         threads: request.threads,
         ..RunRequest::new(library, out, config)
     };
-    let run = super::run(&run_request, observer)?;
+    let run = stages::run(&run_request, observer)?;
     if run.already_complete {
         return Err(RerunError::NothingComputed { path: run_request.out });
     }
@@ -250,7 +251,7 @@ fn scores(
         }
         (Some(recorded), None) => {
             let path = place(recorded, &folder)?;
-            let name = summarise::scores_name(&recorded.name);
+            let name = reduce::scores_name(&recorded.name);
             let found = extract(&request.pack, &name, &path)
                 .map_err(|_| missing("scores", recorded, "--scores"))?;
             compare(&request.pack.join(name), found, recorded)?;
@@ -266,7 +267,7 @@ fn truth(
     staging: &Path,
 ) -> Result<Option<TruthInput>, RerunError> {
     let Some(recorded) = recorded(manifest, "truth") else { return Ok(None) };
-    let budget = manifest.parts.notes.get(summarise::BUDGET).cloned().unwrap_or(Value::Null);
+    let budget = manifest.parts.notes.get(reduce::BUDGET).cloned().unwrap_or(Value::Null);
     let budget = serde_json::from_value(budget)
         .map_err(|e| RerunError::Manifest { part: "notes.truth_budget", why: e.to_string() })?;
     let path = place(recorded, &staging.join("truth"))?;

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt};
 
-use super::layout::RunDir;
+use crate::run::layout::RunDir;
 
 /// The log of the shard at work; events go nowhere while there is none.
 static OPEN: Mutex<Option<File>> = Mutex::new(None);
@@ -27,7 +27,7 @@ where
 
 /// Appends to the log of a shard until dropped. A log that cannot be written
 /// is a warning, not the end of the work.
-pub(super) struct ShardLog(());
+pub(crate) struct ShardLog(());
 
 impl ShardLog {
     /// Opens the log of a shard.

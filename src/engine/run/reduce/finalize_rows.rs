@@ -1,12 +1,6 @@
 //! The last pass over a run's molecules: what needs all rows is filled in, and
 //! the tables of molecules are written.
 
-use super::aggregate::Aggregate;
-use super::error::RunError;
-use super::merge::{AuditedTables, MoleculeText, PackOptions};
-use super::observer::{Event, Observer};
-use super::parts::Part;
-use super::truth::{Comparison, Outcomes};
 use hetero2_audit::QValues;
 use hetero2_common::ordered::in_order;
 use hetero2_common::rounding::round8;
@@ -14,9 +8,16 @@ use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::PackWriter;
 use hetero2_evidence::pack::rows::MoleculeRow;
 
+use super::aggregate::Aggregate;
+use super::merge::{AuditedTables, MoleculeText, PackOptions};
+use super::outcomes::{Comparison, Outcomes};
+use super::row_groups::Part;
+use crate::run::error::RunError;
+use crate::run::observer::{Event, Observer};
+
 /// Writes molecules with what only the whole run knows of them, and holds them
 /// against known outcomes.
-pub(super) struct Publication<'a> {
+pub(crate) struct Publication<'a> {
     tables: AuditedTables,
     options: &'a PackOptions,
     /// False-discovery rates of the run.

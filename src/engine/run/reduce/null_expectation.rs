@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::config::RunConfig;
 use hetero2_audit::{
     self, AuditSettings, Item, Label, PValues, PassLedger, PassReport, QValues, SIGNIFICANCE_LEVEL,
     Verdict,
@@ -13,12 +12,14 @@ use hetero2_common::rounding::round8;
 use hetero2_evidence::pack::report::{BinChance, ChanceSummary, Histogram, Passes};
 use hetero2_evidence::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, Status};
 
+use crate::run::config::RunConfig;
+
 /// Gathers what the honest statistics of a run are made of.
 ///
 /// Memory: as [`PValues`], an entry for each distinct pass probability, a
 /// histogram for each number of labelings, and a weight for each row whose
 /// original has one other than 1, until its decoys come.
-pub(super) struct Chance {
+pub(crate) struct Chance {
     settings: AuditSettings,
     p_values: PValues,
     /// Tested rows that no score could make significant.

@@ -5,13 +5,6 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::aggregate::{AUC_BINS, Aggregate, BINS};
-use super::config::{RunConfig, ScoreMode};
-use super::error::RunError;
-use super::gallery::gallery;
-use super::plan::{InputFile, Plan, RowScores};
-use super::ranking::Kept;
-use super::reduce::RunReport;
 use hetero2_audit::{
     Estimate, HardnessBin, HardnessStats, Interpretation, MethodResult, RankingQuality,
     ScoresCoverage,
@@ -26,11 +19,19 @@ use hetero2_evidence::pack::report::{self, BinSummary, Histogram, PackSummary, R
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
 
+use super::aggregate::{AUC_BINS, Aggregate, BINS};
+use super::gallery::gallery;
+use super::reduction::RunReport;
+use super::top_rows::Kept;
+use crate::run::config::{RunConfig, ScoreMode, SeedStrategy};
+use crate::run::error::RunError;
+use crate::run::plan::{InputFile, Plan, RowScores};
+
 /// Note of the manifest: the budget that known outcomes are compared with.
-pub(super) const BUDGET: &str = "truth_budget";
+pub(crate) const BUDGET: &str = "truth_budget";
 
 /// What the metrics and the report are made of.
-pub(super) fn summary(
+pub(crate) fn summary(
     plan: &Plan,
     aggregate: &Aggregate,
     dos: Option<&[DosPoint]>,
@@ -81,11 +82,11 @@ fn excerpts(kept: &[Kept]) -> Vec<RowExcerpt> {
 }
 
 /// The manifest, but for the files.
-pub(super) fn manifest_parts(plan: &Plan) -> ManifestParts {
+pub(crate) fn manifest_parts(plan: &Plan) -> ManifestParts {
     let config = &plan.config;
     let strategy = match config.seed_strategy {
-        super::SeedStrategy::Global => "global",
-        super::SeedStrategy::PerRow => "per_row",
+        SeedStrategy::Global => "global",
+        SeedStrategy::PerRow => "per_row",
     };
     let mut notes = Map::new();
     notes.insert("rows".into(), plan.rows.into());
@@ -108,7 +109,7 @@ pub(super) fn manifest_parts(plan: &Plan) -> ManifestParts {
 
 /// Name of the scores file in the pack: names in a pack are plain, so anything
 /// else of the given one is left out.
-pub(super) fn scores_name(given: &str) -> String {
+pub(crate) fn scores_name(given: &str) -> String {
     let extension = Path::new(given)
         .extension()
         .map(|e| e.to_string_lossy().to_ascii_lowercase())
@@ -282,7 +283,7 @@ fn histogram(
 
 /// The report of a finished pack of this plan, from its own files; `None`
 /// where there is none, or another.
-pub(super) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport>, RunError> {
+pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport>, RunError> {
     let read = |name: &str| -> Option<Value> {
         serde_json::from_slice(&std::fs::read(path.join(name)).ok()?).ok()
     };

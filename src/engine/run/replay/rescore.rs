@@ -8,22 +8,6 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::aggregate::Aggregate;
-use super::audited::{audit_row, is_of_scores};
-use super::config::{Artifacts, CONFIG_SCHEMA, RunConfig, ScoreMode};
-use super::error::RunError;
-use super::layout::RunDir;
-use super::merge::{AuditedTables, DOS, DecoyText, LOCAL_DOS, PackOptions, SPECTRA};
-use super::observer::{Event, Observer, Silent};
-use super::parts::molecules_of;
-use super::plan::{InputFile, PLAN_SCHEMA, Plan, copy_scores, create_dir};
-use super::provenance::{self, Started};
-use super::publish::Publication;
-use super::reduce::{Conclusion, RunReport};
-use super::request::Reports;
-use super::scoring::{RowScoring, load_table};
-use super::summarise;
-use super::truth::{COST_LIFT, Outcomes, PlannedTruth, TRUTH, TruthInput};
 use hetero2_audit::{DecoyHash, ScoreTable};
 use hetero2_common::files::{Sha256Digest, parent_of};
 use hetero2_evidence::pack::csv::{DosPoint, read_dos};
@@ -32,6 +16,20 @@ use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 use hetero2_evidence::pack::tables::{TableReader, TableWriter, bytes_of};
 use hetero2_evidence::pack::{PackSource, PackWriter, ZipOutput, verify};
 use hetero2_library::BLOCK_ROWS;
+
+use crate::run::config::{Artifacts, CONFIG_SCHEMA, RunConfig, ScoreMode};
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::observer::{Event, Observer, Silent};
+use crate::run::plan::{InputFile, PLAN_SCHEMA, Plan, PlannedTruth, copy_scores, create_dir};
+use crate::run::provenance::{self, Started};
+use crate::run::reduce;
+use crate::run::reduce::{
+    Aggregate, AuditedTables, COST_LIFT, Conclusion, DOS, DecoyText, LOCAL_DOS, Outcomes,
+    PackOptions, Publication, RunReport, SPECTRA, TRUTH, molecules_of,
+};
+use crate::run::request::{Reports, TruthInput};
+use crate::run::shard::{RowScoring, audit_row, is_of_scores, load_table};
 
 /// Most decoys of one row; a run makes no more.
 const MAX_DECOYS: usize = 10_000;
@@ -230,7 +228,7 @@ impl OldPack {
             packed: Vec::new(),
             shards: Vec::new(),
         };
-        if summarise::manifest_parts(&plan).atom_table_sha256 != parts.atom_table_sha256 {
+        if reduce::manifest_parts(&plan).atom_table_sha256 != parts.atom_table_sha256 {
             return Err(self.refuse("another atom table made it: run anew"));
         }
         Ok(plan)

@@ -3,19 +3,20 @@
 
 use std::path::PathBuf;
 
-use super::error::RunError;
-use super::layout::RunDir;
-use super::partition::{cut, estimated_cost, shard_count};
-use super::plan::{InputFile, PackedFile, ShardPlan};
 use hetero2_common::files::FileDigest;
 use hetero2_library::{BLOCK_ROWS, Record, ShardWriter};
+
+use super::document::{InputFile, PackedFile, ShardPlan};
+use super::partition::{cut, estimated_cost, shard_count};
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
 
 /// Rows of a packed file. Files are not shards: where shards begin is known
 /// only when the whole library has been seen.
 const FILE_ROWS: u64 = 4 * BLOCK_ROWS as u64;
 
 /// The files written so far and the one that is open.
-pub(super) struct Packing<'a> {
+pub(crate) struct Packing<'a> {
     dir: &'a RunDir,
     rows: u64,
     done: Vec<PackedFile>,

@@ -1,0 +1,103 @@
+//! The inputs of a run as its directory keeps them: opened, digested, copied
+//! under their digest.
+
+use std::fs;
+use std::path::Path;
+
+use hetero2_common::files::{Sha256Digest, digest_file, write_atomically};
+use hetero2_library::{ReadOptions, Source};
+
+use super::document::InputFile;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::request::LibraryInput;
+
+/// Opens a library.
+pub(crate) fn open_library(
+    library: &LibraryInput,
+    options: &ReadOptions,
+) -> Result<Source, RunError> {
+    Ok(match library {
+        LibraryInput::Demo => hetero2_library::demo()?,
+        LibraryInput::File(path) => Source::open(path, options)?,
+    })
+}
+
+pub(crate) fn input_file(digest: hetero2_library::InputDigest) -> Result<InputFile, RunError> {
+    Ok(InputFile { name: digest.name, bytes: digest.bytes, sha256: parse_digest(&digest.sha256)? })
+}
+
+fn parse_digest(hex: &str) -> Result<Sha256Digest, RunError> {
+    hex.parse().map_err(|_| {
+        RunError::io("digest", Path::new("input"), std::io::ErrorKind::InvalidData.into())
+    })
+}
+
+/// Name, size and SHA-256 of a file.
+pub(crate) fn digest_input(path: &Path) -> Result<InputFile, RunError> {
+    let digest = digest_file(path)?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Ok(InputFile { name, bytes: digest.bytes, sha256: digest.sha256 })
+}
+
+/// The same for a score file.
+pub(crate) fn digest_scores(path: &Path) -> Result<InputFile, RunError> {
+    open_scores(path)?;
+    digest_input(path)
+}
+
+/// A score file that is not there is an error of the command line, not of the disk.
+fn open_scores(path: &Path) -> Result<(), RunError> {
+    fs::File::open(path)
+        .map(drop)
+        .map_err(|e| RunError::Scores { path: path.to_path_buf(), source: e.into() })
+}
+
+/// The same for the demo library.
+pub(crate) fn demo_digest() -> Result<InputFile, RunError> {
+    input_file(hetero2_library::demo()?.digest()?)
+}
+
+/// Copies the scores into the run directory; they must have the expected
+/// SHA-256, if there is one.
+pub(crate) fn copy_scores(
+    path: &Path,
+    sha256: Option<&str>,
+    dir: &RunDir,
+) -> Result<InputFile, RunError> {
+    open_scores(path)?;
+    copy_pinned(path, sha256, dir)
+}
+
+/// Copies a side input, which must have the expected SHA-256, if there is one.
+pub(crate) fn copy_pinned(
+    path: &Path,
+    sha256: Option<&str>,
+    dir: &RunDir,
+) -> Result<InputFile, RunError> {
+    let copied = copy_input(path, dir)?;
+    let found = copied.sha256.to_string();
+    match sha256 {
+        Some(expected) if !expected.eq_ignore_ascii_case(&found) => Err(RunError::WrongDigest {
+            path: path.to_path_buf(),
+            found,
+            expected: expected.to_owned(),
+        }),
+        _ => Ok(copied),
+    }
+}
+
+/// Copies a side input into the run directory, under its digest.
+pub(crate) fn copy_input(path: &Path, dir: &RunDir) -> Result<InputFile, RunError> {
+    let mut file = fs::File::open(path).map_err(|e| RunError::io("read", path, e))?;
+    let staged = dir.inputs().join("incoming");
+    let (digest, _) = write_atomically(&staged, |out| std::io::copy(&mut file, out))?;
+    let target = dir.input(&digest.sha256.to_string());
+    fs::rename(&staged, &target).map_err(|e| RunError::io("write", &target, e))?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Ok(InputFile { name, bytes: digest.bytes, sha256: digest.sha256 })
+}
+
+pub(crate) fn create_dir(path: &Path) -> Result<(), RunError> {
+    fs::create_dir_all(path).map_err(|e| RunError::io("create", path, e))
+}

@@ -1,0 +1,19 @@
+//! The plan of a run: what it says, and how it is made of a request.
+
+mod document;
+mod ingest;
+mod inputs;
+mod partition;
+mod planner;
+mod truth;
+
+pub use document::{PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan};
+pub use partition::MAX_SHARDS;
+
+pub(crate) use document::InputFile;
+pub(crate) use inputs::{
+    copy_scores, create_dir, demo_digest, digest_input, digest_scores, open_library,
+};
+pub(crate) use partition::shard_count;
+pub(crate) use planner::make_plan;
+pub(crate) use truth::unusable;

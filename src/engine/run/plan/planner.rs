@@ -1,0 +1,106 @@
+//! Planning: streams the library once into shards.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hetero2_library::{BLOCK_ROWS, Record};
+
+use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
+use super::ingest::Packing;
+use super::inputs::{copy_input, copy_scores, create_dir, input_file, open_library};
+use crate::run::config::ScoreMode;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::observer::{Event, Observer};
+use crate::run::request::{LibraryInput, RunRequest};
+
+/// Most distinct per-row score files of one library.
+const MAX_ROW_SCORE_FILES: usize = 1_000;
+
+/// Plans a run: packs the library into shards. [`Plan::save`] then writes
+/// `plan.json`, last, so that a directory with a plan is complete.
+///
+/// # Errors
+/// [`RunError`] when the library or the scores cannot be read or the run
+/// directory cannot be written.
+pub fn make_plan(
+    request: &RunRequest,
+    dir: &RunDir,
+    observer: &dyn Observer,
+) -> Result<Plan, RunError> {
+    // First, so that a mistyped library leaves no directory behind.
+    let mut batches = open_library(&request.library, &request.read_options)?.batches(BLOCK_ROWS)?;
+    create_dir(&dir.library())?;
+    create_dir(&dir.inputs())?;
+    let scores = request.scores.as_deref();
+    let scores =
+        scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
+    let mut packing = Packing::new(dir);
+    let mut row_score_names = BTreeSet::new();
+    for batch in &mut batches {
+        observer.check_cancelled()?;
+        let batch = batch?;
+        if request.config.score_mode == ScoreMode::ExternalScores && request.scores.is_none() {
+            collect_row_scores(&batch, &mut row_score_names)?;
+        }
+        packing.write(batch)?;
+        observer.event(Event::Planned { rows: packing.rows() });
+    }
+    let library = input_file(batches.finish()?.digest()?)?;
+    let rows = packing.rows();
+    let (packed, shards) = packing.finish(request.shards)?;
+    let row_scores = row_score_names
+        .into_iter()
+        .map(|name| {
+            let copied = copy_row_scores(&name, request, dir)?;
+            Ok((name, copied))
+        })
+        .collect::<Result<_, RunError>>()?;
+    Ok(Plan {
+        schema_version: PLAN_SCHEMA.into(),
+        tool_version: hetero2_contract::version::VERSION.into(),
+        tool_commit: hetero2_contract::version::commit().into(),
+        config: request.config.clone(),
+        read_options: request.read_options.clone(),
+        library,
+        scores,
+        row_scores,
+        score_key: None,
+        truth,
+        rows,
+        packed,
+        shards,
+    })
+}
+
+fn collect_row_scores(batch: &[Record], names: &mut BTreeSet<String>) -> Result<(), RunError> {
+    for name in batch.iter().filter_map(|record| record.scores_input.as_ref()) {
+        if names.contains(name) {
+            continue;
+        }
+        if names.len() == MAX_ROW_SCORE_FILES {
+            return Err(RunError::TooManyScoreFiles { limit: MAX_ROW_SCORE_FILES });
+        }
+        names.insert(name.clone());
+    }
+    Ok(())
+}
+
+/// A row may name a score file beside the library or below it, nowhere else.
+fn copy_row_scores(name: &str, request: &RunRequest, dir: &RunDir) -> Result<RowScores, RunError> {
+    let LibraryInput::File(library) = &request.library else {
+        return Ok(RowScores::Unusable("the demo library has no score files".into()));
+    };
+    let relative = Path::new(name);
+    if !relative.components().all(|c| matches!(c, std::path::Component::Normal(_))) {
+        return Ok(RowScores::Unusable(
+            "a score file must lie in the library's folder or below it".into(),
+        ));
+    }
+    let path = library.parent().unwrap_or(Path::new("")).join(relative);
+    if !path.is_file() {
+        return Ok(RowScores::Unusable(format!("no file {name} in the library's folder")));
+    }
+    copy_input(&path, dir).map(RowScores::Copied)
+}

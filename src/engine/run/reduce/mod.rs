@@ -1,0 +1,23 @@
+//! The reduction of a run: its finished shards merged into the evidence pack.
+
+mod aggregate;
+mod dos;
+mod finalize_rows;
+mod gallery;
+mod merge;
+mod null_expectation;
+mod outcomes;
+mod reduction;
+mod row_groups;
+mod summarise;
+mod top_rows;
+
+pub use reduction::RunReport;
+
+pub(crate) use aggregate::Aggregate;
+pub(crate) use finalize_rows::Publication;
+pub(crate) use merge::{AuditedTables, DOS, DecoyText, LOCAL_DOS, PackOptions, SPECTRA};
+pub(crate) use outcomes::{COST_LIFT, Outcomes, TRUTH};
+pub(crate) use reduction::{Conclusion, Reduction, finished, pack_path, reduce};
+pub(crate) use row_groups::molecules_of;
+pub(crate) use summarise::{BUDGET, manifest_parts, read_finished, scores_name};

@@ -1,0 +1,26 @@
+//! One shard of a run: its rows computed, its directory written and looked at.
+
+mod attempt;
+mod audited;
+mod chemistry;
+mod compute;
+mod concurrent_shards;
+mod log;
+mod record;
+mod scoring;
+mod wave;
+mod worker;
+
+#[cfg(feature = "mpi")]
+pub use attempt::{place_shard, stage_shard};
+pub use compute::{Engine, RowOutcome};
+pub use log::shard_log_layer;
+pub use record::{Attempt, SHARD_SCHEMA, ShardRecord, ShardState, glance_at_shard, inspect_shard};
+pub use scoring::ScoreSource;
+pub use worker::ShardWorker;
+
+pub(crate) use attempt::wave_rows;
+pub(crate) use audited::{audit_row, is_of_scores};
+pub(crate) use record::{DECOYS, MOLECULES, SPECTRA};
+pub(crate) use scoring::{RowScoring, load_table};
+pub(crate) use worker::compute_missing;

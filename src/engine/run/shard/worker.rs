@@ -1,0 +1,173 @@
+//! Computes the shards of one plan in this process, one or several at a time.
+
+use std::sync::OnceLock;
+
+use hetero2_spectra::{BackendChoice, BackendKind, SpectraBackend, open_backend};
+
+use super::attempt::compute_shard;
+use super::compute::Engine;
+use super::concurrent_shards::{lanes, side_by_side};
+use super::log::ShardLog;
+use super::record::{ShardRecord, ShardState, inspect_shard};
+use super::scoring::ScoreSource;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::{Plan, ShardPlan, open_plan};
+use crate::run::threads::with_threads;
+
+/// Runs with fewer rows do not look for a GPU unless they are told to.
+const FEW_ROWS: u64 = 20_000;
+
+/// Computes shards of one plan; scores are loaded once.
+pub struct ShardWorker {
+    dir: RunDir,
+    plan: Plan,
+    plan_digest: String,
+    scores: ScoreSource,
+    choice: BackendChoice,
+    /// Opened when the first shard is computed.
+    pub(crate) backend: OnceLock<Box<dyn SpectraBackend>>,
+    /// Whether each shard has a log of its own; only one can be open.
+    logs: bool,
+}
+
+impl ShardWorker {
+    /// A worker for the plan of a run directory, which logs each shard there
+    /// and computes spectra on the device of this choice.
+    ///
+    /// # Errors
+    /// As of [`open_plan`], or when the scores cannot be read.
+    pub fn open(dir: &RunDir, choice: &BackendChoice) -> Result<Self, RunError> {
+        let plan = open_plan(dir)?;
+        let scores = ScoreSource::load(dir, &plan)?;
+        Ok(Self { logs: true, ..Self::with_scores(dir.clone(), plan, scores, choice.clone()) })
+    }
+
+    /// A worker with these scores, which logs nothing.
+    pub(crate) fn with_scores(
+        dir: RunDir,
+        plan: Plan,
+        scores: ScoreSource,
+        choice: BackendChoice,
+    ) -> Self {
+        let plan_digest = plan.digest();
+        Self { dir, plan, plan_digest, scores, choice, backend: OnceLock::new(), logs: false }
+    }
+
+    fn backend(&self) -> Result<&dyn SpectraBackend, RunError> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(&**backend);
+        }
+        // Looking for a GPU would take longer than a small run.
+        let few = self.choice.kind == BackendKind::Auto
+            && self.choice.adapter.is_none()
+            && self.plan.rows < FEW_ROWS;
+        let small = few.then(BackendChoice::cpu);
+        let choice = small.as_ref().unwrap_or(&self.choice);
+        let backend = open_backend(choice, self.plan.config.precision)?;
+        Ok(&**self.backend.get_or_init(|| backend))
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The shards that are missing or not whole.
+    #[must_use]
+    pub fn missing(&self) -> Vec<u32> {
+        let shards = self.plan.shards.iter();
+        let missing =
+            shards.filter(|shard| match inspect_shard(&self.dir, &self.plan_digest, shard) {
+                ShardState::Done(_) => false,
+                ShardState::Missing => true,
+                ShardState::Unusable(why) => {
+                    tracing::warn!(shard = shard.index, "computing the shard anew: {why}");
+                    true
+                }
+            });
+        missing.map(|shard| shard.index).collect()
+    }
+
+    /// Computes a shard; one that is finished and whole is left as it is.
+    ///
+    /// # Errors
+    /// [`RunError::NoShard`]; or why it cannot be computed.
+    /// [`RunError::Cancelled`] leaves a checkpoint.
+    pub fn compute(&self, index: u32, observer: &dyn Observer) -> Result<ShardRecord, RunError> {
+        self.compute_beside(1, index, observer)
+    }
+
+    /// The same where this many shards are computed at once, this one included.
+    fn compute_beside(
+        &self,
+        at_once: usize,
+        index: u32,
+        observer: &dyn Observer,
+    ) -> Result<ShardRecord, RunError> {
+        let shard = self.plan.shard(index)?;
+        let _log = self.logs.then(|| ShardLog::open(&self.dir, index));
+        tracing::info!(shard = index, rows = shard.rows, "computing the shard");
+        let computed = self.compute_or_keep(shard, at_once, observer);
+        match &computed {
+            Ok(record) => {
+                let (seconds, device) = (record.attempt.seconds, &record.attempt.device);
+                tracing::info!(shard = index, seconds, device, "finished the shard");
+            }
+            Err(error) => tracing::info!(shard = index, "not finished: {error}"),
+        }
+        computed
+    }
+
+    fn compute_or_keep(
+        &self,
+        shard: &ShardPlan,
+        at_once: usize,
+        observer: &dyn Observer,
+    ) -> Result<ShardRecord, RunError> {
+        if let ShardState::Done(record) = inspect_shard(&self.dir, &self.plan_digest, shard) {
+            observer.event(Event::Computed { rows: record.rows });
+            return Ok(*record);
+        }
+        let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores);
+        let (dir, digest) = (&self.dir, &self.plan_digest);
+        compute_shard(dir, digest, shard, &self.plan, &engine, at_once, observer)
+    }
+
+    /// Computes a shard on threads of its own.
+    ///
+    /// # Errors
+    /// As of [`ShardWorker::compute`], or [`RunError::Threads`].
+    pub fn compute_on(
+        &self,
+        threads: Option<usize>,
+        index: u32,
+        observer: &dyn Observer,
+    ) -> Result<ShardRecord, RunError> {
+        with_threads(threads, || self.compute(index, observer))
+    }
+}
+
+/// Computes the shards that are missing, several side by side.
+pub(crate) fn compute_missing(
+    worker: &ShardWorker,
+    observer: &dyn Observer,
+) -> Result<(), RunError> {
+    let missing = worker.missing();
+    let rows = |index: &u32| worker.plan.shard(*index).map(|shard| shard.rows);
+    let left: u64 = missing.iter().map(rows).sum::<Result<_, _>>()?;
+    let rows = worker.plan.rows;
+    observer.event(Event::Computing { rows, done: rows - left });
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // Opened before the lanes ask for it at the same time. What becomes of
+    // spectra on a GPU is counted for one shard at a time.
+    let counted = worker.backend()?.counts().is_some();
+    let lanes = if counted { 1 } else { lanes(rayon::current_num_threads()).min(missing.len()) };
+    let compute =
+        |index, observer: &dyn Observer| worker.compute_beside(lanes, index, observer).map(drop);
+    side_by_side(&missing, lanes, observer, &compute)
+}
