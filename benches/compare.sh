@@ -23,7 +23,10 @@ measure() {
         tree=$work/$(git rev-parse --short=12 "$1^{commit}")
         [ -d "$tree" ] || git worktree add --quiet --detach "$tree" "$1"
     fi
-    (cd "$tree" && cargo bench --quiet --bench stages -- --save-baseline "$2" ${filter:+"$filter"})
+    # Early revisions have the benchmarks in the package of the program.
+    local package=hetero2
+    [ ! -f "$tree/benches/Cargo.toml" ] || package=hetero2-benches
+    (cd "$tree" && cargo bench --quiet -p "$package" --bench stages -- --save-baseline "$2" ${filter:+"$filter"})
 }
 trap 'git worktree list --porcelain | sed -n "s|^worktree \($work/.*\)|\1|p" |
     xargs -r -n 1 git worktree remove --force' EXIT

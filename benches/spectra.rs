@@ -1,9 +1,9 @@
 //! Time per matrix of the batched eigensolver, on one core, packing included.
 //!
-//! `cargo bench --bench spectra`; divide by the number of matrices given as
+//! `cargo bench -p hetero2-benches --bench spectra`; divide by the number of matrices given as
 //! throughput. `benches/peers/eigvalsh.py` measures numpy on the same library.
 
-#[path = "../tests/spectra_graphs/mod.rs"]
+#[path = "../tests/api/spectra/graphs.rs"]
 mod spectra_graphs;
 
 use std::hint::black_box;

@@ -1,8 +1,8 @@
 //! CPU time of each stage of a run on the molecules of the demo library, on one
 //! thread. `benches/spectra.rs` measures the eigensolver by order.
 //!
-//! `cargo bench --bench stages`, or `cargo bench --bench stages -- decoys` for
-//! one stage; divide by the elements given as throughput.
+//! `cargo bench -p hetero2-benches --bench stages`, with `-- decoys` after it
+//! for one stage; divide by the elements given as throughput.
 //! `benches/compare.sh` compares two revisions, `benches/peers/run.sh` RDKit
 //! and numpy.
 

@@ -17,7 +17,3 @@ pub use hetero2_engine::{bench, proxy_truth, run, schema, suite};
 pub use hetero2_evidence::{outcomes, pack, registry, signature};
 pub use hetero2_library as library;
 pub use hetero2_spectra as spectra;
-
-/// Source revision of this build, `unknown` where it was built outside a
-/// checkout. A program states it with [`contract::version::set_commit`].
-pub const COMMIT: &str = env!("HETERO2_COMMIT");

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     unsafe {
         libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEEP_FOR);
     }
-    hetero2::contract::version::set_commit(hetero2::COMMIT);
+    hetero2::contract::version::set_commit(env!("HETERO2_COMMIT"));
     cli::main(std::env::args_os())
 }
 

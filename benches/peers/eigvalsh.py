@@ -23,7 +23,7 @@ import numpy as np
 
 
 def molecule(n, rng):
-    """As `molecule` in tests/spectra_graphs: a tree with rings of 5 and 6."""
+    """As `molecule` in tests/api/spectra/graphs.rs: a tree with rings of 5 and 6."""
     a, degree, placed = np.zeros((n, n)), [0] * n, 1
 
     def bond(i, j):

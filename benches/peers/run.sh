@@ -27,7 +27,7 @@ install() {
 stages() {
     install target/peers rdkit numpy
     "$python" benches/peers/stages.py measure "$venv/before.json"
-    cargo bench --bench stages -- '^(molecule|spectra)/'
+    cargo bench -p hetero2-benches --bench stages -- '^(molecule|spectra)/'
     "$python" benches/peers/stages.py measure "$venv/after.json"
     "$python" benches/peers/stages.py compare "$venv/before.json" "$venv/after.json" target/criterion
 }
@@ -35,7 +35,7 @@ stages() {
 eigenvalues() {
     install target/peers rdkit numpy
     "$python" benches/peers/eigvalsh.py 8192
-    cargo bench --bench spectra -- 'n~N.*values'
+    cargo bench -p hetero2-benches --bench spectra -- 'n~N.*values'
     "$python" benches/peers/eigvalsh.py 8192 target/criterion
 }
 

@@ -1,10 +1,10 @@
 //! Compares this program with the Python implementation, row by row.
 //!
-//!     cargo run --release --example parity -- GOLDEN_DIR > docs/parity.md
+//!     cargo run --release -p hetero2-examples --bin parity -- GOLDEN_DIR > docs/parity.md
 //!
-//! With a second argument it writes the slice that `tests/parity.rs` checks:
+//! With a second argument it writes the slice that `tests/api/parity.rs` checks:
 //!
-//!     cargo run --release --example parity -- GOLDEN_DIR fixtures/parity/rows.jsonl.gz
+//!     cargo run --release -p hetero2-examples --bin parity -- GOLDEN_DIR fixtures/parity/rows.jsonl.gz
 //!
 //! `GOLDEN_DIR` holds what the Python implementation gave: `molecules.parquet`,
 //! `decoys.jsonl.gz`, `decoys_variants.jsonl.gz`, `audit_items.jsonl.gz`,

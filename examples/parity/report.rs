@@ -146,11 +146,11 @@ impl Section {
 const HEAD: &str = "\
 # Agreement with the Python implementation
 
-Made by `cargo run --release --example parity -- GOLDEN_DIR`, where `GOLDEN_DIR` holds results of the
+Made by `cargo run --release -p hetero2-examples --bin parity -- GOLDEN_DIR`, where `GOLDEN_DIR` holds results of the
 Python implementation (hetero1a 0.2.5 with RDKit 2026.09.1 and numpy 2.4.6): 3,245 molecules of ChEMBL, ZINC
 natural products, the NCI database, QED sets and conjugated polymers, and 235 hard texts. A row is compared where both
 programs have the quantity; a number agrees within the tolerance, and the largest error is that of the rows that
-agree. `tests/parity.rs` holds a slice of this comparison that needs no file from outside the repository.
+agree. `tests/api/parity.rs` holds a slice of this comparison that needs no file from outside the repository.
 
 ";
 

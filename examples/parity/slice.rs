@@ -1,4 +1,4 @@
-//! The slice of the golden results that `tests/parity.rs` checks.
+//! The slice of the golden results that `tests/api/parity.rs` checks.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use hetero2::COMMIT;
 use hetero2::bench::{Machine, Plot};
 use hetero2::contract::version::VERSION;
 use hetero2::files::write_atomically;
@@ -85,7 +84,7 @@ impl<M: Serialize> Report<M> {
     ) -> Self {
         let machine = Machine::this();
         let notes = Vec::new();
-        let (version, commit) = (VERSION, COMMIT);
+        let (version, commit) = (VERSION, env!("HETERO2_COMMIT"));
         Self { benchmark, version, commit, machine, library, warm_up, repeats, notes, results }
     }
 

@@ -1,0 +1,5 @@
+//! From SMILES to molecules, their operators and their decoys.
+
+mod decoy;
+mod molecule;
+mod operator;

@@ -1,0 +1,6 @@
+//! Reading libraries: formats, edge cases, damage.
+
+mod hostile;
+mod rows;
+mod shards;
+mod support;

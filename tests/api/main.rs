@@ -1,0 +1,11 @@
+//! The library through its public API.
+
+mod audit;
+mod chemistry;
+mod documentation;
+mod features;
+mod library;
+mod pack;
+mod parity;
+mod random;
+mod spectra;

@@ -1,0 +1,7 @@
+//! Scores and outcomes through the program.
+
+mod audit;
+mod scores;
+mod significance;
+mod truth;
+mod utility;

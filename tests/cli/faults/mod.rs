@@ -1,0 +1,5 @@
+//! What goes wrong: bad libraries, and what happens to a run from outside.
+
+mod input;
+#[cfg(unix)]
+mod process;

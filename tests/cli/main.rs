@@ -1,0 +1,15 @@
+//! The program, as its users meet it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod audits;
+mod bench;
+mod compat;
+mod faults;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod help;
+mod packs;
+mod run;
+mod suite;

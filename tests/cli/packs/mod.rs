@@ -1,0 +1,6 @@
+//! What becomes of packs: signed, published, described, read by others.
+
+mod registry;
+mod research_object;
+mod schemas;
+mod sign;

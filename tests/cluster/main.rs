@@ -1,0 +1,11 @@
+//! Runs in many processes: stages by hand, schedulers, a real SLURM.
+#![cfg(unix)]
+
+#[path = "../../scheduler/tests/schedulers/sandbox.rs"]
+mod sandbox;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod slurm;
+mod stages;
+mod submit;

@@ -1,0 +1,253 @@
+//! `submit`, `status`, `wait`, `cancel` and `resume` with processes on this
+//! machine as the cluster.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Done, Run, call, demo_library, hetero2, scratch, verify, write};
+use serde_json::Value;
+
+const QUICK: [&str; 2] = ["--decoys", "1"];
+
+/// The program in a directory without settings of whoever runs the tests.
+fn hetero2_in(directory: &Path, arguments: &[&str]) -> Done {
+    let mut command = hetero2();
+    call(command.current_dir(directory).env("XDG_CONFIG_HOME", directory).args(arguments))
+}
+
+/// A library of this many copies of the demo, planned in `directory/run`.
+fn planned(directory: &Path, copies: usize, shards: &str) -> PathBuf {
+    let demo = fs::read_to_string(demo_library()).unwrap();
+    write(directory, "library.smi", demo.repeat(copies));
+    let arguments = ["plan", "library.smi", "--out", "run", "--decoys", "1", "--shards", shards];
+    hetero2_in(directory, &arguments).expect_code(0);
+    directory.join("run")
+}
+
+/// Digest of an undisturbed run over the library.
+fn expected(directory: &Path) -> String {
+    Run::of(&directory.join("library.smi"), &directory.join("whole"), &QUICK).verify()
+}
+
+fn status(directory: &Path) -> Value {
+    let done = hetero2_in(directory, &["status", "run", "--json"]);
+    assert!(matches!(done.code, Some(0 | 4)), "{}", done.stderr);
+    done.json()
+}
+
+/// Polls the status until it has a property.
+#[track_caller]
+fn until(directory: &Path, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let clock = Instant::now();
+    loop {
+        let found = status(directory);
+        if holds(&found) {
+            return found;
+        }
+        assert!(clock.elapsed() < Duration::from_secs(240), "never {what}: {found}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn submission(run: &Path) -> Value {
+    serde_json::from_slice(&fs::read(run.join("submit/submission.json")).unwrap()).unwrap()
+}
+
+/// Damages the records of the last shard, so that it cannot be computed.
+fn spoil_records(run: &Path) -> (PathBuf, Vec<u8>) {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(run.join("library")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let path = files.pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    (path, whole)
+}
+
+#[test]
+fn a_submitted_run_ends_with_the_pack_of_an_undisturbed_one() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    let run = planned(directory, 9, "2");
+    let before = status(directory);
+    assert_eq!(before["stage"], "planned");
+    let submit =
+        ["submit", "run", "--scheduler", "local", "--array-limit", "2", "--cpus", "1", "--wait"];
+    let done = hetero2_in(directory, &submit).expect_code(0);
+    assert!(done.stdout.contains("submitted 2 shards to local"), "{}", done.stdout);
+    assert!(done.stdout.contains("content digest"), "{}", done.stdout);
+    assert_eq!(verify(&run.join("pack")), expected(directory));
+    let after = status(directory);
+    assert_eq!(after["stage"], "complete");
+    assert_eq!(after["progress"]["done"], 2);
+    assert_eq!(after["rounds"], 1);
+    // What is complete is not submitted again.
+    let again = hetero2_in(directory, &["submit", "run"]).expect_code(2);
+    assert!(again.stderr.contains("complete"), "{}", again.stderr);
+    hetero2_in(directory, &["wait", "run"]).expect_code(0);
+}
+
+#[test]
+fn what_is_killed_by_its_time_limit_goes_on_in_further_rounds() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    let run = planned(directory, 12, "1");
+    let submit = [
+        "submit",
+        "run",
+        "--time",
+        "1s",
+        "--reduce-time",
+        "10m",
+        "--max-rounds",
+        "50",
+        "--escalation",
+        "1.2",
+        "--cpus",
+        "1",
+        "--env",
+        "RAYON_NUM_THREADS=1",
+        "--wait",
+    ];
+    hetero2_in(directory, &submit).expect_code(0);
+    assert_eq!(verify(&run.join("pack")), expected(directory));
+    let rounds = submission(&run)["rounds"].as_array().unwrap().clone();
+    assert!(rounds.len() > 1, "one round of a second was enough: {rounds:?}");
+    let limit = |round: &Value| {
+        round["resources"]["time"]["nanos"].as_f64().unwrap() / 1e9
+            + round["resources"]["time"]["secs"].as_f64().unwrap()
+    };
+    assert!((limit(&rounds[1]) - 1.2).abs() < 1e-6, "{rounds:?}");
+    assert_eq!((&rounds[0]["automatic"], &rounds[1]["automatic"]), (&false.into(), &true.into()));
+    let log = fs::read_to_string(run.join("logs/00000.jsonl")).unwrap();
+    assert!(log.contains("checkpoint written"), "{log}");
+}
+
+#[test]
+fn rounds_are_bounded_reasons_are_shown_and_a_repaired_run_resumes() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    // Two packed files, so that one shard can be computed and one cannot.
+    let run = planned(directory, 20, "2");
+    let (path, whole) = spoil_records(&run);
+    let submit = ["submit", "run", "--max-rounds", "2", "--wait"];
+    let failed = hetero2_in(directory, &submit).expect_code(4);
+    assert!(failed.stdout.contains("stopped with work missing"), "{}", failed.stdout);
+    assert!(failed.stdout.contains("is not as it was planned"), "the log: {}", failed.stdout);
+    let found = status(directory);
+    assert_eq!(found["stage"], "stopped");
+    assert_eq!(found["rounds"], 2);
+    assert_eq!(found["failed"][0]["reason"], "exit code 3");
+    assert!(!run.join("pack").exists());
+    let finish = fs::read_to_string(run.join("logs/finish.out")).unwrap();
+    assert!(finish.contains("missing after 2 rounds"), "{finish}");
+    fs::write(path, whole).unwrap();
+    let resumed = hetero2_in(directory, &["resume", "run", "--mem", "2G", "--wait"]).expect_code(0);
+    assert!(
+        resumed.stdout.contains("submitted 1 shards")
+            || resumed.stdout.contains("submitted 2 shards"),
+        "{}",
+        resumed.stdout
+    );
+    assert_eq!(verify(&run.join("pack")), expected(directory));
+    assert_eq!(submission(&run)["settings"]["shard"]["memory_mib"], 2_048);
+}
+
+#[test]
+fn a_cancelled_run_stops_keeps_what_is_done_and_resumes() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    let run = planned(directory, 45, "10");
+    hetero2_in(directory, &["submit", "run", "--array-limit", "1", "--cpus", "1"]).expect_code(0);
+    until(directory, "one shard done", |s| s["progress"]["done"].as_u64() >= Some(1));
+    let second = hetero2_in(directory, &["submit", "run"]).expect_code(2);
+    assert!(second.stderr.contains("submitted already"), "{}", second.stderr);
+    let second = hetero2_in(directory, &["resume", "run"]).expect_code(2);
+    assert!(second.stderr.contains("hetero2 cancel"), "{}", second.stderr);
+    hetero2_in(directory, &["cancel", "run"]).expect_code(0);
+    let stopped = until(directory, "cancelled", |s| s["stage"] != "active");
+    assert_eq!(stopped["stage"], "cancelled");
+    let done = stopped["progress"]["done"].as_u64().unwrap();
+    assert!((1..10).contains(&done), "{stopped}");
+    assert!(!run.join("pack").exists());
+    hetero2_in(directory, &["status", "run"]).expect_code(4);
+    let kept = fs::metadata(run.join("shards/00000/shard.json")).unwrap().modified().unwrap();
+    let left = 10 - done;
+    let resumed = hetero2_in(directory, &["resume", "run", "--array-limit", "2"]).expect_code(0);
+    assert!(resumed.stdout.contains(&format!("submitted {left} shards")), "{}", resumed.stdout);
+    let now = fs::metadata(run.join("shards/00000/shard.json"));
+    assert!(now.is_err() || now.unwrap().modified().unwrap() == kept, "computed again");
+    hetero2_in(directory, &["wait", "run", "--interval", "1"]).expect_code(0);
+    assert_eq!(verify(&run.join("pack")), expected(directory));
+}
+
+#[test]
+fn a_dry_run_shows_scripts_and_does_nothing() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    let run = planned(directory, 1, "1");
+    let before = crate::support::tree(&run);
+    for scheduler in ["local", "slurm", "mpi", "pbs", "hyperqueue", "ray"] {
+        let submit = ["submit", "run", "--scheduler", scheduler, "--dry-run", "--time", "2h"];
+        let shown = hetero2_in(directory, &submit).expect_code(0).stdout;
+        let program = if scheduler == "mpi" { " mpi " } else { " shard " };
+        assert!(shown.contains("would write") && shown.contains("would run"), "{shown}");
+        assert!(shown.contains(program) || shown.contains("shard"), "{scheduler}: {shown}");
+        assert!(shown.contains("reduce"), "{scheduler}: {shown}");
+    }
+    let submit = ["submit", "run", "--scheduler", "kubernetes", "--dry-run", "--json"];
+    let refused = hetero2_in(directory, &submit).expect_code(2);
+    assert!(refused.stderr.contains("container"), "{}", refused.stderr);
+    assert_eq!(crate::support::tree(&run), before);
+}
+
+#[test]
+fn settings_files_give_defaults_and_their_mistakes_are_named() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    planned(directory, 1, "1");
+    fs::create_dir(directory.join("hetero2")).unwrap();
+    write(
+        directory,
+        "hetero2/hetero2.toml",
+        "[submit]\nscheduler = 'slurm'\npartition = 'site'\ncpus = 6\n",
+    );
+    write(directory, "hetero2.toml", "[submit]\npartition = 'project'\ntime = '3h'\n");
+    let shown =
+        hetero2_in(directory, &["submit", "run", "--dry-run", "--mem", "3G"]).expect_code(0);
+    for part in ["sbatch", "project", "03:00:00", "6", "3072M"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+    assert!(!shown.stdout.contains("site"), "{}", shown.stdout);
+    write(directory, "hetero2.toml", "[submit]\npartitoin = 'x'\n");
+    let refused = hetero2_in(directory, &["submit", "run", "--dry-run"]).expect_code(2);
+    for part in ["hetero2.toml", "line 2", "partitoin"] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn mistakes_are_named() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    planned(directory, 1, "1");
+    let refused = |arguments: &[&str], code: i32, part: &str| {
+        let done = hetero2_in(directory, arguments).expect_code(code);
+        assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+    };
+    refused(&["cancel", "run"], 2, "nothing was submitted");
+    refused(&["resume", "run"], 2, "nothing was submitted");
+    refused(&["status", "elsewhere"], 2, "holds no plan");
+    refused(&["submit", "run", "--time", "soon"], 2, "soon");
+    refused(&["submit", "run", "--mem", "lots"], 2, "lots");
+    refused(&["submit", "run", "--env", "nothing"], 2, "NAME=VALUE");
+    refused(&["submit", "run", "--escalation", "0.5"], 2, "from 1 to 10");
+    let mut command = hetero2();
+    let command = command.current_dir(directory).env("PATH", directory);
+    let missing = call(command.args(["submit", "run", "--scheduler", "slurm"])).expect_code(1);
+    assert!(missing.stderr.contains("slurm needs the program"), "{}", missing.stderr);
+    // A refused submission leaves no trace of having been made.
+    assert_eq!(status(directory)["rounds"], 0);
+}
