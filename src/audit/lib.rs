@@ -10,6 +10,7 @@ mod binomial;
 mod cost_lift;
 mod coverage;
 mod evaluate;
+pub mod evidence;
 mod exact_sum;
 mod hardness;
 mod histogram;

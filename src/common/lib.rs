@@ -8,3 +8,4 @@ pub mod panics;
 pub mod random;
 pub mod rounding;
 pub mod time;
+pub mod union_find;

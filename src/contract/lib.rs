@@ -3,6 +3,7 @@
 //! arithmetic beyond what its types are for.
 
 pub mod digest;
+pub mod evidence;
 pub mod hardness;
 pub mod matrix;
 pub mod name;

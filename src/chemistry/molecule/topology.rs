@@ -2,6 +2,7 @@
 
 use chematic::core as cc;
 use chematic::perception;
+use hetero2_common::union_find::{Union, UnionFind};
 
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
 use super::parse::MoleculeError;
@@ -115,25 +116,11 @@ impl Neighbours {
     }
 }
 
-/// Number of connected components, by union-find with path halving.
+/// Number of connected components.
 pub(super) fn count_components(n: usize, bonds: &[Bond]) -> usize {
-    fn root(parent: &mut [u32], mut x: u32) -> u32 {
-        while parent[x as usize] != x {
-            parent[x as usize] = parent[parent[x as usize] as usize];
-            x = parent[x as usize];
-        }
-        x
-    }
-    let mut parent: Vec<u32> = (0..n as u32).collect();
-    let mut count = n;
-    for bond in bonds {
-        let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
-        if a != b {
-            parent[a as usize] = b;
-            count -= 1;
-        }
-    }
-    count
+    let mut atoms = UnionFind::new(n as u32);
+    let joined = |bond: &&Bond| atoms.union(bond.begin, bond.end) == Union::Joined;
+    n - bonds.iter().filter(joined).count()
 }
 
 /// The relevant cycles (Vismara 1997), each as its atoms in ring order; bonds

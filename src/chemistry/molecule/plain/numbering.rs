@@ -4,6 +4,7 @@
 use super::aromatic::is_crowded;
 use super::graph::{Arc, Bond, Order, Plain};
 use super::rings::RingFinder;
+use hetero2_common::union_find::{Sets, Union, UnionFind};
 
 /// Whether aromaticity could hang on the numbering. Rings that could be
 /// aromatic, as no atom has more than three neighbours, hydrogens included,
@@ -69,32 +70,10 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) fn of<'a>(atoms: usize, bonds: impl Iterator<Item = &'a Bond>) -> Self {
-        fn root(parent: &mut [u32], mut atom: u32) -> u32 {
-            while parent[atom as usize] != atom {
-                parent[atom as usize] = parent[parent[atom as usize] as usize];
-                atom = parent[atom as usize];
-            }
-            atom
-        }
-        let mut cycles = 0;
-        let mut parent: Vec<u32> = (0..atoms as u32).collect();
-        for bond in bonds {
-            let (a, b) = (root(&mut parent, bond.begin), root(&mut parent, bond.end));
-            cycles += usize::from(a == b);
-            parent[a.max(b) as usize] = a.min(b);
-        }
-        // A root is the least atom of its component, so it is met first.
-        let mut count = 0;
-        let mut of_atom = vec![0; atoms];
-        for atom in 0..atoms as u32 {
-            let root = root(&mut parent, atom);
-            of_atom[atom as usize] = if root == atom {
-                count += 1;
-                count - 1
-            } else {
-                of_atom[root as usize]
-            };
-        }
+        let mut sets = UnionFind::new(atoms as u32);
+        let closing = |bond: &&Bond| sets.union(bond.begin, bond.end) == Union::WereOne;
+        let cycles = bonds.filter(closing).count();
+        let Sets { of_member: of_atom, count } = sets.number();
         Self { of_atom, count, cycles }
     }
 
