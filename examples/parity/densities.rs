@@ -67,7 +67,10 @@ on Python's energy grid, from all 3,022 OK rows. 90 of 3,209 molecules have a de
 the eigenvectors that LAPACK gave: they are in the curves of H and WH, hence the wider tolerance, and not among the local densities.";
 
 /// Spectra of L, L + V and W + V with the self-consistent V.
-fn spectra_of(row: Row<'_>, backend: &CpuBackend) -> Result<Vec<hetero2::spectra::ShellDensities>> {
+fn spectra_of(
+    row: Row<'_>,
+    backend: &CpuBackend,
+) -> Result<Vec<hetero2::spectra::ShellProjectors>> {
     let smiles = row.text("smiles").unwrap_or_default();
     let molecule = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default())?;
     let settings = settings(Physics::Both, EdgeWeights::BondOrderDeltaChi, 1.0)?;

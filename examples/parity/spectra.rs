@@ -8,7 +8,7 @@ use hetero2::operator::{
 use hetero2::spectra::features::{OperatorFeatures, StabilityMetrics};
 use hetero2::spectra::ldos::LocalDensity;
 use hetero2::spectra::scf::{self, ScfResult, ScfSettings, ScfStatus};
-use hetero2::spectra::{CpuBackend, ShellDensities, SpectraBackend};
+use hetero2::spectra::{CpuBackend, ShellProjectors, SpectraBackend};
 
 use crate::Result;
 use crate::golden::{Row, Table};
@@ -213,7 +213,7 @@ pub fn self_consistent(operators: &GraphOperators, backend: &CpuBackend) -> Resu
     })
 }
 
-pub fn diagonalise(backend: &CpuBackend, view: SymmetricGraph<'_>) -> Result<ShellDensities> {
+pub fn diagonalise(backend: &CpuBackend, view: SymmetricGraph<'_>) -> Result<ShellProjectors> {
     let system = backend.eigensystems(&[view])?.into_iter().next();
     Ok(system.ok_or("no eigensystem")?.densities())
 }

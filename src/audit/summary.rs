@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use hetero2_contract::{Status, Verdict};
 
-use super::scores::guard::{Format, Guard};
+use super::scores::limits::{Format, LimitedReader};
 
 const NEEDED: [&str; 7] =
     ["id", "status", "verdict", "gate", "slack", "n_decoys_generated", "n_decoys_scored"];
@@ -69,8 +69,8 @@ pub enum SummaryError {
 pub fn read_summary<R: Read>(
     reader: R,
 ) -> Result<impl Iterator<Item = Result<SummaryRow, SummaryError>>, SummaryError> {
-    let guarded = Guard::new(reader, Format::Csv)?;
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(guarded);
+    let limited = LimitedReader::new(reader, Format::Csv)?;
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(limited);
     let names = csv.headers()?.clone();
     // Ten columns of some forty are looked up in every row: find them once.
     let places: HashMap<&'static str, usize> = NEEDED

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-use super::scores::guard::{Format, Guard};
+use super::scores::limits::{Format, LimitedReader};
 
 /// Identifier of the truth format.
 pub const TRUTH_SCHEMA: &str = "customer_truth.v1";
@@ -85,8 +85,8 @@ impl Truth {
     /// # Errors
     /// [`TruthError`], naming the line where one is at fault.
     pub fn from_csv(reader: impl Read) -> Result<Self, TruthError> {
-        let guarded = Guard::new(reader, Format::Csv)?;
-        let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(guarded);
+        let limited = LimitedReader::new(reader, Format::Csv)?;
+        let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(limited);
         let names = csv.headers()?.clone();
         let place = |name: &str| names.iter().position(|n| n.trim() == name);
         let places = COLUMNS.map(|name| (name, place(name)));

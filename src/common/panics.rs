@@ -13,7 +13,7 @@ thread_local! {
 
 /// Runs `work`; a panic in it is an error, its message, and prints nothing.
 /// What `work` borrows must not be left half changed by a panic.
-pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let outer = SILENT.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
@@ -49,9 +49,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error() {
-        let result = guarded(|| -> u32 { panic!("atom {}", 3) });
+        let result = catch_panic(|| -> u32 { panic!("atom {}", 3) });
         assert_eq!(result, Err("atom 3".to_owned()));
-        assert_eq!(guarded(|| 7), Ok(7));
+        assert_eq!(catch_panic(|| 7), Ok(7));
         assert!(!SILENT.get());
     }
 }

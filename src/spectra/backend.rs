@@ -5,7 +5,7 @@ use std::ops::Index;
 
 use hetero2_contract::{SpectraCounts, SymmetricGraph};
 
-use super::ShellDensities;
+use super::ShellProjectors;
 use super::ldos::LocalSpectrum;
 
 /// Checks a matrix' shapes, indices and numbers; `matrix` is its place in the
@@ -177,14 +177,14 @@ pub trait SpectraBackend: Send + Sync {
     ///
     /// # Errors
     /// The first matrix that is malformed, or that no solver could do.
-    fn shell_densities(
+    fn shell_projectors(
         &self,
         batch: &[SymmetricGraph<'_>],
-    ) -> Result<Vec<ShellDensities>, SpectraError>;
+    ) -> Result<Vec<ShellProjectors>, SpectraError>;
 
     /// Eigenvalues of each matrix and the lines of one atom, in input order:
     /// what [`LocalSpectrum::of`] reads from
-    /// [`shell_densities`](Self::shell_densities), in memory that grows with the
+    /// [`shell_projectors`](Self::shell_projectors), in memory that grows with the
     /// orders of the matrices and not with their squares.
     ///
     /// # Errors
@@ -197,7 +197,7 @@ pub trait SpectraBackend: Send + Sync {
         for part in parts(batch, batch.len(), |graph| graph.n * graph.n) {
             let first = spectra.len();
             let densities =
-                self.shell_densities(part).map_err(|error| error.renumber(|k| first + k))?;
+                self.shell_projectors(part).map_err(|error| error.renumber(|k| first + k))?;
             spectra.extend(densities.iter().map(LocalSpectrum::of));
         }
         Ok(spectra)

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::kernel::{Job, Output, Problem};
 use super::ldos::LocalSpectrum;
 use super::{
-    Eigensystem, ShellDensities, Spectra, SpectraBackend, SpectraError, SymmetricGraph, dense,
+    Eigensystem, ShellProjectors, Spectra, SpectraBackend, SpectraError, SymmetricGraph, dense,
 };
 
 /// Larger matrices leave the small-matrix kernel.
@@ -206,10 +206,10 @@ impl SpectraBackend for CpuBackend {
         self.eigenvalues_from(0, batch)
     }
 
-    fn shell_densities(
+    fn shell_projectors(
         &self,
         batch: &[SymmetricGraph<'_>],
-    ) -> Result<Vec<ShellDensities>, SpectraError> {
+    ) -> Result<Vec<ShellProjectors>, SpectraError> {
         let systems = self.eigensystems(batch)?;
         Ok(systems.into_iter().map(Eigensystem::densities).collect())
     }

@@ -13,8 +13,8 @@ use super::backend::check_all;
 use super::choice::cpu_backend;
 use super::ldos::LocalSpectrum;
 use super::{
-    BackendChoice, Precision, ShellDensities, Spectra, SpectraBackend, SpectraCounts, SpectraError,
-    SymmetricGraph, gpu,
+    BackendChoice, Precision, ShellProjectors, Spectra, SpectraBackend, SpectraCounts,
+    SpectraError, SymmetricGraph, gpu,
 };
 
 /// Spectra that are measured on each device.
@@ -192,11 +192,11 @@ impl SpectraBackend for HybridBackend {
         Ok(spectra)
     }
 
-    fn shell_densities(
+    fn shell_projectors(
         &self,
         batch: &[SymmetricGraph<'_>],
-    ) -> Result<Vec<ShellDensities>, SpectraError> {
-        self.solve(batch, |backend, part| backend.shell_densities(part))
+    ) -> Result<Vec<ShellProjectors>, SpectraError> {
+        self.solve(batch, |backend, part| backend.shell_projectors(part))
     }
 
     fn local_spectra(
@@ -235,7 +235,7 @@ mod tests {
             .collect();
         let cpu = cpu_backend(Precision::Double);
         assert_eq!(hybrid.eigenvalues(&batch).unwrap(), cpu.eigenvalues(&batch).unwrap());
-        assert_eq!(hybrid.shell_densities(&batch).unwrap(), cpu.shell_densities(&batch).unwrap());
+        assert_eq!(hybrid.shell_projectors(&batch).unwrap(), cpu.shell_projectors(&batch).unwrap());
         assert_eq!(hybrid.local_spectra(&batch).unwrap(), cpu.local_spectra(&batch).unwrap());
         for index in gpu::adapters_with_f64() {
             let choice = BackendChoice {

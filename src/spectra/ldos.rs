@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use super::densities::ShellDensities;
 use super::dos::GridKernel;
 use super::elementary::sum_p_ln_p;
+use super::projectors::ShellProjectors;
 use hetero2_common::rounding::round8;
 
 /// Weights and curve values this close count as equal, and the lowest index
@@ -50,7 +50,7 @@ pub struct LocalSpectrum {
 impl LocalSpectrum {
     /// Of the densities of all shells.
     #[must_use]
-    pub fn of(spectrum: &ShellDensities) -> Self {
+    pub fn of(spectrum: &ShellProjectors) -> Self {
         Self { values: spectrum.values().to_vec(), local: LocalDensity::of(spectrum) }
     }
 }
@@ -70,7 +70,7 @@ impl LocalDensity {
     /// Picks the atom and reads its lines; nothing for an empty spectrum or
     /// one that is not finite.
     #[must_use]
-    pub fn of(spectrum: &ShellDensities) -> Option<Self> {
+    pub fn of(spectrum: &ShellProjectors) -> Option<Self> {
         let mut largest = vec![0.0_f64; spectrum.n()];
         for (_, density) in spectrum.shells() {
             for (best, &weight) in largest.iter_mut().zip(density) {

@@ -17,7 +17,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::densities::ShellDensities;
+use super::projectors::ShellProjectors;
 use hetero2_contract::{SymmetricGraph, SymmetricMatrix, UnknownName};
 
 pub use audit::{
@@ -274,7 +274,7 @@ impl ScfState {
     ///
     /// A spectrum of another size, or one that is not finite, ends the
     /// iteration as [`ScfStatus::ErrorNumerical`].
-    pub fn advance(&mut self, spectrum: &ShellDensities) -> ScfProgress {
+    pub fn advance(&mut self, spectrum: &ShellProjectors) -> ScfProgress {
         let previous = self.result.potential.clone();
         let rho = if spectrum.n() == previous.len() {
             occupied_density(spectrum, &self.settings)
@@ -360,7 +360,7 @@ pub fn solve<E: From<ScfError>>(
     base: SymmetricGraph<'_>,
     potential: &[f64],
     settings: ScfSettings,
-    mut diagonalise: impl FnMut(&SymmetricMatrix) -> Result<ShellDensities, E>,
+    mut diagonalise: impl FnMut(&SymmetricMatrix) -> Result<ShellProjectors, E>,
 ) -> Result<ScfResult, E> {
     let mut state = ScfState::new(base, potential, settings)?;
     loop {
@@ -372,7 +372,7 @@ pub fn solve<E: From<ScfError>>(
 }
 
 /// ρ of the filled states, per atom; its sum is 1.
-fn occupied_density(spectrum: &ShellDensities, settings: &ScfSettings) -> Vec<f64> {
+fn occupied_density(spectrum: &ShellProjectors, settings: &ScfSettings) -> Vec<f64> {
     let n = spectrum.n();
     let filled = n.min(settings.occ_k as usize);
     let lowest = &spectrum.values()[..filled];

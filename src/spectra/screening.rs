@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CpuBackend, ShellDensities, Spectra, SpectraBackend, SpectraError, SymmetricGraph};
+use super::{CpuBackend, ShellProjectors, Spectra, SpectraBackend, SpectraError, SymmetricGraph};
 
 /// Decimals of a screening eigenvalue. Kernels in f32 are right to about 5e-6.
 pub const SCREENING_DECIMALS: u32 = 4;
@@ -63,7 +63,7 @@ fn round_to_decimals(x: f64) -> f64 {
 }
 
 /// The densities of settled eigenvalues: shells that became equal are added.
-pub(super) fn settle_densities(spectrum: &ShellDensities) -> ShellDensities {
+pub(super) fn settle_densities(spectrum: &ShellProjectors) -> ShellProjectors {
     let n = spectrum.n();
     let mut values = spectrum.values().to_vec();
     settle(&mut values);
@@ -77,7 +77,7 @@ pub(super) fn settle_densities(spectrum: &ShellDensities) -> ShellDensities {
             *sum += x;
         }
     }
-    ShellDensities::from_rows(values, &rows)
+    ShellProjectors::from_rows(values, &rows)
 }
 
 /// Screening spectra on the CPU.
@@ -94,11 +94,11 @@ impl SpectraBackend for ScreeningBackend {
         Ok(spectra)
     }
 
-    fn shell_densities(
+    fn shell_projectors(
         &self,
         batch: &[SymmetricGraph<'_>],
-    ) -> Result<Vec<ShellDensities>, SpectraError> {
-        let spectra = self.0.shell_densities(batch)?;
+    ) -> Result<Vec<ShellProjectors>, SpectraError> {
+        let spectra = self.0.shell_projectors(batch)?;
         Ok(spectra.iter().map(settle_densities).collect())
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn shells_that_become_equal_are_added() {
-        let densities = ShellDensities::from_rows(vec![1.0, 1.000_01], &[0.25, 0.75, 0.75, 0.25]);
+        let densities = ShellProjectors::from_rows(vec![1.0, 1.000_01], &[0.25, 0.75, 0.75, 0.25]);
         assert_eq!(densities.shells().count(), 2);
         let settled = settle_densities(&densities);
         assert_eq!(settled.values(), [1.0, 1.0]);

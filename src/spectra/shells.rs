@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::densities::{ShellDensities, shell_ranges};
+use super::projectors::{ShellProjectors, shell_ranges};
 
 /// Eigenvalues and eigenvectors of one symmetric matrix.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -97,10 +97,10 @@ impl Eigensystem {
 
     /// The density of each shell on each node.
     #[must_use]
-    pub fn densities(self) -> ShellDensities {
+    pub fn densities(self) -> ShellProjectors {
         let n = self.n();
         let vectors = self.vectors;
-        ShellDensities::from_eigenvectors(self.values, |state, node| vectors[state * n + node])
+        ShellProjectors::from_eigenvectors(self.values, |state, node| vectors[state * n + node])
     }
 
     fn vector(&self, state: usize) -> &[f64] {

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::guard::{Format, Guard};
+use super::limits::{Format, LimitedReader};
 use super::table::{Builder, Duplicates};
 use super::{
     SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError, usable_score, usable_weight,
@@ -16,8 +16,8 @@ use hetero2_contract::DecoyHash;
 const BUFFER: usize = 1 << 17;
 
 pub(super) fn read(reader: impl Read, limits: &ScoreLimits) -> Result<ScoreTable, ScoresError> {
-    let guarded = Guard::new(reader, Format::Json)?;
-    let mut text = serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER, guarded));
+    let limited = LimitedReader::new(reader, Format::Json)?;
+    let mut text = serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER, limited));
     let mut file = File::new(limits);
     let outcome = FileSeed(&mut file).deserialize(&mut text).and_then(|()| text.end());
     if let Some(error) = file.error.take() {

@@ -1,8 +1,8 @@
 //! `hetero_scores.v1`: scores computed elsewhere, from JSON, CSV or Parquet,
 //! looked up by decoy hash. Knows nothing of the models that made them.
 
-pub(super) mod guard;
 mod json;
+pub(super) mod limits;
 mod parquet;
 mod rows;
 mod table;

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::guard::{Format, Guard};
 use super::json::short;
+use super::limits::{Format, LimitedReader};
 use super::table::{Builder, Duplicates};
 use super::{
     Canonicalise, Score, ScoreLimits, ScoreTable, ScoresError, usable_score, usable_weight,
@@ -163,8 +163,8 @@ pub(super) fn read_csv(
     limits: &ScoreLimits,
     canonicalise: Canonicalise<'_>,
 ) -> Result<ScoreTable, ScoresError> {
-    let guarded = Guard::new(reader, Format::Csv)?;
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(guarded);
+    let limited = LimitedReader::new(reader, Format::Csv)?;
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(limited);
     let names: Vec<String> = csv
         .byte_headers()?
         .iter()

@@ -3,8 +3,9 @@
 use chematic::core as cc;
 use chematic::depict;
 
-use super::guard::guarded;
-use super::parse::{Molecule, MoleculeError};
+use super::canonical::Molecule;
+use super::catch_panic::catch_panic;
+use super::error::MoleculeError;
 
 /// Largest molecule that is drawn: beyond it a drawing shows nothing.
 const MAX_ATOMS: usize = 200;
@@ -26,7 +27,7 @@ impl Molecule {
             )));
         }
         let model = self.model()?;
-        let svg = guarded(|| {
+        let svg = catch_panic(|| {
             let mut drawn = model.clone();
             // The crate draws `/` and `\` as wedges, which they are not.
             let directed: Vec<cc::BondIdx> = drawn

@@ -3,8 +3,9 @@
 use chematic::chem;
 use chematic::core as cc;
 
-use super::guard::guarded;
-use super::parse::{Molecule, MoleculeError};
+use super::canonical::Molecule;
+use super::catch_panic::catch_panic;
+use super::error::MoleculeError;
 use super::topology;
 
 /// The six descriptors that decoys are matched on.
@@ -107,7 +108,7 @@ impl Molecule {
     /// [`MoleculeError::TooLarge`] above 10,000 relevant cycles.
     pub fn rings(&self) -> Result<RingInfo, MoleculeError> {
         let n = self.atom_count();
-        let cycles = guarded(|| topology::relevant_cycles(n, &self.bonds))??;
+        let cycles = catch_panic(|| topology::relevant_cycles(n, &self.bonds))??;
         Ok(RingInfo {
             rings: cycles.len() as u32,
             aromatic_rings: topology::count_aromatic(&cycles, &self.atom_aromatic) as u32,
@@ -116,6 +117,6 @@ impl Molecule {
 
     fn describe<T>(&self, compute: impl FnOnce(&cc::Molecule) -> T) -> Result<T, MoleculeError> {
         let model = self.model()?;
-        guarded(|| compute(model))
+        catch_panic(|| compute(model))
     }
 }

@@ -3,17 +3,18 @@
 //! An edited graph keeps the parent's aromatic flags, written hydrogen counts,
 //! charges, chirality tags and bond directions. What it sanitises to depends
 //! on the graph alone, not on how its atoms are numbered: Kekulé structures,
-//! and with them the aromaticity of bridged rings, hang on the order in which
+//! and with them the aromaticity of bridged rings, depend on the order in which
 //! atoms and rings are met, so the graph is brought into a canonical numbering
 //! first. This file must not know which edits are made.
 
 use chematic::core as cc;
 use chematic::smiles as cs;
 
-use super::graph::BondOrder;
-use super::guard::guarded;
+use super::canonical::Molecule;
+use super::catch_panic::catch_panic;
+use super::error::MoleculeError;
+use super::fixed_form::fixed_form;
 use super::labelling::{ColouredGraph, label, odd, ranks};
-use super::parse::{Molecule, MoleculeError, sanitize_error};
 
 /// The edited graph is not a valid molecule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,9 +26,6 @@ impl From<MoleculeError> for SanitizeError {
         Self(error.to_string())
     }
 }
-
-/// Times a canonical SMILES is read and written again until it stays.
-const MAX_REWRITES: usize = 8;
 
 /// A bond of the parent as edits see it, begin and end as RDKit has them.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +66,7 @@ impl EditableGraph {
     /// [`MoleculeError`] where the chemistry model cannot describe it.
     pub fn of(molecule: &Molecule) -> Result<Self, MoleculeError> {
         let model = molecule.model()?;
-        let view = guarded(|| cs::rdkit_mol_view(model))?.map_err(sanitize_error)?;
+        let view = catch_panic(|| cs::rdkit_mol_view(model))??;
         if view.num_atoms() != model.atom_count() {
             return Err(MoleculeError::Unsupported("hydrogens left in a canonical SMILES".into()));
         }
@@ -113,14 +111,14 @@ impl EditableGraph {
     /// # Errors
     /// [`SanitizeError`] where it is no valid molecule.
     pub fn sanitized(&self) -> Result<Molecule, SanitizeError> {
-        let text = self.canonical().settled_text()?;
-        Ok(guarded(|| Molecule::from_canonical(text))??)
+        let text = self.canonical().stable_text()?;
+        Ok(catch_panic(|| Molecule::from_canonical(text))??)
     }
 
     /// The canonical SMILES of the graph sanitised as it is numbered: one that
     /// reading and writing again leaves as it is (see [`fixed_form`]).
-    pub(super) fn settled_text(&self) -> Result<String, MoleculeError> {
-        guarded(|| fixed_form(cs::rdkit_canonical_smiles(&self.model()).map_err(sanitize_error)?))?
+    pub(super) fn stable_text(&self) -> Result<String, MoleculeError> {
+        catch_panic(|| fixed_form(cs::rdkit_canonical_smiles(&self.model())?))?
     }
 
     pub(super) fn coloured(&self) -> ColouredGraph {
@@ -216,50 +214,6 @@ impl EditableGraph {
     }
 }
 
-impl Molecule {
-    /// Whether sanitising found the aromatic atoms and bonds that the canonical
-    /// SMILES was written with; if so, writing it again changes nothing.
-    ///
-    /// # Errors
-    /// [`MoleculeError`] where the chemistry crate cannot read it.
-    pub(super) fn perceived_as_written(&self) -> Result<bool, MoleculeError> {
-        let model = self.model()?;
-        let atoms = model.atoms().map(|(_, atom)| atom.aromatic);
-        let bonds = model.rdkit_bond_order().into_iter();
-        let written = bonds.map(|bond| model.bond(bond).order == cc::BondOrder::Aromatic);
-        let perceived = self.bonds.iter().map(|bond| bond.order == BondOrder::Aromatic);
-        Ok(atoms.eq(self.atom_aromatic.iter().copied()) && written.eq(perceived))
-    }
-}
-
-/// The form that a canonical SMILES takes when it is read and written until it
-/// stays. Some fused ring systems have forms that give one another, because
-/// aromaticity there hangs on the numbering: the least of them stands for all.
-pub(super) fn fixed_form(text: String) -> Result<String, MoleculeError> {
-    fixed_form_by(text, |text| {
-        let model = cs::parse(text).map_err(|e| MoleculeError::Syntax(e.to_string()))?;
-        cs::rdkit_canonical_smiles(&model).map_err(sanitize_error)
-    })
-}
-
-/// The same with another way to read and write a text.
-pub(super) fn fixed_form_by<E>(
-    text: String,
-    mut rewrite: impl FnMut(&str) -> Result<String, E>,
-) -> Result<String, E> {
-    let mut texts = vec![text];
-    loop {
-        let again = rewrite(&texts[texts.len() - 1])?;
-        if let Some(at) = texts.iter().position(|text| *text == again) {
-            return Ok(texts.drain(at..).min().unwrap_or(again));
-        }
-        if texts.len() >= MAX_REWRITES {
-            return Ok(again);
-        }
-        texts.push(again);
-    }
-}
-
 fn edit_atom(written: &cc::Atom, seen: &cs::RdkitViewAtom) -> cc::Atom {
     let mut atom = written.clone();
     atom.aromatic = seen.is_aromatic;
@@ -267,7 +221,7 @@ fn edit_atom(written: &cc::Atom, seen: &cs::RdkitViewAtom) -> cc::Atom {
     atom.chirality = match seen.chiral_tag {
         1 => cc::Chirality::Clockwise,
         2 => cc::Chirality::CounterClockwise,
-        // Permutations of metal centres hang on the numbering.
+        // Permutations of metal centres depend on the numbering.
         _ => cc::Chirality::None,
     };
     if atom.element == cc::Element::H && !atom.wildcard && atom.charge == 0 {

@@ -1,11 +1,9 @@
-//! Morgan fingerprints and Tanimoto similarity.
+//! Fingerprints as bits, and their Tanimoto similarity.
 
 use chematic::core as cc;
 
-use super::graph::BondOrder;
-use super::guard::guarded;
-use super::morgan::{MorganBond, morgan};
-use super::parse::{Molecule, MoleculeError};
+use super::catch_panic::catch_panic;
+use super::error::MoleculeError;
 
 /// A Morgan fingerprint of radius 2 folded to 2,048 bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +34,7 @@ impl Fingerprint {
     /// The fingerprint as the chemistry crate computes it, from the molecule as
     /// written.
     pub(super) fn by_crate(model: &cc::Molecule) -> Result<Self, MoleculeError> {
-        let bits = guarded(|| chematic::fp::rdkit_morgan_ecfp4_bitvec(model))?;
+        let bits = catch_panic(|| chematic::fp::rdkit_morgan_ecfp4_bitvec(model))?;
         let bits = bits.map_err(|e| MoleculeError::Unsupported(e.to_string()))?;
         let mut words = [0u64; 32];
         for bit in (0..2048usize).filter(|&bit| bits.get(bit)) {
@@ -80,69 +78,5 @@ impl Fingerprint {
     /// Indices of the set bits, ascending.
     pub fn on_bits(&self) -> impl Iterator<Item = u32> + '_ {
         (0..2048u32).filter(|bit| self.words[(bit / 64) as usize] >> (bit % 64) & 1 == 1)
-    }
-}
-
-impl Molecule {
-    /// The Morgan fingerprint (Rogers and Hahn 2010; RDKit's invariants):
-    /// radius 2, 2,048 bits, bond types but not chirality.
-    ///
-    /// # Errors
-    /// [`MoleculeError::Unsupported`] where the molecule is outside what the
-    /// fingerprint models.
-    pub fn fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
-        match self.own_fingerprint() {
-            Some(fingerprint) => Ok(fingerprint),
-            None => self.general_fingerprint(),
-        }
-    }
-
-    fn general_fingerprint(&self) -> Result<Fingerprint, MoleculeError> {
-        Fingerprint::by_crate(self.model()?)
-    }
-
-    /// The same from what sanitising found; `None` where that says too little.
-    fn own_fingerprint(&self) -> Option<Fingerprint> {
-        let atoms = self.morgan_atoms.as_ref()?;
-        let bonds = self.bonds.iter().map(|bond| {
-            let order = match bond.order {
-                BondOrder::Single => 1,
-                BondOrder::Double => 2,
-                BondOrder::Triple => 3,
-                BondOrder::Aromatic => 12,
-                BondOrder::Zero | BondOrder::Quadruple | BondOrder::Dative => return None,
-            };
-            Some(MorganBond { begin: bond.begin, end: bond.end, order })
-        });
-        morgan(atoms.iter().copied(), &bonds.collect::<Option<Vec<_>>>()?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::molecule::ParseLimits;
-
-    #[test]
-    fn the_own_fingerprint_is_that_of_the_chemistry_crate() {
-        let (mut own, mut total) = (0, 0);
-        for molecule in crate::molecule::test_library::molecules() {
-            total += 1;
-            if let Some(fingerprint) = molecule.own_fingerprint() {
-                own += 1;
-                assert_eq!(Ok(fingerprint), molecule.general_fingerprint(), "{molecule:?}");
-            }
-        }
-        assert!(own as f64 > 0.9 * total as f64, "{own} of {total}");
-    }
-
-    #[test]
-    fn molecules_outside_the_model_take_the_general_way() {
-        for smiles in ["[2H]C", "C*", "[Na+].[Cl-]", "[13CH4]"] {
-            let molecule =
-                Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).unwrap();
-            assert_eq!(molecule.own_fingerprint(), None, "{smiles}");
-            assert_eq!(molecule.fingerprint(), molecule.general_fingerprint(), "{smiles}");
-        }
     }
 }

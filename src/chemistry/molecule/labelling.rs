@@ -20,7 +20,7 @@ const MAX_EXACT_VERTICES: usize = 2_000;
 pub(super) struct ColouredGraph {
     /// Colour of each vertex, compared as numbers.
     pub colours: Vec<u32>,
-    /// Handedness of a vertex: the parity of the order of its neighbours.
+    /// ChiralTag of a vertex: the parity of the order of its neighbours.
     pub parity: Vec<Option<bool>>,
     start: Vec<u32>,
     /// Per vertex, back to back: neighbour, kind of the edge seen from there.
@@ -57,7 +57,7 @@ impl ColouredGraph {
     }
 
     /// The neighbours of `v` and the kinds of the edges seen from it, in the
-    /// order that handedness refers to.
+    /// order that chiral tag refers to.
     pub(super) fn neighbours(&self, v: u32) -> &[(u32, u8)] {
         let v = v as usize;
         &self.arcs[self.start[v] as usize..self.start[v + 1] as usize]
@@ -449,7 +449,7 @@ pub(super) mod tests {
         assert_ne!(certificate_of(&rook), certificate_of(&shrikhande));
     }
 
-    /// A vertex of some handedness with four neighbours, each of its own colour.
+    /// A vertex of some chiral tag with four neighbours, each of its own colour.
     pub(in super::super) fn star(parity: bool) -> ColouredGraph {
         let mut star = graph(5, (1..5).map(|leaf| (0, leaf)));
         star.colours = vec![9, 1, 2, 3, 4];
@@ -458,7 +458,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn handedness_tells_mirror_images_apart() {
+    fn chiral_tags_distinguish_mirror_images() {
         let mut rng = PythonRandom::new(5);
         for parity in [true, false] {
             let same = certificate_of(&shuffled(&star(parity), &mut rng));

@@ -8,13 +8,14 @@ use std::collections::{HashMap, HashSet};
 
 use chematic::core as cc;
 
+use super::canonical::{Molecule, parse};
+use super::catch_panic::catch_panic;
 use super::edit::{EditBond, EditableGraph, SanitizeError};
+use super::error::MoleculeError;
+use super::fast::{self, FastBond, FastMol, FastProduct, FastRewired};
 use super::fingerprint::Fingerprint;
-use super::guard::guarded;
 use super::isomorphism::RefinedGraph;
 use super::labelling::{ColouredGraph, label};
-use super::parse::{Molecule, MoleculeError, parse};
-use super::plain::{self, PlainBond, PlainGraph, PlainProduct, PlainRewired};
 
 /// Which bonds a rewiring strategy may take (published definition).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,7 +103,7 @@ impl RewiredMolecule {
         match (&self.fingerprint, &self.molecule) {
             (Some(fingerprint), _) => Ok(fingerprint.clone()),
             (None, Some(molecule)) => molecule.fingerprint(),
-            (None, None) => Fingerprint::by_crate(&guarded(|| parse(&self.canonical_smiles))??),
+            (None, None) => Fingerprint::by_crate(&catch_panic(|| parse(&self.canonical_smiles))??),
         }
     }
 
@@ -115,7 +116,7 @@ impl RewiredMolecule {
             Some(molecule) => Ok(Cow::Borrowed(molecule)),
             None => {
                 let read = || Molecule::from_canonical(self.canonical_smiles.clone());
-                guarded(read)?.map(Cow::Owned)
+                catch_panic(read)?.map(Cow::Owned)
             }
         }
     }
@@ -124,16 +125,16 @@ impl RewiredMolecule {
 impl RewiredMolecule {
     /// The molecule of a canonical SMILES that the chemistry crate wrote.
     fn written(canonical_smiles: String) -> Result<Self, MoleculeError> {
-        let fingerprint = guarded(|| plain::fingerprint(&canonical_smiles))?;
+        let fingerprint = catch_panic(|| fast::fingerprint(&canonical_smiles))?;
         let read = || Molecule::from_canonical(canonical_smiles.clone());
-        let molecule = if fingerprint.is_some() { None } else { Some(guarded(read)??) };
+        let molecule = if fingerprint.is_some() { None } else { Some(catch_panic(read)??) };
         Ok(Self { canonical_smiles, fingerprint, molecule })
     }
 }
 
-impl From<PlainProduct> for RewiredMolecule {
-    fn from(product: PlainProduct) -> Self {
-        let PlainProduct { smiles, fingerprint } = product;
+impl From<FastProduct> for RewiredMolecule {
+    fn from(product: FastProduct) -> Self {
+        let FastProduct { smiles, fingerprint } = product;
         Self { canonical_smiles: smiles, fingerprint, molecule: None }
     }
 }
@@ -150,11 +151,11 @@ struct Met {
 #[derive(Clone)]
 pub struct Rewirer<'a> {
     molecule: &'a Molecule,
-    /// Where the molecule is a plain one; the graph is then made when a swap
+    /// Where the molecule is a fast one; the graph is then made when a swap
     /// gives one that is not.
-    plain: Option<Cow<'a, PlainGraph>>,
+    fast: Option<Cow<'a, FastMol>>,
     graph: OnceCell<Result<EditableGraph, MoleculeError>>,
-    bonds: Vec<PlainBond>,
+    bonds: Vec<FastBond>,
     aromatic: Vec<bool>,
     neighbours: Neighbours,
     /// By hash, the first graph of each met so far.
@@ -168,16 +169,16 @@ impl<'a> Rewirer<'a> {
     /// # Errors
     /// [`MoleculeError`] where the chemistry model cannot describe it.
     pub fn new(molecule: &'a Molecule) -> Result<Self, MoleculeError> {
-        let plain = match &molecule.rewirable {
-            Some(plain) => Some(Cow::Borrowed(plain)),
-            None => guarded(|| PlainGraph::read(molecule.canonical_smiles()))?.map(Cow::Owned),
+        let fast = match &molecule.rewirable {
+            Some(fast) => Some(Cow::Borrowed(fast)),
+            None => catch_panic(|| FastMol::read(molecule.canonical_smiles()))?.map(Cow::Owned),
         };
-        match plain {
-            Some(plain) => {
-                let bonds = plain.bonds().collect();
-                let atoms = 0..plain.atom_count() as u32;
-                let aromatic = atoms.map(|atom| plain.is_aromatic(atom)).collect();
-                Ok(Self::prepared(molecule, Some(plain), OnceCell::new(), bonds, aromatic))
+        match fast {
+            Some(fast) => {
+                let bonds = fast.bonds().collect();
+                let atoms = 0..fast.atom_count() as u32;
+                let aromatic = atoms.map(|atom| fast.is_aromatic(atom)).collect();
+                Ok(Self::prepared(molecule, Some(fast), OnceCell::new(), bonds, aromatic))
             }
             None => Self::general(molecule),
         }
@@ -186,7 +187,7 @@ impl<'a> Rewirer<'a> {
     /// Prepares `molecule` for swaps that the chemistry crate computes.
     pub(super) fn general(molecule: &'a Molecule) -> Result<Self, MoleculeError> {
         let graph = EditableGraph::of(molecule)?;
-        let bonds = graph.bonds.iter().map(|bond| PlainBond {
+        let bonds = graph.bonds.iter().map(|bond| FastBond {
             begin: bond.begin,
             end: bond.end,
             single: bond.is_single(),
@@ -199,15 +200,15 @@ impl<'a> Rewirer<'a> {
 
     fn prepared(
         molecule: &'a Molecule,
-        plain: Option<Cow<'a, PlainGraph>>,
+        fast: Option<Cow<'a, FastMol>>,
         graph: OnceCell<Result<EditableGraph, MoleculeError>>,
-        bonds: Vec<PlainBond>,
+        bonds: Vec<FastBond>,
         aromatic: Vec<bool>,
     ) -> Self {
         let neighbours = Neighbours::new(aromatic.len(), &bonds);
         let molecules = HashSet::from([molecule.canonical_smiles().to_owned()]);
         let graphs = HashMap::new();
-        Self { molecule, plain, graph, bonds, aromatic, neighbours, graphs, molecules }
+        Self { molecule, fast, graph, bonds, aromatic, neighbours, graphs, molecules }
     }
 
     /// The bonds that `kind` allows, as (begin, end), in RDKit's bond order.
@@ -289,15 +290,15 @@ impl<'a> Rewirer<'a> {
                 return Err(met.error.clone().map_or(Rewired::Repeated, Rewired::Invalid));
             }
         }
-        let settled = self.settled(swap, made, graph.graph());
-        let met = Met { swap: Some(swap), error: settled.as_ref().err().cloned() };
+        let canonicalized = self.canonicalized(swap, made, graph.graph());
+        let met = Met { swap: Some(swap), error: canonicalized.as_ref().err().cloned() };
         self.graphs.entry(graph.hash).or_insert(met);
-        settled.map_err(Rewired::Invalid)
+        canonicalized.map_err(Rewired::Invalid)
     }
 
     /// The molecule that `swap` gives, which `made` this graph: settled in any
     /// numbering where none matters, else in the canonical one.
-    fn settled(
+    fn canonicalized(
         &self,
         swap: BondSwap,
         made: Swapped<'_>,
@@ -306,31 +307,32 @@ impl<'a> Rewirer<'a> {
         let order = OnceCell::new();
         let order = || order.get_or_init(|| label(coloured));
         let graph = match made {
-            Swapped::Plain(plain) => {
-                let settled = || plain.settled().or_else(|| plain.settled_in(order()));
-                if let Some(product) = guarded(settled).ok().flatten() {
+            Swapped::Fast(fast) => {
+                let canonicalized =
+                    || fast.canonicalized().or_else(|| fast.canonicalized_in(order()));
+                if let Some(product) = catch_panic(canonicalized).ok().flatten() {
                     return Ok(product.into());
                 }
                 self.swapped(swap)?
             }
             Swapped::General(graph) => graph,
         };
-        let text = graph.in_order(order()).settled_text()?;
+        let text = graph.in_order(order()).stable_text()?;
         Ok(RewiredMolecule::written(text)?)
     }
 
     fn made_by(&self, swap: BondSwap) -> Result<Swapped<'_>, MoleculeError> {
-        Ok(match &self.plain {
-            Some(plain) => Swapped::Plain(plain.rewired(swap.broken(), swap.made())),
+        Ok(match &self.fast {
+            Some(fast) => Swapped::Fast(fast.rewired(swap.broken(), swap.made())),
             None => Swapped::General(self.swapped(swap)?),
         })
     }
 
     /// The graph that `swap` makes, or the molecule's own.
     fn coloured(&self, swap: Option<BondSwap>) -> Result<ColouredGraph, MoleculeError> {
-        match (swap, &self.plain) {
+        match (swap, &self.fast) {
             (Some(swap), _) => Ok(self.made_by(swap)?.coloured()),
-            (None, Some(plain)) => Ok(plain.coloured()),
+            (None, Some(fast)) => Ok(fast.coloured()),
             (None, None) => self.graph().map(EditableGraph::coloured),
         }
     }
@@ -338,14 +340,14 @@ impl<'a> Rewirer<'a> {
 
 /// A graph that a swap makes.
 enum Swapped<'a> {
-    Plain(PlainRewired<'a>),
+    Fast(FastRewired<'a>),
     General(EditableGraph),
 }
 
 impl Swapped<'_> {
     fn coloured(&self) -> ColouredGraph {
         match self {
-            Self::Plain(plain) => plain.coloured(),
+            Self::Fast(fast) => fast.coloured(),
             Self::General(graph) => graph.coloured(),
         }
     }
@@ -359,7 +361,7 @@ struct Neighbours {
 }
 
 impl Neighbours {
-    fn new(atoms: usize, bonds: &[PlainBond]) -> Self {
+    fn new(atoms: usize, bonds: &[FastBond]) -> Self {
         let mut arcs: Vec<(u32, u32)> = bonds
             .iter()
             .flat_map(|bond| [(bond.begin, bond.end), (bond.end, bond.begin)])

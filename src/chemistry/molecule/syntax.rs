@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use chematic::core::Element;
 
-use super::parse::{MoleculeError, ParseLimits};
+use super::error::MoleculeError;
+use super::limits::ParseLimits;
 
 /// A text that has the form of a SMILES.
 #[derive(Debug)]

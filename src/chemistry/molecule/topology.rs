@@ -4,8 +4,8 @@ use chematic::core as cc;
 use chematic::perception;
 use hetero2_common::union_find::{Union, UnionFind};
 
+use super::error::MoleculeError;
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
-use super::parse::MoleculeError;
 
 /// More relevant cycles than this make a molecule too large: families of
 /// equally short rings in cages can grow combinatorially.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::kernel::Variant;
-use super::real::Real;
+use super::scalar::Scalar;
 use crate::SymmetricGraph;
 
 /// Flags of a matrix, above the place of its first real.
@@ -97,7 +97,7 @@ pub(super) struct PackLimits {
     pub operations: u64,
 }
 
-impl<T: Real> Packed<T> {
+impl<T: Scalar> Packed<T> {
     /// Whether one more matrix of this variant would pass a limit.
     pub fn is_full(&self, variant: Variant, results: usize, limits: PackLimits) -> bool {
         let in_part = 1 + self

@@ -1,7 +1,7 @@
 //! What every result of a GPU must satisfy: moments of the matrix that its
 //! eigenvalues and densities have to give back. Knows nothing of devices.
 
-use crate::{ShellDensities, SymmetricGraph};
+use crate::{ShellProjectors, SymmetricGraph};
 
 /// Whether eigenvalues are ascending numbers with the trace and the Frobenius
 /// norm of their matrix. `norm` bounds their magnitude, `bound` their errors.
@@ -26,7 +26,7 @@ pub(super) fn values_hold(
 /// levels of a shell at most, relative to their magnitude but at least to 1.
 pub(super) fn densities_hold(
     graph: &SymmetricGraph<'_>,
-    spectrum: &ShellDensities,
+    spectrum: &ShellProjectors,
     norm: f64,
     bound: f64,
     tolerance: f64,
@@ -74,7 +74,7 @@ mod tests {
         let rows =
             [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.5, 0.0, 0.5, 1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0];
         let holds = |rows: &[f64]| {
-            let spectrum = ShellDensities::from_rows(vec![0.0, 1.0, 3.0], rows);
+            let spectrum = ShellProjectors::from_rows(vec![0.0, 1.0, 3.0], rows);
             densities_hold(&PATH, &spectrum, 4.0, 1e-12, 1e-9)
         };
         assert!(holds(&rows));

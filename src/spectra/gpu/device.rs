@@ -11,7 +11,7 @@ use super::adapter::Found;
 use super::batch::{PackLimits, Packed, Part};
 use super::cache::CacheFile;
 use super::kernel::{KernelLimits, Variant};
-use super::real::Real;
+use super::scalar::Scalar;
 use hetero2_common::panics;
 
 /// What a driver said that went wrong.
@@ -53,10 +53,10 @@ pub(super) struct Flight<T> {
     submission: wgpu::SubmissionIndex,
 }
 
-impl<T: Real> Device<T> {
+impl<T: Scalar> Device<T> {
     /// Opens an adapter with all that it can do.
     pub fn open(found: &Found) -> Result<Self, Failure> {
-        panics::guarded(|| Self::open_unguarded(found))?
+        panics::catch_panic(|| Self::open_unguarded(found))?
     }
 
     fn open_unguarded(found: &Found) -> Result<Self, Failure> {
@@ -115,7 +115,7 @@ impl<T: Real> Device<T> {
 
     /// Sends a batch off.
     pub fn submit(&self, packed: Packed<T>) -> Result<Flight<T>, Failure> {
-        panics::guarded(|| self.submit_unguarded(packed))?
+        panics::catch_panic(|| self.submit_unguarded(packed))?
     }
 
     fn submit_unguarded(&self, packed: Packed<T>) -> Result<Flight<T>, Failure> {
@@ -177,7 +177,7 @@ impl<T: Real> Device<T> {
         read: impl FnOnce(&Packed<T>, &[T]) -> R,
     ) -> Result<R, Failure> {
         let Flight { packed, buffers, readback, submission } = flight;
-        let result = panics::guarded(|| {
+        let result = panics::catch_panic(|| {
             let wait = wgpu::PollType::Wait {
                 submission_index: Some(submission),
                 timeout: Some(PATIENCE),

@@ -1,6 +1,6 @@
 //! The shaders: which variant takes a matrix, and the source of a variant.
 
-use super::real::Real;
+use super::scalar::Scalar;
 
 /// What is asked of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ pub(super) struct KernelLimits {
 }
 
 /// The variants that an adapter can run for a task, by ascending order.
-pub(super) fn variants<T: Real>(task: Task, limits: KernelLimits) -> Vec<Variant> {
+pub(super) fn variants<T: Scalar>(task: Task, limits: KernelLimits) -> Vec<Variant> {
     let real = size_of::<T>();
     let (kernel, orders): (_, &[usize]) = match task {
         Task::Values => (Kernel::Tridiagonal, &VALUE_ORDERS),
@@ -139,7 +139,7 @@ impl Variant {
     }
 
     /// The whole WGSL of the kernel.
-    pub fn source<T: Real>(&self) -> String {
+    pub fn source<T: Scalar>(&self) -> String {
         let kernel: &[&str] = match self.kernel {
             Kernel::Tridiagonal => &[ASSEMBLY, include_str!("../../../shaders/tridiagonal.wgsl")],
             Kernel::Ql => &[include_str!("../../../shaders/ql.wgsl")],
@@ -164,7 +164,7 @@ impl Variant {
         source
     }
 
-    fn prelude<T: Real>(&self) -> String {
+    fn prelude<T: Scalar>(&self) -> String {
         let (order, workers, size) = (self.order, self.workers, self.matrix_size());
         let literal = |x: T| format!("T({:e}{})", x.to_f64(), T::WGSL_SUFFIX);
         format!(

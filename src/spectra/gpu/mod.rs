@@ -11,7 +11,7 @@ mod cache;
 mod check;
 mod device;
 mod kernel;
-pub(crate) mod real;
+pub(crate) mod scalar;
 mod self_test;
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ pub use self::adapter::AdapterSummary;
 use self::batch::{Packed, Scratch, Suited, suits};
 use self::device::{Device, Failure, Flight, lock};
 use self::kernel::{Task, Variant, variants};
-use self::real::Real;
+use self::scalar::Scalar;
 use self::self_test::Passed;
 pub use self::self_test::{DeviceReport, SelfTest, devices};
 use super::backend::check_all;
@@ -34,8 +34,8 @@ use super::choice::cpu_backend;
 use super::ldos::LocalSpectrum;
 use super::screening::{settle, settle_densities};
 use super::{
-    BackendChoice, Precision, ShellDensities, Spectra, SpectraBackend, SpectraCounts, SpectraError,
-    SymmetricGraph, guard,
+    BackendChoice, Precision, ShellProjectors, Spectra, SpectraBackend, SpectraCounts,
+    SpectraError, SymmetricGraph, rounding_guard,
 };
 
 /// The bound of errors that the guard band uses, in units of the measured
@@ -71,7 +71,7 @@ pub fn open(
     Err(SpectraError::Adapter(format!("no GPU can be used: {}", why.join("; "))))
 }
 
-fn boxed<T: Real>(backend: GpuBackend<T>) -> Box<dyn SpectraBackend> {
+fn boxed<T: Scalar>(backend: GpuBackend<T>) -> Box<dyn SpectraBackend> {
     Box::new(backend)
 }
 
@@ -94,7 +94,7 @@ enum Refused {
     FailedCheck,
 }
 
-impl<T: Real> GpuBackend<T> {
+impl<T: Scalar> GpuBackend<T> {
     fn open(found: &adapter::Found) -> Result<Self, Failure> {
         Self::open_tested(found).map(|(backend, _)| backend)
     }
@@ -253,7 +253,7 @@ impl<T: Real> GpuBackend<T> {
         }
         match T::PRECISION {
             Precision::Screening => settle(&mut values),
-            Precision::Double if guard::values_decided(&values, bound) => {}
+            Precision::Double if rounding_guard::values_decided(&values, bound) => {}
             Precision::Double => return Err(Refused::GuardBand),
         }
         Ok(values)
@@ -263,7 +263,7 @@ impl<T: Real> GpuBackend<T> {
         graph: &SymmetricGraph<'_>,
         norm: f64,
         results: &[T],
-    ) -> Result<ShellDensities, Refused> {
+    ) -> Result<ShellProjectors, Refused> {
         let (values, rows) = results.split_at(graph.n);
         let values: Vec<f64> = values.iter().map(|x| x.to_f64()).collect();
         let bound = Self::bound(norm);
@@ -272,19 +272,21 @@ impl<T: Real> GpuBackend<T> {
         }
         let rows: Vec<f64> = rows.iter().map(|x| x.to_f64()).collect();
         let tolerance = T::SHELL.to_f64();
-        let spectrum = ShellDensities::with_tolerance(values, &rows, tolerance);
+        let spectrum = ShellProjectors::with_tolerance(values, &rows, tolerance);
         if !check::densities_hold(graph, &spectrum, norm, bound, tolerance) {
             return Err(Refused::FailedCheck);
         }
         match T::PRECISION {
             Precision::Screening => Ok(settle_densities(&spectrum)),
-            Precision::Double if guard::densities_decided(&spectrum, bound) => Ok(spectrum),
+            Precision::Double if rounding_guard::densities_decided(&spectrum, bound) => {
+                Ok(spectrum)
+            }
             Precision::Double => Err(Refused::GuardBand),
         }
     }
 }
 
-impl<T: Real> SpectraBackend for GpuBackend<T> {
+impl<T: Scalar> SpectraBackend for GpuBackend<T> {
     fn name(&self) -> &str {
         if self.failure.get().is_some() { self.cpu.name() } else { &self.name }
     }
@@ -307,13 +309,13 @@ impl<T: Real> SpectraBackend for GpuBackend<T> {
         Ok(spectra)
     }
 
-    fn shell_densities(
+    fn shell_projectors(
         &self,
         batch: &[SymmetricGraph<'_>],
-    ) -> Result<Vec<ShellDensities>, SpectraError> {
+    ) -> Result<Vec<ShellProjectors>, SpectraError> {
         check_all(batch)?;
         let results = self.solve(Task::Densities, batch, Self::accept_densities);
-        complete(results, batch, |rest| self.cpu.shell_densities(rest))
+        complete(results, batch, |rest| self.cpu.shell_projectors(rest))
     }
 
     fn local_spectra(

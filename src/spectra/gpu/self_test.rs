@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::adapter::{self, AdapterSummary};
 use super::device::Failure;
 use super::kernel::Task;
-use super::real::Real;
+use super::scalar::Scalar;
 use super::{GpuBackend, Refused};
 use crate::{CpuBackend, SpectraBackend as _, SymmetricGraph};
 
@@ -63,7 +63,7 @@ pub fn devices() -> Vec<DeviceReport> {
     adapter::find().into_iter().map(report).collect()
 }
 
-fn test<T: Real>(found: &adapter::Found) -> Result<Passed, Failure> {
+fn test<T: Scalar>(found: &adapter::Found) -> Result<Passed, Failure> {
     GpuBackend::<T>::open_tested(found).map(|(_, passed)| passed)
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Passed {
 ///
 /// # Errors
 /// The first graph whose result is wrong, or what the driver said.
-pub(super) fn pass<T: Real>(backend: &GpuBackend<T>) -> Result<Passed, Failure> {
+pub(super) fn pass<T: Scalar>(backend: &GpuBackend<T>) -> Result<Passed, Failure> {
     let mut passed = Passed { spectra: 0, largest_error: 0.0 };
     for task in [Task::Values, Task::Densities] {
         let variants = backend.variants(task).iter();
@@ -92,7 +92,7 @@ pub(super) fn pass<T: Real>(backend: &GpuBackend<T>) -> Result<Passed, Failure> 
     Ok(passed)
 }
 
-fn compare<T: Real>(
+fn compare<T: Scalar>(
     backend: &GpuBackend<T>,
     task: Task,
     graphs: &[Known],

@@ -1,4 +1,4 @@
-//! The kernels on a real driver, software or hardware: against their twins one
+//! The kernels on a real driver, software or hardware: against their references one
 //! by one, and whole against the CPU. Where no adapter is, these tests say so
 //! and check nothing, unless `HETERO2_REQUIRE_GPU` is set.
 
@@ -7,7 +7,7 @@ use super::kernel::{Kernel, Memory};
 use super::*;
 use crate::features::{OperatorFeatures, StabilityMetrics};
 use crate::ldos::LocalSpectrum;
-use crate::{CpuBackend, twin};
+use crate::{CpuBackend, reference};
 use hetero2_common::rounding::round8;
 
 /// Every adapter there is.
@@ -70,8 +70,8 @@ impl Graph {
         }
     }
 
-    /// As the twins take it.
-    fn assembled<T: twin::Real>(&self, stride: usize) -> Vec<T> {
+    /// As the references take it.
+    fn assembled<T: Scalar>(&self, stride: usize) -> Vec<T> {
         let real = |x: &f64| T::from_f64(*x);
         let weights: Vec<T> = self.off_diagonal.iter().map(|x| T::from_f64(-x)).collect();
         let mut potential = self.diagonal.clone();
@@ -80,7 +80,7 @@ impl Graph {
             potential[j as usize] += x;
         }
         let potential: Vec<T> = potential.iter().map(real).collect();
-        twin::assemble(self.n, stride, &self.edges, Some(&weights), Some(&potential))
+        reference::assemble(self.n, stride, &self.edges, Some(&weights), Some(&potential))
     }
 }
 
@@ -94,7 +94,7 @@ fn views(graphs: &[Graph]) -> Vec<SymmetricGraph<'_>> {
 }
 
 /// What a kernel wrote, per matrix.
-fn raw<T: Real>(backend: &GpuBackend<T>, task: Task, graphs: &[Graph]) -> Vec<Vec<T>> {
+fn raw<T: Scalar>(backend: &GpuBackend<T>, task: Task, graphs: &[Graph]) -> Vec<Vec<T>> {
     let results = backend.solve(task, &views(graphs), |_, _, results| Ok(results.to_vec()));
     assert_eq!(backend.failure.get(), None);
     assert_eq!(missing(&results), [0usize; 0], "every matrix went to a kernel");
@@ -102,15 +102,15 @@ fn raw<T: Real>(backend: &GpuBackend<T>, task: Task, graphs: &[Graph]) -> Vec<Ve
 }
 
 /// Largest difference of two results, in units of the last place of `norm`.
-fn units<T: Real>(a: &[T], b: &[T], norm: f64) -> f64 {
+fn units<T: Scalar>(a: &[T], b: &[T], norm: f64) -> f64 {
     assert_eq!(a.len(), b.len());
     let differences = a.iter().zip(b).map(|(a, b)| (a.to_f64() - b.to_f64()).abs());
     differences.fold(0.0, f64::max) / (T::EPS.to_f64() * norm)
 }
 
-/// Runs every kernel of `T` against its twin. Drivers may fuse multiplications
+/// Runs every kernel of `T` against its reference. Drivers may fuse multiplications
 /// and additions, so results agree to rounding errors, not to the bit.
-fn kernels_agree_with_their_twins<T: twin::Real>(found: &Found) {
+fn kernels_agree_with_their_twins<T: Scalar>(found: &Found) {
     let backend = GpuBackend::<T>::open_untested(found).unwrap();
     let norm = 12.0;
     let scaled = (T::HALVINGS as usize).min(40);
@@ -142,7 +142,7 @@ fn kernels_agree_with_their_twins<T: twin::Real>(found: &Found) {
             let (expected, limit) = if entry == "assembled" {
                 (dense, 2.0)
             } else {
-                let t = twin::tridiagonalise(&mut dense, n);
+                let t = reference::tridiagonalise(&mut dense, n);
                 ([t.diagonal, t.subdiagonal].concat(), 64.0)
             };
             let off = units(&result[..expected.len()], &expected, norm);
@@ -151,27 +151,27 @@ fn kernels_agree_with_their_twins<T: twin::Real>(found: &Found) {
     }
 
     for (graph, values) in graphs.iter().zip(raw(&backend, Task::Values, &graphs)) {
-        let t = twin::tridiagonalise(&mut graph.assembled::<T>(graph.n), graph.n);
-        let off = units(&values, &twin::ql(t).unwrap(), norm);
+        let t = reference::tridiagonalise(&mut graph.assembled::<T>(graph.n), graph.n);
+        let off = units(&values, &reference::ql(t).unwrap(), norm);
         assert!(off <= T::MEASURED_ERROR, "ql of order {}: {off} units", graph.n);
     }
     let large = self::graphs([101, 128, 200]);
     for (graph, values) in large.iter().zip(raw(&backend, Task::Values, &large)) {
-        let t = twin::tridiagonalise(&mut graph.assembled::<T>(graph.n), graph.n);
-        let off = units(&values, &twin::bisection(&t), norm);
+        let t = reference::tridiagonalise(&mut graph.assembled::<T>(graph.n), graph.n);
+        let off = units(&values, &reference::bisection(&t), norm);
         assert!(off <= T::MEASURED_ERROR, "bisection of order {}: {off} units", graph.n);
     }
     let both = self::graphs((1..=16).chain([24, 31, 32, 40, 61, 90]));
     for (graph, results) in both.iter().zip(raw(&backend, Task::Densities, &both)) {
         let (n, stride) = (graph.n, (graph.n + graph.n % 2).max(2));
-        let expected = twin::jacobi(&mut graph.assembled::<T>(stride), n, stride).unwrap();
+        let expected = reference::jacobi(&mut graph.assembled::<T>(stride), n, stride).unwrap();
         let (values, rows) = results.split_at(n);
         let off = units(values, &expected.values, norm);
         assert!(off <= T::MEASURED_ERROR, "jacobi of order {n}: {off} units");
         let spectrum = |values: &[T], rows: &[T]| {
             let wide = |of: &[T]| of.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
             let tolerance = 1e3 * T::SHELL.to_f64();
-            ShellDensities::with_tolerance(wide(values), &wide(rows), tolerance)
+            ShellProjectors::with_tolerance(wide(values), &wide(rows), tolerance)
         };
         let (a, b) = (spectrum(values, rows), spectrum(&expected.values, &expected.densities));
         for ((levels, a), (_, b)) in a.shells().zip(b.shells()) {
@@ -196,13 +196,13 @@ fn kernels_in_single_precision_agree_with_their_twins() {
 #[test]
 fn twins_agree_with_the_cpu_kernel() {
     let graphs = graphs((1..=40).chain([64, 101]));
-    let exact = CpuBackend::new().shell_densities(&views(&graphs)).unwrap();
+    let exact = CpuBackend::new().shell_projectors(&views(&graphs)).unwrap();
     for (graph, exact) in graphs.iter().zip(&exact) {
         let n = graph.n;
-        let t = twin::tridiagonalise(&mut graph.assembled::<f64>(n), n);
+        let t = reference::tridiagonalise(&mut graph.assembled::<f64>(n), n);
         let stride = (n + n % 2).max(2);
-        let system = twin::jacobi(&mut graph.assembled::<f64>(stride), n, stride).unwrap();
-        for values in [twin::bisection(&t), twin::ql(t).unwrap(), system.values] {
+        let system = reference::jacobi(&mut graph.assembled::<f64>(stride), n, stride).unwrap();
+        for values in [reference::bisection(&t), reference::ql(t).unwrap(), system.values] {
             let off = units(&values, exact.values(), 12.0);
             assert!(off <= f64::MEASURED_ERROR, "order {n}: {off} units");
         }
@@ -266,8 +266,8 @@ fn screening_values_are_right_to_their_last_decimal() {
                 assert_eq!((a * 1e4).round() / 1e4, *a, "four decimals");
             }
         }
-        let exact = CpuBackend::new().shell_densities(&batch).unwrap();
-        for (a, b) in backend.shell_densities(&batch).unwrap().iter().zip(&exact) {
+        let exact = CpuBackend::new().shell_projectors(&batch).unwrap();
+        for (a, b) in backend.shell_projectors(&batch).unwrap().iter().zip(&exact) {
             let b = settle_densities(b);
             if a.values() == b.values() {
                 for ((_, a), (_, b)) in a.shells().zip(b.shells()) {

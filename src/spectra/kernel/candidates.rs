@@ -265,7 +265,7 @@ mod tests {
             off_diagonal: &molecule.off_diagonal,
             diagonal: &molecule.diagonal,
         };
-        let densities = CpuBackend::new().shell_densities(&[graph]).unwrap().remove(0);
+        let densities = CpuBackend::new().shell_projectors(&[graph]).unwrap().remove(0);
         let mut candidates = Candidates::<Pair<Vector<Scalar>>>::new(Scalar::new());
         candidates.reset(graph.n);
         let problem = Problem { graph, scale: 1.0 };

@@ -9,8 +9,8 @@ use super::lane::Lane;
 use super::vectors;
 use super::workspace::{Workspace, row_stride};
 use super::{NARROW_ORDER, Problem};
-use crate::densities::each_shell;
 use crate::ldos::{LocalDensity, LocalSpectrum};
+use crate::projectors::each_shell;
 
 /// Smaller matrices have too few columns for bounds to pay.
 const BOUNDED_ORDER: usize = 28;

@@ -1,9 +1,9 @@
 //! Local density of states of a molecule.
 
 use hetero2::operator::{EdgeWeights, Operator};
-use hetero2::spectra::densities::ShellDensities;
 use hetero2::spectra::dos::{EnergyGrid, GaussianKernel, KERNEL_WIDTH};
 use hetero2::spectra::ldos::LocalDensity;
+use hetero2::spectra::projectors::ShellProjectors;
 
 use super::fixture::{assert_close, cases, operators, star};
 use super::solver::{shells, shells_in_another_basis};
@@ -57,8 +57,8 @@ fn the_summary_reads_the_curve() {
 
 #[test]
 fn no_atoms_and_broken_spectra_have_no_local_density() {
-    let empty = ShellDensities::from_eigenvectors(vec![], |_, _| 0.0);
+    let empty = ShellProjectors::from_eigenvectors(vec![], |_, _| 0.0);
     assert_eq!(LocalDensity::of(&empty), None);
-    let broken = ShellDensities::from_eigenvectors(vec![0.0, f64::NAN], |_, _| f64::NAN);
+    let broken = ShellProjectors::from_eigenvectors(vec![0.0, f64::NAN], |_, _| f64::NAN);
     assert_eq!(LocalDensity::of(&broken), None);
 }

@@ -1,7 +1,7 @@
 //! The self-consistent potential and its audit.
 
 use hetero2::operator::{EdgeWeights, GraphOperators};
-use hetero2::spectra::densities::ShellDensities;
+use hetero2::spectra::projectors::ShellProjectors;
 use hetero2::spectra::scf::{
     PotentialMode, ScfAudit, ScfAuditRow, ScfError, ScfResult, ScfRunStatus, ScfSettings, ScfState,
     ScfStatus, ScfVerdict, ScfVerdictReason, StopReason, solve,
@@ -110,7 +110,7 @@ fn a_broken_spectrum_ends_as_a_numerical_error() {
     for values in [vec![f64::NAN; 4], vec![0.0; 3]] {
         let result =
             solve::<ScfError>(operators.scf_base(), potential, ScfSettings::default(), |_| {
-                Ok(ShellDensities::from_eigenvectors(values.clone(), |_, _| 0.5))
+                Ok(ShellProjectors::from_eigenvectors(values.clone(), |_, _| 0.5))
             })
             .unwrap();
         assert_eq!(result.status, ScfStatus::ErrorNumerical);

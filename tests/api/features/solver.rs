@@ -2,7 +2,7 @@
 
 use faer::{Mat, Side};
 use hetero2::operator::{SymmetricGraph, SymmetricMatrix};
-use hetero2::spectra::densities::ShellDensities;
+use hetero2::spectra::projectors::ShellProjectors;
 use hetero2::spectra::scf::ScfError;
 
 fn dense(view: SymmetricGraph<'_>) -> Mat<f64> {
@@ -14,14 +14,14 @@ pub fn eigenvalues(view: SymmetricGraph<'_>) -> Vec<f64> {
     dense(view).self_adjoint_eigenvalues(Side::Lower).unwrap()
 }
 
-pub fn shells(matrix: &SymmetricMatrix) -> Result<ShellDensities, ScfError> {
+pub fn shells(matrix: &SymmetricMatrix) -> Result<ShellProjectors, ScfError> {
     let eigen = dense(matrix.view()).self_adjoint_eigen(Side::Lower).unwrap();
     let values = eigen.S().column_vector().iter().copied().collect();
-    Ok(ShellDensities::from_eigenvectors(values, |state, atom| eigen.U()[(atom, state)]))
+    Ok(ShellProjectors::from_eigenvectors(values, |state, atom| eigen.U()[(atom, state)]))
 }
 
 /// As [`shells`], with the basis of every degenerate shell turned by an angle.
-pub fn shells_in_another_basis(matrix: &SymmetricMatrix) -> Result<ShellDensities, ScfError> {
+pub fn shells_in_another_basis(matrix: &SymmetricMatrix) -> Result<ShellProjectors, ScfError> {
     let eigen = dense(matrix.view()).self_adjoint_eigen(Side::Lower).unwrap();
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
     let mut vectors = eigen.U().to_owned();
@@ -35,5 +35,5 @@ pub fn shells_in_another_basis(matrix: &SymmetricMatrix) -> Result<ShellDensitie
             }
         }
     }
-    Ok(ShellDensities::from_eigenvectors(values, |state, atom| vectors[(atom, state)]))
+    Ok(ShellProjectors::from_eigenvectors(values, |state, atom| vectors[(atom, state)]))
 }

@@ -287,7 +287,7 @@ fn lines_read_in_the_lanes_are_those_of_the_densities_to_the_bit() {
         spectra.iter().map(numbers).collect()
     };
     for backend in backends() {
-        let densities = backend.shell_densities(&batch).unwrap();
+        let densities = backend.shell_projectors(&batch).unwrap();
         let shared =
             densities.iter().flat_map(|d| d.shells()).filter(|(levels, _)| levels.len() > 1);
         assert!(shared.count() > 100, "hardly a degenerate shell: little was tested");

@@ -1,0 +1,238 @@
+//! A plain molecule as flat arrays: atoms, bonds, neighbours, rings.
+//!
+//! It must not know how texts are read or written.
+
+use super::stereo::ChiralTag;
+
+/// Order of a bond, with the numbers by which RDKit compares bond types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Order {
+    Single = 1,
+    Double = 2,
+    Triple = 3,
+    Aromatic = 12,
+}
+
+impl Order {
+    /// Twice the order.
+    pub(super) fn doubled(self) -> i32 {
+        match self {
+            Self::Single => 2,
+            Self::Double => 4,
+            Self::Triple => 6,
+            Self::Aromatic => 3,
+        }
+    }
+}
+
+/// An atom; valences are as they were last computed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Atom {
+    pub z: u8,
+    pub charge: i8,
+    /// Hydrogens that are counted at the atom rather than implied by its valence.
+    pub explicit_hs: u8,
+    /// Whether no hydrogens are implied.
+    pub no_implicit: bool,
+    pub aromatic: bool,
+    /// Written as aromatic.
+    pub was_aromatic: bool,
+    pub radicals: u8,
+    /// As the order of the atom's arcs has it.
+    pub chiral_tag: Option<ChiralTag>,
+    pub explicit_valence: i32,
+    /// Hydrogens that the valence implies.
+    pub implicit_hs: i32,
+}
+
+impl Atom {
+    /// Hydrogens of both kinds.
+    pub(super) fn total_hs(&self) -> i32 {
+        i32::from(self.explicit_hs) + self.implicit_hs
+    }
+
+    pub(super) fn total_valence(&self) -> i32 {
+        self.explicit_valence + self.implicit_hs
+    }
+
+    /// Whether it is aromatic and has a hydrogen, like the nitrogen of pyrrole.
+    /// Sanitising lets its valence imply that from then on.
+    pub(super) fn is_pyrrolic(&self) -> bool {
+        self.aromatic && matches!(self.z, 7 | 15) && self.charge == 0 && self.explicit_hs == 1
+    }
+}
+
+/// A bond.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bond {
+    pub begin: u32,
+    pub end: u32,
+    pub order: Order,
+    /// Part of an aromatic ring; ahead of `order` while those are perceived.
+    pub aromatic: bool,
+    /// Whether it rises from its lower to its higher atom, if it is drawn as a
+    /// slope.
+    pub rises: Option<bool>,
+}
+
+impl Bond {
+    /// A single bond, between atoms in any order.
+    pub(super) fn single(a: u32, b: u32) -> Self {
+        let (begin, end) = (a.min(b), a.max(b));
+        Self { begin, end, order: Order::Single, aromatic: false, rises: None }
+    }
+
+    /// The other end.
+    pub(super) fn other(&self, atom: u32) -> u32 {
+        if self.begin == atom { self.end } else { self.begin }
+    }
+}
+
+/// A double bond whose ends differ, and how the neighbours of its ends lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Configuration {
+    pub bond: u32,
+    /// A neighbour of each end of the bond: the one that ranks first.
+    pub neighbours: [u32; 2],
+    /// Whether those two lie on one side of the bond.
+    pub together: bool,
+}
+
+/// A neighbour and the bond to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Neighbor {
+    pub to: u32,
+    pub bond: u32,
+}
+
+/// Rows of a ragged table, back to back.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    values: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Rows {
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.ends.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn push(&mut self, row: impl IntoIterator<Item = u32>) {
+        self.values.extend(row);
+        self.ends.push(self.values.len() as u32);
+    }
+
+    pub(super) fn row(&self, index: usize) -> &[u32] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.values[start..self.ends[index] as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+/// The molecule. Its vectors keep their capacity from molecule to molecule.
+#[derive(Debug, Default)]
+pub(super) struct FlatMol {
+    pub atoms: Vec<Atom>,
+    pub bonds: Vec<Bond>,
+    pub configurations: Vec<Configuration>,
+    start: Vec<u32>,
+    neighbors: Vec<Neighbor>,
+    /// Rings of the symmetrised smallest set, as atoms and as bonds in ring order.
+    pub ring_atoms: Rows,
+    pub ring_bonds: Rows,
+    /// How many of these rings hold an atom, and a bond.
+    pub atom_rings: Vec<u32>,
+    pub bond_rings: Vec<u32>,
+}
+
+impl FlatMol {
+    pub(super) fn clear(&mut self) {
+        self.atoms.clear();
+        self.bonds.clear();
+        self.configurations.clear();
+    }
+
+    /// Fills the lists of neighbours once all bonds are there.
+    pub(super) fn connect(&mut self) {
+        let n = self.atoms.len();
+        self.start.clear();
+        self.start.resize(n + 2, 0);
+        for bond in &self.bonds {
+            self.start[bond.begin as usize + 2] += 1;
+            self.start[bond.end as usize + 2] += 1;
+        }
+        for atom in 2..n + 2 {
+            self.start[atom] += self.start[atom - 1];
+        }
+        self.neighbors.clear();
+        self.neighbors.resize(2 * self.bonds.len(), Neighbor::default());
+        for (index, bond) in self.bonds.iter().enumerate() {
+            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
+                let next = &mut self.start[from as usize + 1];
+                self.neighbors[*next as usize] = Neighbor { to, bond: index as u32 };
+                *next += 1;
+            }
+        }
+    }
+
+    pub(super) fn neighbors(&self, atom: u32) -> &[Neighbor] {
+        &self.neighbors[self.range(atom)]
+    }
+
+    /// Where an atom's arcs are among all.
+    pub(super) fn range(&self, atom: u32) -> std::ops::Range<usize> {
+        let atom = atom as usize;
+        self.start[atom] as usize..self.start[atom + 1] as usize
+    }
+
+    pub(super) fn all_neighbors(&self) -> &[Neighbor] {
+        &self.neighbors
+    }
+
+    pub(super) fn degree(&self, atom: u32) -> i32 {
+        (self.start[atom as usize + 1] - self.start[atom as usize]) as i32
+    }
+
+    /// Whether an atom has a chiral tag.
+    pub(super) fn is_handed(&self) -> bool {
+        self.atoms.iter().any(|atom| atom.chiral_tag.is_some())
+    }
+
+    pub(super) fn bond_between(&self, a: u32, b: u32) -> Option<u32> {
+        self.neighbors(a).iter().find(|neighbor| neighbor.to == b).map(|neighbor| neighbor.bond)
+    }
+
+    /// Takes over the rings, given as atoms in ring order. False if neighbours
+    /// in a ring are not bonded.
+    pub(super) fn set_rings<'a>(&mut self, rings: impl Iterator<Item = &'a [u32]>) -> bool {
+        self.ring_atoms.clear();
+        self.ring_bonds.clear();
+        self.atom_rings.clear();
+        self.atom_rings.resize(self.atoms.len(), 0);
+        self.bond_rings.clear();
+        self.bond_rings.resize(self.bonds.len(), 0);
+        let mut bonds: Vec<u32> = Vec::new();
+        for ring in rings {
+            bonds.clear();
+            for (at, &atom) in ring.iter().enumerate() {
+                let next = ring[(at + 1) % ring.len()];
+                let Some(bond) = self.bond_between(atom, next) else { return false };
+                bonds.push(bond);
+                self.atom_rings[atom as usize] += 1;
+                self.bond_rings[bond as usize] += 1;
+            }
+            self.ring_atoms.push(ring.iter().copied());
+            self.ring_bonds.push(bonds.iter().copied());
+        }
+        true
+    }
+}
