@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
 
-use serde::Serialize;
-
 use hetero2_contract::DecoyHash;
+use hetero2_contract::scores::{MissingDecoy, ScoresCoverage};
 
 /// Missing decoys named in the metrics.
 const TOP: usize = 10;
@@ -15,17 +14,6 @@ const TOP: usize = 10;
 struct Missing {
     smiles: Box<str>,
     rows: u64,
-}
-
-/// One row of `missing_decoy_scores.csv`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct MissingDecoy<'a> {
-    /// SHA-256 of the decoy's canonical SMILES.
-    pub decoy_hash: DecoyHash,
-    /// The canonical SMILES.
-    pub decoy_smiles: &'a str,
-    /// Rows that have this decoy and lack its score.
-    pub count_rows_affected: u64,
 }
 
 /// What the scores file said about one input row.
@@ -49,7 +37,7 @@ pub enum RowScores<'a> {
 ///
 /// Memory: about 150 bytes for each distinct decoy without a score.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScoresCoverage {
+pub struct CoverageStats {
     rows_total: u64,
     rows_with_scores_input: u64,
     rows_missing_scores_input: u64,
@@ -59,7 +47,7 @@ pub struct ScoresCoverage {
     missing: HashMap<DecoyHash, Missing>,
 }
 
-impl ScoresCoverage {
+impl CoverageStats {
     /// Counts one input row.
     pub fn add(&mut self, row: RowScores<'_>) {
         self.rows_total += 1;
@@ -117,17 +105,10 @@ impl ScoresCoverage {
     }
 
     /// Decoys without a score, most affected rows first, then by hash.
-    #[must_use]
-    pub fn missing(&self) -> Vec<MissingDecoy<'_>> {
-        let row = |(hash, missing): (&DecoyHash, &'_ Missing)| (*hash, missing.rows);
-        let mut order: Vec<(DecoyHash, u64)> = self.missing.iter().map(row).collect();
-        order.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let named = |(hash, rows): (DecoyHash, u64)| MissingDecoy {
-            decoy_hash: hash,
-            decoy_smiles: self.missing.get(&hash).map_or("", |missing| &missing.smiles),
-            count_rows_affected: rows,
-        };
-        order.into_iter().map(named).collect()
+    fn ranked(&self) -> Vec<(&DecoyHash, &Missing)> {
+        let mut order: Vec<_> = self.missing.iter().collect();
+        order.sort_unstable_by(|a, b| b.1.rows.cmp(&a.1.rows).then(a.0.cmp(b.0)));
+        order
     }
 
     /// Writes `missing_decoy_scores.csv`.
@@ -137,11 +118,11 @@ impl ScoresCoverage {
     pub fn write_missing(&self, out: impl io::Write) -> io::Result<()> {
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
         writer.write_record(["decoy_hash", "decoy_smiles", "count_rows_affected"])?;
-        for row in self.missing() {
+        for (hash, missing) in self.ranked() {
             writer.write_record([
-                row.decoy_hash.to_string().as_str(),
-                row.decoy_smiles,
-                row.count_rows_affected.to_string().as_str(),
+                hash.to_string().as_str(),
+                &missing.smiles,
+                missing.rows.to_string().as_str(),
             ])?;
         }
         writer.flush()
@@ -149,10 +130,13 @@ impl ScoresCoverage {
 
     /// The `scores_coverage` section of `metrics.json`.
     #[must_use]
-    pub fn report(&self) -> CoverageReport<'_> {
-        let mut top = self.missing();
-        top.truncate(TOP);
-        CoverageReport {
+    pub fn report(&self) -> ScoresCoverage {
+        let top = self.ranked().into_iter().take(TOP).map(|(hash, missing)| MissingDecoy {
+            decoy_hash: *hash,
+            decoy_smiles: missing.smiles.to_string(),
+            count_rows_affected: missing.rows,
+        });
+        ScoresCoverage {
             rows_total: self.rows_total,
             rows_with_scores_input: self.rows_with_scores_input,
             rows_missing_scores_input: self.rows_missing_scores_input,
@@ -160,31 +144,8 @@ impl ScoresCoverage {
             decoys_total: self.decoys_total,
             decoys_scored: self.decoys_total.saturating_sub(self.decoys_missing),
             decoys_missing: self.decoys_missing,
-            unique_missing_decoy_hashes: self.missing.len(),
-            missing_decoy_hashes_top10: top,
+            unique_missing_decoy_hashes: self.missing.len() as u64,
+            missing_decoy_hashes_top10: top.collect(),
         }
     }
-}
-
-/// The `scores_coverage` section of `metrics.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CoverageReport<'a> {
-    /// Input rows.
-    pub rows_total: u64,
-    /// Rows with a scores file.
-    pub rows_with_scores_input: u64,
-    /// Rows without one.
-    pub rows_missing_scores_input: u64,
-    /// Rows with at least one decoy without a score.
-    pub rows_with_missing_decoys: u64,
-    /// Decoys looked up.
-    pub decoys_total: u64,
-    /// Decoys with a score.
-    pub decoys_scored: u64,
-    /// Decoys without a score.
-    pub decoys_missing: u64,
-    /// Distinct decoys without a score.
-    pub unique_missing_decoy_hashes: usize,
-    /// The ten that affect most rows.
-    pub missing_decoy_hashes_top10: Vec<MissingDecoy<'a>>,
 }

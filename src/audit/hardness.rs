@@ -1,16 +1,13 @@
 //! How hard decoys are, how scores do by hardness, and what may be concluded:
 //! `auc_interpretation.v1`.
 
-use std::collections::BTreeMap;
-
-use hetero2_contract::HardnessBin;
-use hetero2_contract::hardness::{EASY_BELOW, MEDIUM_BELOW};
-use serde::Serialize;
+use hetero2_contract::hardness::{
+    AucInterpretation, DecoyRealism, HardnessBin, INTERPRETATION_SCHEMA, Interpretation,
+    InterpretationReason, TanimotoBins,
+};
 
 use super::histogram::ValueHistogram;
 
-/// Identifier of the interpretation's definition.
-pub const INTERPRETATION_SCHEMA: &str = "auc_interpretation.v1";
 /// Pairs in the hard bin below which nothing is concluded.
 pub const MIN_HARD_PAIRS: u64 = 50;
 /// Median Tanimoto similarity below which decoys are too easy.
@@ -46,39 +43,6 @@ struct BinCounts {
     pairs_total: u64,
     pairs_scored: u64,
     half_wins: u64,
-}
-
-/// What one may conclude from AUC by hardness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Interpretation {
-    /// The decoys do not test the score.
-    InconclusiveDecoysTooEasy,
-    /// The score does not tell originals from hard decoys.
-    IllusionConfirmed,
-    /// The score tells originals from hard decoys.
-    SuccessSignalOnHard,
-}
-
-/// Why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InterpretationReason {
-    /// There is no median Tanimoto similarity: no pairs.
-    MedianTanimotoNan,
-    /// The median Tanimoto similarity is below 0.55.
-    DecoysTooEasy,
-    /// Fewer than 50 hard pairs.
-    #[serde(rename = "hard_bin_insufficient_pairs<50")]
-    HardBinInsufficientPairs,
-    /// No hard pair is scored.
-    AucHardNan,
-    /// Easy AUC above 0.70, hard AUC at most 0.55.
-    AucEasyHighButAucHardLow,
-    /// Hard AUC at most 0.55.
-    AucHardLow,
-    /// Hard AUC above 0.55.
-    AucHardSignal,
 }
 
 /// Mergeable counts over (original, decoy) pairs: exact integers by bin and an
@@ -149,8 +113,10 @@ impl HardnessStats {
 
     /// `auc_interpretation.v1`.
     #[must_use]
-    pub fn interpret(&self) -> (Interpretation, InterpretationReason) {
-        use Interpretation::{IllusionConfirmed, InconclusiveDecoysTooEasy, SuccessSignalOnHard};
+    pub fn interpret(&self) -> (AucInterpretation, InterpretationReason) {
+        use AucInterpretation::{
+            IllusionConfirmed, InconclusiveDecoysTooEasy, SuccessSignalOnHard,
+        };
         use InterpretationReason as Reason;
         let Some(median) = self.tanimoto_median() else {
             return (InconclusiveDecoysTooEasy, Reason::MedianTanimotoNan);
@@ -175,60 +141,25 @@ impl HardnessStats {
         }
     }
 
-    /// The `decoy_realism` section of `metrics.json`. Bins without pairs are
-    /// left out of the counts; a bin without scored pairs has no AUC.
+    /// The `decoy_realism` section of `metrics.json`, not rounded. A bin without
+    /// scored pairs has no AUC.
     #[must_use]
     pub fn report(&self) -> DecoyRealism {
         let (auc_interpretation, auc_interpretation_reason) = self.interpret();
-        let counts = |of: fn(&BinCounts) -> u64| {
-            let by_bin = HardnessBin::ALL.map(|bin| (bin, of(&self.bins[bin as usize])));
-            by_bin.into_iter().filter(|(_, count)| *count > 0).collect()
-        };
         DecoyRealism {
-            tanimoto_bins: TanimotoBins {
-                easy_max_exclusive: EASY_BELOW,
-                medium_max_exclusive: MEDIUM_BELOW,
+            interpretation: Interpretation {
+                auc_interpretation,
+                auc_interpretation_reason,
+                auc_interpretation_schema: INTERPRETATION_SCHEMA.into(),
+                auc_tie_aware_by_bin: HardnessBin::ALL.map(|bin| (bin, self.auc(bin))).into(),
+                pairs_scored_by_bin: HardnessBin::ALL
+                    .map(|bin| (bin, self.pairs_scored(bin)))
+                    .into(),
+                pairs_total_by_bin: HardnessBin::ALL.map(|bin| (bin, self.pairs_total(bin))).into(),
+                tanimoto_median: self.tanimoto_median(),
             },
-            tanimoto_median: self.tanimoto_median(),
-            pairs_total_by_bin: counts(|bin| bin.pairs_total),
-            pairs_scored_by_bin: counts(|bin| bin.pairs_scored),
-            auc_tie_aware_by_bin: HardnessBin::ALL.map(|bin| (bin, self.auc(bin))).into(),
-            auc_interpretation_schema: INTERPRETATION_SCHEMA,
-            auc_interpretation,
-            auc_interpretation_reason,
             hard_pairs_min_n: MIN_HARD_PAIRS,
+            tanimoto_bins: TanimotoBins::default(),
         }
     }
-}
-
-/// Upper limits of the similarity bins.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct TanimotoBins {
-    /// [`EASY_BELOW`].
-    pub easy_max_exclusive: f64,
-    /// [`MEDIUM_BELOW`].
-    pub medium_max_exclusive: f64,
-}
-
-/// The `decoy_realism` section of `metrics.json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DecoyRealism {
-    /// Upper limits of the bins.
-    pub tanimoto_bins: TanimotoBins,
-    /// Median similarity of all pairs.
-    pub tanimoto_median: Option<f64>,
-    /// Pairs by bin.
-    pub pairs_total_by_bin: BTreeMap<HardnessBin, u64>,
-    /// Scored pairs by bin.
-    pub pairs_scored_by_bin: BTreeMap<HardnessBin, u64>,
-    /// AUC by bin.
-    pub auc_tie_aware_by_bin: BTreeMap<HardnessBin, Option<f64>>,
-    /// [`INTERPRETATION_SCHEMA`].
-    pub auc_interpretation_schema: &'static str,
-    /// What may be concluded.
-    pub auc_interpretation: Interpretation,
-    /// Why.
-    pub auc_interpretation_reason: InterpretationReason,
-    /// [`MIN_HARD_PAIRS`].
-    pub hard_pairs_min_n: u64,
 }

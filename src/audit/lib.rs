@@ -37,29 +37,26 @@ pub use cost_lift::{
     COST_LIFT_SCHEMA, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, DecoyCoverage,
     Eligibility, MethodResult, Methods, ReasonShare, SkipPolicy,
 };
-pub use coverage::{CoverageReport, MissingDecoy, RowScores, ScoresCoverage};
+pub use coverage::{CoverageStats, RowScores};
 pub use evaluate::{
     AUDIT_SCHEMA, Audit, AuditError, AuditSettings, AuditWarning, Item, Label, Method,
     NegativeControls, NullMethod, evaluate,
 };
 pub use exact_sum::ExactSum;
-pub use hardness::{
-    DecoyRealism, HardnessStats, INTERPRETATION_SCHEMA, Interpretation, InterpretationReason,
-    MIN_HARD_PAIRS, ScoredPair, TanimotoBins,
-};
+pub use hardness::{HardnessStats, MIN_HARD_PAIRS, ScoredPair};
 pub use histogram::{Resolution, ValueHistogram};
 pub use honest::{
     PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, null_aucs, significance,
 };
 pub use library_ranking::{CostCurve, RankingReport};
-pub use passes::{PassLedger, PassReport};
+pub use passes::PassLedger;
 pub use ranking::{
     BEDROC_ALPHA, ENRICHMENT_FRACTIONS, Enrichment, Estimate, RankedHits, RankingQuality,
 };
 pub use scores::{
     Canonicalise, OriginalSource, SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError,
 };
-pub use slack::{SLACK_STATS_SCHEMA, SlackReport, SlackStats};
+pub use slack::SlackStats;
 pub use summary::{SummaryError, SummaryRow, read_summary};
 pub use truth::{
     PROXY_SOURCE, ProxyTruthWriter, TRUTH_SCHEMA, Truth, TruthError, TruthLabel, proxy_label,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hetero2_contract::Verdict;
-use serde::Serialize;
+use hetero2_contract::significance::Passes;
 
 use super::binomial::{Distribution, clopper_pearson};
 use super::evaluate::Audit;
@@ -49,9 +49,12 @@ impl PassLedger {
         }
     }
 
-    /// Passes expected by chance against passes observed; `None` without rows.
+    /// Passes expected by chance against passes observed, not rounded; `None`
+    /// without rows. The number of passes under random labels is
+    /// Poisson-binomial, the interval of the rate is that of Clopper and Pearson,
+    /// and a p-value below 1e-18 is 0.
     #[must_use]
-    pub fn report(&self) -> Option<PassReport> {
+    pub fn report(&self) -> Option<Passes> {
         if self.total == 0 {
             return None;
         }
@@ -69,7 +72,7 @@ impl PassLedger {
             (low, high, null.at_least(self.observed))
         };
         let (rate_low, rate_high) = clopper_pearson(self.observed as f64, self.total as f64, ALPHA);
-        Some(PassReport {
+        Some(Passes {
             rows: self.total,
             observed_passes: self.observed,
             expected_passes_by_chance: expected,
@@ -82,31 +85,6 @@ impl PassLedger {
             pass_rate_high: rate_high,
         })
     }
-}
-
-/// Passes expected by chance against passes observed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PassReport {
-    /// Audited rows.
-    pub rows: u64,
-    /// Rows that passed.
-    pub observed_passes: u64,
-    /// Mean number of passes under random labels.
-    pub expected_passes_by_chance: f64,
-    /// 2.5 % quantile of the number of passes under random labels
-    /// (Poisson-binomial).
-    pub chance_low: u64,
-    /// 97.5 % quantile.
-    pub chance_high: u64,
-    /// Probability of at least as many passes under random labels; 0 where it is
-    /// below 1e-18.
-    pub p_value: f64,
-    /// Share of rows that passed.
-    pub pass_rate: f64,
-    /// Lower end of its 95 % interval (Clopper and Pearson).
-    pub pass_rate_low: f64,
-    /// Upper end.
-    pub pass_rate_high: f64,
 }
 
 fn normal(mean: f64, variance: f64, observed: u64) -> (u64, u64, f64) {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use hetero2::audit::{Decision, Met};
 use hetero2::outcomes::{PackAcceptance, accept_pack};
+use hetero2::run::ScoreMode;
 
 use super::failure::{Failure, VERIFICATION};
 use super::{GlobalArguments, print_json, print_text};
@@ -59,7 +60,7 @@ fn as_text(found: &PackAcceptance) -> String {
         let _ =
             writeln!(text, "look at  SKIP {reason:<37} {count:>8}  not among the usual reasons");
     }
-    if found.score_mode.as_deref() == Some("mock") {
+    if found.score_mode == Some(ScoreMode::Mock) {
         let _ = writeln!(text, "note     scores are stand-ins: they say nothing of any model");
     }
     let decision = match found.acceptance.decision {

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, ValueEnum};
+use clap::ArgAction;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use hetero2::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2::run::{
     Connectivity, LibraryInput, PackOutput, Reports, Resume, RunConfig, RunRequest, ScoreMode,
@@ -49,8 +50,8 @@ pub struct BatchArguments {
     #[arg(long)]
     scores_input: Option<PathBuf>,
     /// Stand-in scores, or those of scores_input
-    #[arg(long, value_enum, default_value_t = ScoreModeName::Mock)]
-    score_mode: ScoreModeName,
+    #[arg(long, default_value_t = ScoreMode::Mock, value_parser = score_modes())]
+    score_mode: ScoreMode,
     /// Skip molecules with more heavy atoms; 0 for no limit
     #[arg(long, default_value_t = 200)]
     guardrails_max_atoms: u32,
@@ -114,11 +115,14 @@ pub struct BatchArguments {
     reading: ReadingArguments,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ScoreModeName {
-    Mock,
-    #[value(name = "external_scores", alias = "external-scores")]
-    ExternalScores,
+/// The words of a score mode; the Python implementation takes a hyphen, too.
+fn score_modes() -> impl TypedValueParser<Value = ScoreMode> {
+    let word = |mode: ScoreMode| PossibleValue::new(mode.as_str());
+    PossibleValuesParser::new([
+        word(ScoreMode::Mock),
+        word(ScoreMode::ExternalScores).alias("external-scores"),
+    ])
+    .try_map(|word| word.replace('-', "_").parse::<ScoreMode>())
 }
 
 /// Runs `batch`.
@@ -140,10 +144,7 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
         })
         .transpose()
         .map_err(Failure::usage)?;
-    let score_mode = match arguments.score_mode {
-        ScoreModeName::Mock => ScoreMode::Mock,
-        ScoreModeName::ExternalScores => ScoreMode::ExternalScores,
-    };
+    let score_mode = arguments.score_mode;
     if score_mode == ScoreMode::Mock && arguments.scores_input.is_some() {
         tracing::warn!("--scores_input is ignored: --score_mode is mock");
     }

@@ -427,9 +427,9 @@ fn summary(report: &RunReport) -> String {
         line("", format!("{:<10} {reason}", grouped(*count)));
     }
     let optional = |value: Option<f64>| value.map_or_else(|| "none".into(), |v| v.to_string());
-    let scores = match report.score_mode.as_str() {
-        "mock" => "stand-ins derived from hashes: they say nothing of any model",
-        _ => "external",
+    let scores = match report.score_mode {
+        ScoreMode::Mock => "stand-ins derived from hashes: they say nothing of any model",
+        ScoreMode::ExternalScores => "external",
     };
     line("scores", scores.to_owned());
     line(

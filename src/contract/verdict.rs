@@ -44,3 +44,40 @@ words!(Verdict, "verdict", "PASS, FAIL or SKIP", {
     Fail => "FAIL",
     Skip => "SKIP",
 });
+
+/// Rows by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "Counts")]
+pub struct StatusCounts {
+    /// Computed rows.
+    pub ok: u64,
+    /// Rows outside what the run audits.
+    pub skip: u64,
+    /// Rows that could not be computed.
+    pub error: u64,
+}
+
+impl StatusCounts {
+    /// Every row of the input.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.ok + self.skip + self.error
+    }
+
+    /// Adds the counts of other rows.
+    pub fn merge(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.skip += other.skip;
+        self.error += other.error;
+    }
+
+    /// Counts one row.
+    pub fn add(&mut self, status: Status) {
+        match status {
+            Status::Ok => self.ok += 1,
+            Status::Skip => self.skip += 1,
+            Status::Error => self.error += 1,
+        }
+    }
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use hetero2_chemistry::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2_chemistry::operator::{EdgeWeights, Physics};
+pub use hetero2_contract::ScoreMode;
 use hetero2_spectra::Precision;
 
 /// Schema of [`RunConfig`] as it is stored.
@@ -30,17 +31,6 @@ impl SeedStrategy {
             Self::PerRow => run_seed ^ i64::from(crc32fast::hash(id.as_bytes())),
         }
     }
-}
-
-/// Where scores come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScoreMode {
-    /// Stand-in scores derived from the decoys' hashes: they exercise the
-    /// audit and say nothing of any model.
-    Mock,
-    /// Scores of a model, from a `hetero_scores.v1` file.
-    ExternalScores,
 }
 
 /// How much a pack holds.

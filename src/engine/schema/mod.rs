@@ -3,20 +3,23 @@
 //!
 //! Knows every module's documents and nothing of how they come about.
 
-mod documents;
-
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-pub use documents::{Metrics, Scores, SummaryMetadata};
+pub use hetero2_contract::SummaryMetadata;
+use hetero2_contract::metrics::METRICS_SCHEMA;
+use hetero2_contract::scores::ScoresDocument;
+use hetero2_contract::summary_metadata::METADATA_SCHEMA;
 
 use crate::run::{CONFIG_SCHEMA, PLAN_SCHEMA, Plan, RunConfig, SHARD_SCHEMA, ShardRecord};
 use hetero2_audit::SCORES_SCHEMA;
 use hetero2_evidence::pack::manifest::{MANIFEST_SCHEMA, Manifest, PROVENANCE_SCHEMA, Provenance};
-use hetero2_evidence::pack::report::{METADATA_SCHEMA, METRICS_SCHEMA};
 use hetero2_evidence::registry::{ENTRY_SCHEMA, Entry};
 use hetero2_evidence::signature::{SIGNATURE_SCHEMA, Statement};
+
+/// `metrics.json` with the configuration of a run.
+pub type Metrics = hetero2_contract::Metrics<RunConfig>;
 
 /// A document with a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +73,9 @@ impl Document {
             "registry_entry" => written::<Entry>(),
             "signature" => written::<Statement>(),
             // Others write it, so it says what is accepted.
-            _ => SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Scores>(),
+            _ => SchemaSettings::draft2020_12()
+                .into_generator()
+                .into_root_schema_for::<ScoresDocument>(),
         };
         schema.insert("$id".to_owned(), json!(format!("urn:hetero2:schema:{}", self.version)));
         if self.name != "signature" {

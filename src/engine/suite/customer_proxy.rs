@@ -128,7 +128,7 @@ fn counts(found: &Evidence) -> AcceptanceCounts {
     let mut counts = AcceptanceCounts {
         ok: found.with_status(Status::Ok),
         error: found.with_status(Status::Error),
-        missing_scores_input: found.count("/scores_coverage/rows_missing_scores_input"),
+        missing_scores_input: found.coverage().rows_missing_scores_input,
         ..AcceptanceCounts::default()
     };
     for row in found.rows.iter().map(|row| &row.summary) {

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::error::SuiteError;
-use hetero2_audit::{SlackReport, SlackStats, Status, SummaryError, SummaryRow, read_summary};
+use hetero2_audit::{SlackStats, Status, SummaryError, SummaryRow, read_summary};
 use hetero2_chemistry::decoy::StrategyId;
 use hetero2_common::files::FileError;
+use hetero2_contract::Metrics;
+use hetero2_contract::scores::ScoresCoverage;
+use hetero2_contract::slack::SlackStatistics;
 
 /// A row of the summary, and the strategy that gave its decoys.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub(super) struct EvidenceRow {
 #[derive(Debug)]
 pub(super) struct Evidence {
     pub rows: Vec<EvidenceRow>,
-    pub metrics: Value,
+    pub metrics: Metrics,
 }
 
 impl Evidence {
@@ -41,9 +42,9 @@ impl Evidence {
         Ok(Self { rows, metrics })
     }
 
-    /// A count of the metrics, by JSON pointer; 0 where there is none.
-    pub fn count(&self, pointer: &str) -> u64 {
-        self.metrics.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+    /// Coverage of the scores; of nothing where they are stand-ins.
+    pub fn coverage(&self) -> ScoresCoverage {
+        self.metrics.scores_coverage.clone().unwrap_or_default()
     }
 
     /// Rows that ended so.
@@ -61,7 +62,7 @@ impl Evidence {
 }
 
 /// Slack statistics over the `OK` ones of some rows.
-pub(super) fn slack<'a>(rows: impl Iterator<Item = &'a EvidenceRow>) -> SlackReport {
+pub(super) fn slack<'a>(rows: impl Iterator<Item = &'a EvidenceRow>) -> SlackStatistics {
     let mut stats = SlackStats::default();
     rows.map(|row| &row.summary)
         .filter(|row| row.status == Status::Ok)

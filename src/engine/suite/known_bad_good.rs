@@ -6,7 +6,7 @@ use super::fact::Facts;
 use super::folder::SuiteFolder;
 use super::scores::{KeyOrder, SuiteScores};
 use super::{pilot, ring};
-use hetero2_audit::SlackReport;
+use hetero2_contract::slack::SlackStatistics;
 
 /// Seed of the random scores.
 pub(super) const RANDOM_SEED: i64 = 0;
@@ -66,7 +66,12 @@ pub(super) fn run(work: &mut SuiteFolder<'_>, rows: u64) -> Result<Facts, SuiteE
     Ok(facts)
 }
 
-fn variant_facts(facts: &mut Facts, variant: &Variant, rows: u64, found: &Evidence) -> SlackReport {
+fn variant_facts(
+    facts: &mut Facts,
+    variant: &Variant,
+    rows: u64,
+    found: &Evidence,
+) -> SlackStatistics {
     let name = variant.name;
     ring::outcomes(facts, &format!("{name}: "), rows, found);
     let strict = evidence::slack(found.strict());
@@ -83,9 +88,9 @@ fn variant_facts(facts: &mut Facts, variant: &Variant, rows: u64, found: &Eviden
 /// The published differences, on the rows whose strict strategy gives a decoy.
 fn differences(
     facts: &mut Facts,
-    constant: &SlackReport,
-    random: &SlackReport,
-    good: &SlackReport,
+    constant: &SlackStatistics,
+    random: &SlackStatistics,
+    good: &SlackStatistics,
 ) {
     let minus = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
     let slack = minus(good.median_slack_ok, constant.median_slack_ok);

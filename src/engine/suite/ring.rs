@@ -7,6 +7,7 @@ use super::folder::SuiteFolder;
 use super::scores::KeyOrder;
 use super::{evidence, pilot};
 use hetero2_audit::{EXPECTED_SKIPS, Status};
+use hetero2_contract::HardnessBin;
 
 /// What one round of the ten molecules has, as published for twenty rounds.
 const DECOYS_PER_ROUND: u64 = 44;
@@ -49,35 +50,35 @@ pub(super) fn outcomes(facts: &mut Facts, prefix: &str, rows: u64, found: &Evide
 
 fn coverage(facts: &mut Facts, rounds: u64, found: &Evidence) {
     let missing = DECOYS_PER_ROUND - SCORED_PER_ROUND;
-    for (name, pointer, expected) in [
-        ("decoys", "decoys_total", rounds * DECOYS_PER_ROUND),
-        ("decoys scored", "decoys_scored", rounds * SCORED_PER_ROUND),
-        ("decoys without a score", "decoys_missing", rounds * missing),
+    let found = found.coverage();
+    for (name, expected, found) in [
+        ("decoys", rounds * DECOYS_PER_ROUND, found.decoys_total),
+        ("decoys scored", rounds * SCORED_PER_ROUND, found.decoys_scored),
+        ("decoys without a score", rounds * missing, found.decoys_missing),
         (
             "rows with a decoy without a score",
-            "rows_with_missing_decoys",
             rounds * ROWS_WITH_MISSING_PER_ROUND,
+            found.rows_with_missing_decoys,
         ),
-        ("distinct decoys without a score", "unique_missing_decoy_hashes", UNIQUE_MISSING),
-        ("rows without scores", "rows_missing_scores_input", 0),
+        ("distinct decoys without a score", UNIQUE_MISSING, found.unique_missing_decoy_hashes),
+        ("rows without scores", 0, found.rows_missing_scores_input),
     ] {
-        facts.equal(name, expected, found.count(&format!("/scores_coverage/{pointer}")));
+        facts.equal(name, expected, found);
     }
 }
 
 fn realism(facts: &mut Facts, rows: u64, found: &Evidence) {
-    let realism = &found.metrics["decoy_realism"];
-    facts.number(
-        "median Tanimoto similarity",
-        MEDIAN_TANIMOTO,
-        realism["tanimoto_median"].as_f64(),
-    );
-    let word = realism["auc_interpretation"].as_str().unwrap_or("none");
+    let realism = &found.metrics.decoy_realism.interpretation;
+    facts.number("median Tanimoto similarity", MEDIAN_TANIMOTO, realism.tanimoto_median);
+    let word = realism.auc_interpretation.as_str();
     facts.equal("interpretation", "INCONCLUSIVE_DECOYS_TOO_EASY", word);
     // Of each round, 14 scored pairs are easy and 5 medium; none is hard.
     let rounds = rows / pilot::ROUND;
-    for (bin, expected) in [("easy", 14 * rounds), ("medium", 5 * rounds), ("hard", 0)] {
-        let pairs = found.count(&format!("/decoy_realism/pairs_scored_by_bin/{bin}"));
-        facts.equal(format!("scored pairs, {bin}"), expected, pairs);
+    for (bin, expected) in [
+        (HardnessBin::Easy, 14 * rounds),
+        (HardnessBin::Medium, 5 * rounds),
+        (HardnessBin::Hard, 0),
+    ] {
+        facts.equal(format!("scored pairs, {bin}"), expected, realism.pairs_scored(bin));
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OutcomesError;
 use super::summary::{NamedDigest, SummaryInput};
+use crate::pack::manifest::Manifest;
 use hetero2_audit::{Acceptance, AcceptanceCounts, SummaryRow, accept};
-use hetero2_contract::Status;
+use hetero2_contract::{ScoreMode, Status};
 
 /// The decision on a pack, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,13 +18,19 @@ pub struct PackAcceptance {
     pub acceptance: Acceptance,
     /// Rows of the summary.
     pub rows: u64,
-    /// Where the scores came from, as the manifest says: `mock` or
-    /// `external_scores`. Stand-ins are accepted like any scores.
-    pub score_mode: Option<String>,
+    /// Where the scores came from, as the manifest says. Stand-ins are accepted
+    /// like any scores.
+    pub score_mode: Option<ScoreMode>,
     /// Content digest that the manifest gives.
     pub content_digest: Option<String>,
     /// The summary that was looked at.
     pub summary: NamedDigest,
+}
+
+/// What acceptance reads of a run's configuration.
+#[derive(Deserialize)]
+struct Scoring {
+    score_mode: ScoreMode,
 }
 
 /// Applies the acceptance criteria to the pack at `path`, a directory or a zip.
@@ -42,9 +49,8 @@ pub fn accept_pack(path: &Path) -> Result<PackAcceptance, OutcomesError> {
         count(&row, &mut counts);
         Ok(())
     })?;
-    let mode = |manifest: &crate::pack::manifest::Manifest| {
-        Some(manifest.parts.config.get("score_mode")?.as_str()?.to_owned())
-    };
+    let mode =
+        |manifest: &Manifest| Some(Scoring::deserialize(&manifest.parts.config).ok()?.score_mode);
     Ok(PackAcceptance {
         acceptance: accept(&counts),
         rows,

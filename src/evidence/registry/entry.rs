@@ -12,6 +12,7 @@ use crate::pack::manifest::{CHECKSUMS, Input, Manifest, PROVENANCE, Provenance, 
 use crate::pack::{PackError, PackSource, VerifyReport, read_manifest};
 use hetero2_audit::Decision;
 use hetero2_common::files::{FileDigest, Sha256Digest};
+use hetero2_contract::{AucInterpretation, Metrics, StatusCounts};
 
 /// Version of an entry's layout.
 pub const ENTRY_SCHEMA: &str = "hetero2_registry_entry.v1";
@@ -70,13 +71,15 @@ pub struct Outcome {
     /// Rows of the library.
     pub rows: u64,
     /// Rows by status: OK, SKIP, ERROR.
-    pub counts: Value,
+    #[schemars(with = "Value")]
+    pub counts: StatusCounts,
     /// Share of PASS among the OK rows with a verdict.
     pub pass_rate: Option<f64>,
     /// Median slack of the OK rows.
     pub median_slack: Option<f64>,
     /// What the AUC by hardness means.
-    pub interpretation: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub interpretation: Option<AucInterpretation>,
 }
 
 /// What of an entry follows from the pack at `path`, of which `report` is the
@@ -85,7 +88,7 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
     let manifest = read_manifest(path)?;
     let mut source = PackSource::open(path)?;
     let provenance: Provenance = json(&mut source, PROVENANCE)?;
-    let metrics: Value = json(&mut source, "metrics.json")?;
+    let metrics: Metrics = json(&mut source, "metrics.json")?;
     let note = provenance.notes.get("audited_pack_content_digest").and_then(Value::as_str);
     let audited_pack = note.and_then(|digest| digest.parse().ok());
     // A pack that passed verification has it.
@@ -104,12 +107,10 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
         outcome: Outcome {
             decision: accept_pack(path)?.acceptance.decision,
             rows: report.rows.unwrap_or_default(),
-            counts: metrics["counts"].clone(),
-            pass_rate: metrics["audit_slack_stats_ok"]["pass_rate_ok"].as_f64(),
-            median_slack: metrics["audit_slack_stats_ok"]["median_slack_ok"].as_f64(),
-            interpretation: metrics["decoy_realism"]["auc_interpretation"]
-                .as_str()
-                .map(str::to_owned),
+            counts: metrics.counts,
+            pass_rate: metrics.audit_slack_stats_ok.pass_rate_ok,
+            median_slack: metrics.audit_slack_stats_ok.median_slack_ok,
+            interpretation: Some(metrics.decoy_realism.interpretation.auc_interpretation),
         },
         parents: Vec::new(),
         audited_pack,

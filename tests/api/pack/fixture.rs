@@ -2,6 +2,14 @@
 
 use std::path::Path;
 
+use hetero2::contract::hardness::{
+    DecoyRealism, INTERPRETATION_SCHEMA, Interpretation, InterpretationReason, TanimotoBins,
+};
+use hetero2::contract::metrics::METRICS_SCHEMA;
+use hetero2::contract::significance::{Passes, RunSignificance};
+use hetero2::contract::slack::SlackStatistics;
+use hetero2::contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
+use hetero2::contract::{AucInterpretation, Metrics, ScoreMode, StatusCounts, SummaryMetadata};
 use hetero2::files::{FileDigest, Sha256Digest};
 use hetero2::pack::csv::{
     DosPoint, EdgeWeightColumns, HardnessCsv, OperatorFeaturesCsv, SummaryCsv,
@@ -30,8 +38,8 @@ pub fn build(path: &Path, rows: &[MoleculeRow], provenance: &str) -> PackDigest 
     let mut pack = PackWriter::create(path).unwrap();
     write_rows(&mut pack, rows);
     let summary = summary(rows);
-    pack.add_json("metrics.json", &metrics(&summary)).unwrap();
-    pack.add_json("summary_metadata.json", &summary_metadata(&summary)).unwrap();
+    pack.add_json("metrics.json", &summary.metrics).unwrap();
+    pack.add_json("summary_metadata.json", &summary.metadata).unwrap();
     pack.add_bytes("hardness_curve.md", hardness_md(&summary).as_bytes()).unwrap();
     pack.add_bytes("index.md", index_md(&summary).as_bytes()).unwrap();
     pack.add_bytes("index.html", index_html(&summary).as_bytes()).unwrap();
@@ -96,37 +104,40 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
     (0..2 * counts.ok).for_each(|_| tanimoto_histogram.add(4.0 / 13.0));
     let excerpts = || rows.iter().map(RowExcerpt::from).collect::<Vec<_>>();
     PackSummary {
-        counts,
-        reasons: vec![("missing_physics_params".into(), 1), ("disconnected".into(), 2)],
-        config: json!({"decoys": 2, "score_mode": "mock"}),
-        scores: ScoreMode::Mock,
-        physics: PhysicsSettings {
+        metadata: SummaryMetadata {
+            schema_version: METADATA_SCHEMA.into(),
+            interpretation: interpretation(counts.ok),
             physics_mode: "both".into(),
             edge_weight_mode: "bond_order_delta_chi".into(),
             potential_mode: "static".into(),
             potential_scale_gamma: 1.0,
             potential_unit_model: "dimensionless".into(),
             physics_entropy_beta: 1.0,
+            dos_ldos_schema: Some(DOS_SCHEMA.into()),
+            dos_eta: Some(0.05),
+            dos_grid_n: Some(128),
+            dos_energy_min: Some(-1.0),
+            dos_energy_max: Some(6.9375),
         },
-        slack,
-        hardness: HardnessSummary {
-            easy: BinSummary {
-                pairs_total: 2 * counts.ok,
-                pairs_scored: counts.ok,
-                auc: Some(1.0),
+        metrics: Metrics {
+            schema_version: METRICS_SCHEMA.into(),
+            rows_total: counts.total(),
+            top_reasons: vec![("disconnected".into(), 2), ("missing_physics_params".into(), 1)],
+            config: json!({"decoys": 2, "score_mode": "mock"}),
+            audit_slack_stats_ok: slack,
+            decoy_realism: DecoyRealism {
+                interpretation: interpretation(counts.ok),
+                hard_pairs_min_n: 50,
+                tanimoto_bins: TanimotoBins::default(),
             },
-            medium: BinSummary::default(),
-            hard: BinSummary::default(),
-            unknown: BinSummary::default(),
-            tanimoto_median: Some(0.30769231),
-            hard_pairs_min_n: 50,
-            interpretation: AucInterpretation::InconclusiveDecoysTooEasy,
-            interpretation_reason: "decoys_too_easy".into(),
+            significance: significance(),
+            scores_coverage: None,
+            counts,
         },
-        chance: chance(),
-        scores_coverage: None,
+        scores: ScoreMode::Mock,
         outcomes: None,
-        dos: Some(DosSummary { eta: 0.05, points: dos() }),
+        dos: Some(dos()),
+        null_auc: vec![37.0 / 20.0; 20],
         slack_histogram,
         auc_histogram,
         tanimoto_histogram,
@@ -136,8 +147,6 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         first: excerpts(),
         tool: tool(),
         inputs: inputs(),
-        extra_metrics: Default::default(),
-        extra_metadata: Default::default(),
     }
 }
 
@@ -158,30 +167,42 @@ fn gallery(rows: &[MoleculeRow]) -> Gallery {
     Gallery { top: rows.iter().take(9).map(drawn).collect(), bottom: Vec::new() }
 }
 
-fn chance() -> ChanceSummary {
+fn interpretation(ok: u64) -> Interpretation {
+    let by_bin =
+        |easy| HardnessBin::ALL.map(|bin| (bin, if bin == HardnessBin::Easy { easy } else { 0 }));
+    Interpretation {
+        auc_interpretation: AucInterpretation::InconclusiveDecoysTooEasy,
+        auc_interpretation_reason: InterpretationReason::DecoysTooEasy,
+        auc_interpretation_schema: INTERPRETATION_SCHEMA.into(),
+        auc_tie_aware_by_bin: HardnessBin::ALL
+            .map(|bin| (bin, (bin == HardnessBin::Easy).then_some(1.0)))
+            .into(),
+        pairs_scored_by_bin: by_bin(ok).into(),
+        pairs_total_by_bin: by_bin(2 * ok).into(),
+        tanimoto_median: Some(0.30769231),
+    }
+}
+
+fn significance() -> RunSignificance {
     let passes = Passes {
         rows: 37,
-        observed: 24,
-        expected_by_chance: 12.33333333,
+        observed_passes: 24,
+        expected_passes_by_chance: 12.33333333,
         chance_low: 7,
         chance_high: 18,
         p_value: 0.0001,
-        rate: 0.64864865,
-        rate_low: 0.47,
-        rate_high: 0.8,
+        pass_rate: 0.64864865,
+        pass_rate_low: 0.47,
+        pass_rate_high: 0.8,
     };
-    ChanceSummary {
+    RunSignificance {
         level: 0.05,
         rows_tested: 37,
         rows_without_power: 37,
         rows_p_significant: 0,
         rows_q_significant: 0,
         passes: Some(passes),
-        passes_by_bin: vec![
-            BinChance { bin: HardnessBin::Easy, passes: Some(passes) },
-            BinChance { bin: HardnessBin::Hard, passes: None },
-        ],
-        null_auc: vec![37.0 / 20.0; 20],
+        passes_by_bin: [(HardnessBin::Easy, Some(passes)), (HardnessBin::Hard, None)].into(),
     }
 }
 

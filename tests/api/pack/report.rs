@@ -1,5 +1,6 @@
 //! Metrics and reports.
 
+use hetero2::contract::scores::ScoresCoverage;
 use hetero2::pack::json;
 use hetero2::pack::report::*;
 
@@ -8,8 +9,8 @@ use super::fixture::{rows, summary};
 #[test]
 fn metrics_have_the_contracts_keys_and_no_nan() {
     let mut data = summary(&rows());
-    data.slack.mean_slack_ok = Some(f64::NAN);
-    let value = metrics(&data);
+    data.metrics.audit_slack_stats_ok.mean_slack_ok = Some(f64::NAN);
+    let value = serde_json::to_value(&data.metrics).unwrap();
     let keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
     for key in ["audit_slack_stats_ok", "config", "counts", "decoy_realism", "top_reasons"] {
         assert!(keys.contains(&key.to_owned()), "{key}");
@@ -25,7 +26,7 @@ fn metrics_have_the_contracts_keys_and_no_nan() {
     let places: Vec<_> =
         order.iter().map(|key| text.find(&format!("\n  {key}")).unwrap()).collect();
     assert!(places.is_sorted(), "keys are sorted");
-    let metadata = summary_metadata(&data);
+    let metadata = serde_json::to_value(&data.metadata).unwrap();
     assert_eq!(metadata["dos_grid_n"], 128);
     assert_eq!(metadata["auc_interpretation"], "INCONCLUSIVE_DECOYS_TOO_EASY");
 }
@@ -39,11 +40,10 @@ fn reports_are_bounded_and_nothing_in_them_is_markup_of_the_data() {
         row.smiles = hostile.into();
     });
     let mut data = summary(&molecules);
-    data.reasons = (0..5_000).map(|i| (format!("{hostile}{i}"), i)).collect();
+    data.metrics.top_reasons = (0..5_000).map(|i| (format!("{hostile}{i}"), i)).collect();
     data.top = (0..10).flat_map(|_| data.top.clone()).collect();
-    data.hardness.interpretation_reason = hostile.into();
     data.tool.version = hostile.into();
-    data.config = serde_json::json!({ "name": hostile });
+    data.metrics.config = serde_json::json!({ "name": hostile });
     let page = index_html(&data);
     assert!(!page.contains("<script") && !page.contains('\u{202e}'));
     assert!(page.len() < 200_000, "{}", page.len());
@@ -61,7 +61,7 @@ fn an_empty_run_has_a_report_too() {
     let data = summary(&[]);
     assert!(index_html(&data).contains("None of the 0 rows could be audited"));
     assert!(index_md(&data).contains("None of the 0 rows could be audited"));
-    assert_eq!(metrics(&data)["rows_total"], 0);
+    assert_eq!(data.metrics.rows_total, 0);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_page_leads_with_chance_and_plots_what_there_is() {
         budgets: vec![0, 10, 37],
         curves: vec![("by chance", vec![0.0, 1.1, 4.0]), ("by score", vec![0.0, 2.0, 4.0])],
     });
-    data.scores_coverage = Some(ScoresCoverage { decoys_total: 4, ..Default::default() });
+    data.metrics.scores_coverage = Some(ScoresCoverage { decoys_total: 4, ..Default::default() });
     let page = index_html(&data);
     assert!(page.contains("4 of 37 molecules with a known outcome"));
     assert!(page.contains("<h2>Coverage of the scores</h2>"));

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use hetero2_audit::{
-    DecoyHash, HardnessStats, RowScores, ScoredPair, ScoresCoverage, SlackStats, ValueHistogram,
+    CoverageStats, DecoyHash, HardnessStats, RowScores, ScoredPair, SlackStats, ValueHistogram,
     Verdict,
 };
-use hetero2_evidence::pack::report::StatusCounts;
+use hetero2_contract::StatusCounts;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 
 use super::null_expectation::Chance;
@@ -34,7 +34,7 @@ pub(crate) struct Aggregate {
     pub slack: SlackStats,
     pub auc: ValueHistogram,
     pub hardness: HardnessStats,
-    pub coverage: ScoresCoverage,
+    pub coverage: CoverageStats,
     pub ranking: Ranking,
     pub chance: Chance,
     /// OK rows with a verdict of PASS or FAIL.
@@ -59,7 +59,7 @@ impl Aggregate {
             slack: SlackStats::default(),
             auc: ValueHistogram::default(),
             hardness: HardnessStats::default(),
-            coverage: ScoresCoverage::default(),
+            coverage: CoverageStats::default(),
             ranking: Ranking::default(),
             chance,
             audited: 0,
@@ -220,8 +220,7 @@ mod tests {
             assert_eq!(parts.slack, whole.slack);
             assert_eq!(parts.auc, whole.auc);
             assert_eq!(parts.hardness, whole.hardness);
-            assert_eq!(parts.coverage.missing(), whole.coverage.missing());
-            assert_eq!(parts.coverage.report(), whole.coverage.report());
+            assert_eq!(parts.coverage, whole.coverage);
             assert_eq!(parts.chance.q_values(), whole.chance.q_values());
             assert_eq!(parts.chance.summary(), whole.chance.summary());
         }

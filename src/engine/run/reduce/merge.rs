@@ -2,7 +2,7 @@
 
 use std::io;
 
-use hetero2_audit::ScoresCoverage;
+use hetero2_audit::CoverageStats;
 use hetero2_chemistry::operator::EdgeWeights;
 use hetero2_common::files::{AtomicFile, FileDigest};
 use hetero2_evidence::pack::csv::{
@@ -13,7 +13,7 @@ use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status};
 use hetero2_evidence::pack::tables::TableWriter;
 use hetero2_evidence::pack::{PackError, PackWriter};
 
-use crate::run::config::{Artifacts, RunConfig, ScoreMode};
+use crate::run::config::{Artifacts, RunConfig};
 use crate::run::error::RunError;
 
 /// Which tables a pack has, and with which columns.
@@ -32,10 +32,7 @@ impl PackOptions {
                 _ => EdgeWeightColumns::Present,
             },
             full: config.artifacts == Artifacts::Full,
-            score_mode: match config.score_mode {
-                ScoreMode::Mock => "mock",
-                ScoreMode::ExternalScores => "external_scores",
-            },
+            score_mode: config.score_mode.as_str(),
             physics: config.physics.to_string(),
         }
     }
@@ -224,7 +221,7 @@ pub(crate) fn write_dos(pack: &mut PackWriter, points: &[DosPoint]) -> Result<()
 /// Writes `missing_decoy_scores.csv`.
 pub(crate) fn write_missing(
     pack: &mut PackWriter,
-    coverage: &ScoresCoverage,
+    coverage: &CoverageStats,
 ) -> Result<(), RunError> {
     let mut file = pack.create_file(MISSING)?;
     coverage.write_missing(&mut file).map_err(writing(MISSING))?;

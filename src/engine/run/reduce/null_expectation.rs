@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use hetero2_audit::{
-    self, AuditSettings, Item, Label, PValues, PassLedger, PassReport, QValues, SIGNIFICANCE_LEVEL,
-    Verdict,
+    self, AuditSettings, Item, Label, PValues, PassLedger, QValues, SIGNIFICANCE_LEVEL, Verdict,
 };
 use hetero2_common::rounding::round8;
-use hetero2_evidence::pack::report::{BinChance, ChanceSummary, Histogram, Passes};
+use hetero2_contract::significance::RunSignificance;
+use hetero2_evidence::pack::report::Histogram;
 use hetero2_evidence::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, Status};
 
 use crate::run::config::RunConfig;
@@ -140,30 +140,29 @@ impl Chance {
     }
 
     /// What the metrics and the report say.
-    pub fn summary(&self) -> ChanceSummary {
+    pub fn summary(&self) -> RunSignificance {
         let q_values = self.q_values();
         let significant = |value: f64| value <= SIGNIFICANCE_LEVEL + 1e-12;
         let count = |wanted: &dyn Fn(f64) -> bool| {
             self.p_values.values().filter(|(p, _)| wanted(*p)).map(|(_, count)| count).sum()
         };
-        let bin = |(bin, passes): (HardnessBin, &PassLedger)| BinChance {
-            bin,
-            passes: passes.report().map(published),
-        };
-        ChanceSummary {
+        let published = |ledger: &PassLedger| ledger.report().map(|p| p.rounded(round8));
+        RunSignificance {
             level: SIGNIFICANCE_LEVEL,
             rows_tested: self.p_values.total(),
             rows_without_power: self.powerless,
             rows_p_significant: count(&significant),
             rows_q_significant: count(&|p| q_values.get(p).is_some_and(significant)),
-            passes: self.passes.report().map(published),
-            passes_by_bin: HardnessBin::ALL.into_iter().zip(&self.by_bin).map(bin).collect(),
-            null_auc: self.null_auc(),
+            passes: published(&self.passes),
+            passes_by_bin: HardnessBin::ALL
+                .into_iter()
+                .zip(self.by_bin.iter().map(published))
+                .collect(),
         }
     }
 
     /// Molecules expected in each bin of the AUC under random labels.
-    fn null_auc(&self) -> Vec<f64> {
+    pub fn null_auc(&self) -> Vec<f64> {
         let mut expected = vec![0.0; self.bins];
         for (labelings, histogram) in &self.null_aucs {
             for (sum, count) in expected.iter_mut().zip(histogram.counts()) {
@@ -171,19 +170,5 @@ impl Chance {
             }
         }
         expected
-    }
-}
-
-fn published(report: PassReport) -> Passes {
-    Passes {
-        rows: report.rows,
-        observed: report.observed_passes,
-        expected_by_chance: round8(report.expected_passes_by_chance),
-        chance_low: report.chance_low,
-        chance_high: report.chance_high,
-        p_value: report.p_value,
-        rate: round8(report.pass_rate),
-        rate_low: round8(report.pass_rate_low),
-        rate_high: round8(report.pass_rate_high),
     }
 }

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use hetero2_common::ordered::in_order;
+use hetero2_contract::StatusCounts;
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::Provenance;
-use hetero2_evidence::pack::report::{self, StatusCounts};
+use hetero2_evidence::pack::report;
 use hetero2_evidence::pack::rows::{DecoyRow, SpectrumRow};
 use hetero2_evidence::pack::{PackWriter, ZipOutput};
 use hetero2_spectra::dos::EnergyRange;
@@ -40,7 +41,7 @@ pub struct RunReport {
     /// Reasons of SKIP and ERROR rows, most frequent first.
     pub top_reasons: Vec<(String, u64)>,
     /// Where scores came from: `mock` or `external_scores`.
-    pub score_mode: String,
+    pub score_mode: ScoreMode,
     /// OK rows that have a verdict of PASS or FAIL.
     pub rows_audited: u64,
     /// Share of PASS among OK rows with a verdict, 0 to 1.
@@ -168,7 +169,7 @@ impl Conclusion<'_> {
         Ok(RunReport {
             counts: aggregate.counts,
             top_reasons: aggregate.top_reasons(),
-            score_mode: summary.scores.as_str().to_owned(),
+            score_mode: summary.scores,
             rows_audited: aggregate.audited,
             pass_rate: slack.pass_rate_ok.filter(|_| aggregate.audited > 0),
             median_slack: slack.median_slack_ok,
@@ -192,8 +193,8 @@ impl Conclusion<'_> {
         if self.plan.config.score_mode == ScoreMode::ExternalScores {
             merge::write_missing(pack, &self.aggregate.coverage)?;
         }
-        pack.add_json("metrics.json", &report::metrics(summary))?;
-        pack.add_json("summary_metadata.json", &report::summary_metadata(summary))?;
+        pack.add_json("metrics.json", &summary.metrics)?;
+        pack.add_json("summary_metadata.json", &summary.metadata)?;
         pack.add_bytes("hardness_curve.md", report::hardness_md(summary).as_bytes())?;
         if self.reports == Reports::Written {
             pack.add_bytes("index.md", report::index_md(summary).as_bytes())?;

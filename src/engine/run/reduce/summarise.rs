@@ -3,19 +3,21 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use hetero2_audit::{
-    Estimate, HardnessBin, HardnessStats, Interpretation, MethodResult, RankingQuality,
-    ScoresCoverage,
-};
+use hetero2_audit::{Estimate, MethodResult, RankingQuality};
 use hetero2_chemistry::operator::AtomTable;
 use hetero2_common::files::Sha256Digest;
 use hetero2_common::rounding::round8;
+use hetero2_contract::hardness::DecoyRealism;
+use hetero2_contract::metrics::METRICS_SCHEMA;
+use hetero2_contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
+use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
-use hetero2_evidence::pack::csv::{DosPoint, MissingDecoy};
+use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::{Input, Manifest, ManifestParts, Seeds, Tool};
-use hetero2_evidence::pack::report::{self, BinSummary, Histogram, PackSummary, RowExcerpt};
+use hetero2_evidence::pack::report::{self, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
 
@@ -37,32 +39,15 @@ pub(crate) fn summary(
     dos: Option<&[DosPoint]>,
     cost_lift: Option<&CostLiftOutcome>,
 ) -> PackSummary {
-    let config = &plan.config;
     PackSummary {
-        counts: aggregate.counts,
-        reasons: aggregate.top_reasons(),
-        config: config_value(config),
-        scores: match config.score_mode {
-            ScoreMode::Mock => report::ScoreMode::Mock,
-            ScoreMode::ExternalScores => report::ScoreMode::External,
-        },
-        physics: report::PhysicsSettings {
-            physics_mode: config.physics.to_string(),
-            edge_weight_mode: config.edge_weights.to_string(),
-            potential_mode: "static".into(),
-            potential_scale_gamma: config.potential_scale,
-            potential_unit_model: "dimensionless".into(),
-            physics_entropy_beta: ENTROPY_BETA,
-        },
-        slack: slack(aggregate),
-        hardness: hardness(&aggregate.hardness),
-        chance: aggregate.chance.summary(),
-        scores_coverage: (config.score_mode == ScoreMode::ExternalScores)
-            .then(|| coverage(&aggregate.coverage)),
+        metrics: metrics(plan, aggregate),
+        metadata: metadata(plan, aggregate, dos),
+        scores: plan.config.score_mode,
         outcomes: cost_lift.map(outcomes),
-        dos: dos.map(|points| report::DosSummary { eta: KERNEL_WIDTH, points: points.to_vec() }),
+        dos: dos.map(<[DosPoint]>::to_vec),
         slack_histogram: histogram(-1.0, 0.05, BINS, aggregate.slack.values()),
         auc_histogram: histogram(0.0, 1.0, AUC_BINS, aggregate.auc.iter()),
+        null_auc: aggregate.chance.null_auc(),
         tanimoto_histogram: histogram(0.0, 1.0, BINS, aggregate.hardness.tanimoto_counts()),
         top: excerpts(&aggregate.ranking.top),
         bottom: excerpts(&aggregate.ranking.bottom),
@@ -72,8 +57,46 @@ pub(crate) fn summary(
         // whichever commit computed it.
         tool: Tool { commit: None, ..tool(plan) },
         inputs: inputs(plan),
-        extra_metrics: Map::new(),
-        extra_metadata: Map::new(),
+    }
+}
+
+fn metrics(plan: &Plan, aggregate: &Aggregate) -> Metrics {
+    let DecoyRealism { interpretation, hard_pairs_min_n, tanimoto_bins } =
+        aggregate.hardness.report();
+    Metrics {
+        schema_version: METRICS_SCHEMA.into(),
+        rows_total: aggregate.counts.total(),
+        counts: aggregate.counts,
+        top_reasons: aggregate.top_reasons(),
+        config: config_value(&plan.config),
+        audit_slack_stats_ok: aggregate.slack.report().rounded(round8),
+        decoy_realism: DecoyRealism {
+            interpretation: interpretation.rounded(round8),
+            hard_pairs_min_n,
+            tanimoto_bins,
+        },
+        significance: aggregate.chance.summary(),
+        scores_coverage: (plan.config.score_mode == ScoreMode::ExternalScores)
+            .then(|| aggregate.coverage.report()),
+    }
+}
+
+fn metadata(plan: &Plan, aggregate: &Aggregate, dos: Option<&[DosPoint]>) -> SummaryMetadata {
+    let config = &plan.config;
+    SummaryMetadata {
+        schema_version: METADATA_SCHEMA.into(),
+        interpretation: aggregate.hardness.report().interpretation.rounded(round8),
+        physics_mode: config.physics.to_string(),
+        edge_weight_mode: config.edge_weights.to_string(),
+        potential_mode: "static".into(),
+        potential_scale_gamma: config.potential_scale,
+        potential_unit_model: "dimensionless".into(),
+        physics_entropy_beta: ENTROPY_BETA,
+        dos_ldos_schema: dos.map(|_| DOS_SCHEMA.into()),
+        dos_eta: dos.map(|_| KERNEL_WIDTH),
+        dos_grid_n: dos.map(|points| points.len() as u64),
+        dos_energy_min: dos.and_then(|points| Some(points.first()?.energy)),
+        dos_energy_max: dos.and_then(|points| Some(points.last()?.energy)),
     }
 }
 
@@ -96,7 +119,10 @@ pub(crate) fn manifest_parts(plan: &Plan) -> ManifestParts {
     if let Some(truth) = &plan.truth {
         notes.insert(BUDGET.into(), truth.budget.into());
     }
-    notes.insert("read_options".into(), json!(plan.read_options));
+    notes.insert(
+        "read_options".into(),
+        serde_json::to_value(&plan.read_options).unwrap_or_default(),
+    );
     ManifestParts {
         tool: tool(plan),
         config: config_value(config),
@@ -141,47 +167,6 @@ fn inputs(plan: &Plan) -> Vec<Input> {
         RowScores::Unusable(_) => None,
     }));
     inputs
-}
-
-fn slack(aggregate: &Aggregate) -> report::SlackStatistics {
-    let found = aggregate.slack.report();
-    report::SlackStatistics {
-        rows_ok: found.rows_ok,
-        rows_ok_with_slack: found.rows_ok_with_slack,
-        rows_ok_with_verdict: found.rows_ok_with_verdict,
-        rows_pass: aggregate.slack.rows_passed(),
-        rows_fail: aggregate.audited - aggregate.slack.rows_passed(),
-        mean_slack_ok: found.mean_slack_ok.map(round8),
-        median_slack_ok: found.median_slack_ok.map(round8),
-        p25_slack_ok: found.p25_slack_ok.map(round8),
-        p75_slack_ok: found.p75_slack_ok.map(round8),
-        pass_rate_ok: found.pass_rate_ok.map(round8),
-    }
-}
-
-fn hardness(stats: &HardnessStats) -> report::HardnessSummary {
-    let bin = |bin: HardnessBin| BinSummary {
-        pairs_total: stats.pairs_total(bin),
-        pairs_scored: stats.pairs_scored(bin),
-        auc: stats.auc(bin).map(round8),
-    };
-    let found = stats.report();
-    report::HardnessSummary {
-        easy: bin(HardnessBin::Easy),
-        medium: bin(HardnessBin::Medium),
-        hard: bin(HardnessBin::Hard),
-        unknown: bin(HardnessBin::Unknown),
-        tanimoto_median: found.tanimoto_median.map(round8),
-        hard_pairs_min_n: found.hard_pairs_min_n,
-        interpretation: match found.auc_interpretation {
-            Interpretation::InconclusiveDecoysTooEasy => {
-                report::AucInterpretation::InconclusiveDecoysTooEasy
-            }
-            Interpretation::IllusionConfirmed => report::AucInterpretation::IllusionConfirmed,
-            Interpretation::SuccessSignalOnHard => report::AucInterpretation::SuccessSignalOnHard,
-        },
-        interpretation_reason: word(found.auc_interpretation_reason),
-    }
 }
 
 fn outcomes(found: &CostLiftOutcome) -> report::OutcomeSummary {
@@ -241,35 +226,6 @@ fn outcomes(found: &CostLiftOutcome) -> report::OutcomeSummary {
     }
 }
 
-/// A plain enum as it is published.
-fn word(value: impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn coverage(coverage: &ScoresCoverage) -> report::ScoresCoverage {
-    let found = coverage.report();
-    report::ScoresCoverage {
-        decoys_total: found.decoys_total,
-        decoys_scored: found.decoys_scored,
-        decoys_missing: found.decoys_missing,
-        missing_decoy_hashes_top10: found
-            .missing_decoy_hashes_top10
-            .iter()
-            .map(|decoy| MissingDecoy {
-                decoy_hash: decoy.decoy_hash.to_string(),
-                decoy_smiles: decoy.decoy_smiles.to_owned(),
-                rows_affected: decoy.count_rows_affected,
-            })
-            .collect(),
-        rows_total: found.rows_total,
-        rows_with_scores_input: found.rows_with_scores_input,
-        rows_missing_scores_input: found.rows_missing_scores_input,
-        rows_with_missing_decoys: found.rows_with_missing_decoys,
-        unique_missing_decoy_hashes: found.unique_missing_decoy_hashes as u64,
-    }
-}
-
 fn histogram(
     low: f64,
     high: f64,
@@ -284,14 +240,9 @@ fn histogram(
 /// The report of a finished pack of this plan, from its own files; `None`
 /// where there is none, or another.
 pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport>, RunError> {
-    let read = |name: &str| -> Option<Value> {
-        serde_json::from_slice(&std::fs::read(path.join(name)).ok()?).ok()
-    };
-    let manifest: Option<Manifest> =
-        read("manifest.json").and_then(|value| serde_json::from_value(value).ok());
-    let (Some(manifest), Some(metrics)) = (manifest, read("metrics.json")) else {
-        return Ok(None);
-    };
+    let manifest: Option<Manifest> = read(&path.join("manifest.json"));
+    let metrics: Option<Metrics<RunConfig>> = read(&path.join("metrics.json"));
+    let (Some(manifest), Some(metrics)) = (manifest, metrics) else { return Ok(None) };
     let whole = manifest.files.iter().all(|file| {
         let found = std::fs::metadata(path.join(&file.name));
         found.is_ok_and(|found| found.len() == file.digest.bytes)
@@ -299,24 +250,24 @@ pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport
     if manifest.parts != manifest_parts(plan) || !whole {
         return Ok(None);
     }
-    let slack = &metrics["audit_slack_stats_ok"];
-    let audited = slack["rows_ok_with_slack"].as_u64().unwrap_or_default();
-    let count = |status: &str| metrics["counts"][status].as_u64().unwrap_or_default();
+    let slack = &metrics.audit_slack_stats_ok;
+    let audited = slack.rows_ok_with_slack;
     Ok(Some(RunReport {
-        counts: report::StatusCounts {
-            ok: count("OK"),
-            skip: count("SKIP"),
-            error: count("ERROR"),
-        },
-        top_reasons: serde_json::from_value(metrics["top_reasons"].clone()).unwrap_or_default(),
-        score_mode: metrics["config"]["score_mode"].as_str().unwrap_or_default().to_owned(),
+        counts: metrics.counts,
+        score_mode: metrics.config.score_mode,
         rows_audited: audited,
-        pass_rate: slack["pass_rate_ok"].as_f64().filter(|_| audited > 0),
-        median_slack: slack["median_slack_ok"].as_f64(),
+        pass_rate: slack.pass_rate_ok.filter(|_| audited > 0),
+        median_slack: slack.median_slack_ok,
+        top_reasons: metrics.top_reasons,
         pack: path.to_path_buf(),
         content_digest: manifest.content_digest.to_string(),
         seconds: 0.0,
         rows_per_second: 0.0,
         already_complete: true,
     }))
+}
+
+/// A document of a pack; `None` where it is missing or has another layout.
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }

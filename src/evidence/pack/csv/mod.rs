@@ -8,7 +8,7 @@ mod unscored;
 
 pub use curves::{DosCsv, DosPoint, LocalDosCsv, LocalDosRow, read_dos};
 pub use molecules::{EdgeWeightColumns, OperatorFeaturesCsv, SummaryCsv};
-pub use pairs::{HardnessCsv, MissingDecoy, write_missing_decoys};
+pub use pairs::HardnessCsv;
 pub use unscored::UnscoredCsv;
 
 use std::fmt::Write as _;

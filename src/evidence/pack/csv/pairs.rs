@@ -1,8 +1,6 @@
-//! `hardness_curve.csv` and `missing_decoy_scores.csv`: rows per decoy.
+//! `hardness_curve.csv`: a row per decoy.
 
 use std::io::{self, Write};
-
-use serde::Serialize;
 
 use super::Table;
 use crate::pack::rows::DecoyRow;
@@ -82,35 +80,4 @@ impl HardnessCsv<Vec<u8>> {
         let table = Table::part(HEADER.len());
         Self { table, score_mode: score_mode.into(), physics_mode: physics_mode.into() }
     }
-}
-
-/// A decoy that lacks a score.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MissingDecoy {
-    /// SHA-256 of the canonical SMILES, lower-case hex.
-    pub decoy_hash: String,
-    /// Canonical SMILES.
-    pub decoy_smiles: String,
-    /// Molecules that have this decoy.
-    #[serde(rename = "count_rows_affected")]
-    pub rows_affected: u64,
-}
-
-/// Writes `missing_decoy_scores.csv`: most affected rows first, then by hash.
-///
-/// # Errors
-/// What `output` returns.
-pub fn write_missing_decoys<W: Write>(output: W, mut missing: Vec<MissingDecoy>) -> io::Result<W> {
-    missing.sort_by(|a, b| {
-        b.rows_affected.cmp(&a.rows_affected).then_with(|| a.decoy_hash.cmp(&b.decoy_hash))
-    });
-    let header = ["decoy_hash", "decoy_smiles", "count_rows_affected"];
-    let mut table = Table::new(output, &header)?;
-    for decoy in missing {
-        table.text(Some(&decoy.decoy_hash));
-        table.text(Some(&decoy.decoy_smiles));
-        table.integer(Some(i64::try_from(decoy.rows_affected).unwrap_or(i64::MAX)));
-        table.end_row()?;
-    }
-    Ok(table.into_inner())
 }

@@ -58,8 +58,8 @@ fn write_counts(out: &mut String, summary: &PackSummary) -> fmt::Result {
 }
 
 fn write_tiles(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let counts = &summary.counts;
-    let slack = &summary.slack;
+    let counts = &summary.metrics.counts;
+    let slack = &summary.metrics.audit_slack_stats_ok;
     let tiles = [
         ("rows", grouped(counts.total())),
         ("OK", grouped(counts.ok)),
@@ -78,7 +78,7 @@ fn write_tiles(out: &mut String, summary: &PackSummary) -> fmt::Result {
 }
 
 fn write_reasons(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let reasons = text::sorted_reasons(summary);
+    let reasons = &summary.metrics.top_reasons;
     if reasons.is_empty() {
         return Ok(());
     }
@@ -102,13 +102,13 @@ fn write_reasons(out: &mut String, summary: &PackSummary) -> fmt::Result {
 }
 
 fn write_plots(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let hardness = &summary.hardness;
+    let hardness = summary.interpretation();
     write!(
         out,
         "<section><h2>Scores against decoys</h2>\n<p><code>{}</code>: {}. Median Tanimoto \
          similarity of the decoys: {}.</p>\n<div class=\"plots\">",
-        hardness.interpretation.as_str(),
-        Cell(&hardness.interpretation_reason),
+        hardness.auc_interpretation.as_str(),
+        Cell(hardness.auc_interpretation_reason.as_str()),
         value(hardness.tanimoto_median)
     )?;
     let plots = [
@@ -128,7 +128,7 @@ fn write_plots(out: &mut String, summary: &PackSummary) -> fmt::Result {
             out,
             "<figure><figcaption>Density of states of the run (dimensionless)</figcaption>{}\
              </figure>",
-            svg::dos(&dos.points)
+            svg::dos(dos)
         )?;
     }
     writeln!(out, "</div></section>")
@@ -189,7 +189,7 @@ fn write_provenance(out: &mut String, summary: &PackSummary) -> fmt::Result {
             input.digest.sha256
         )?;
     }
-    let config = serde_json::to_string_pretty(&summary.config).unwrap_or_default();
+    let config = serde_json::to_string_pretty(&summary.metrics.config).unwrap_or_default();
     writeln!(
         out,
         "</tbody></table></div>\n<details><summary>Configuration</summary><pre>{}</pre>\

@@ -4,12 +4,15 @@ use std::fmt::{self, Write};
 
 use super::html::{Cell, Escaped};
 use super::text::{grouped, percent};
-use super::{Interval, OutcomeSummary, PackSummary, Passes, svg};
+use super::{Interval, OutcomeSummary, PackSummary, chance, svg};
+use hetero2_contract::significance::Passes;
 
 /// Passes against chance: what the page leads with.
 pub(super) fn write_chance(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let chance = &summary.chance;
-    let (Some(sentence), Some(all)) = (chance.sentence(), &chance.passes) else { return Ok(()) };
+    let found = &summary.metrics.significance;
+    let (Some(sentence), Some(all)) = (chance::sentence(found), &found.passes) else {
+        return Ok(());
+    };
     write!(
         out,
         "<section><h2>Is it more than chance?</h2><p>{}</p><div class=\"plots\"><figure>\
@@ -19,8 +22,8 @@ pub(super) fn write_chance(out: &mut String, summary: &PackSummary) -> fmt::Resu
          <span class=\"chance\">line</span>: expected under random scores</figcaption>{}</figure>\
          </div>",
         Escaped(&sentence),
-        svg::passes(all, &chance.passes_by_bin),
-        svg::histogram(&summary.auc_histogram, &chance.null_auc, "AUC", "molecules"),
+        svg::passes(all, &found.passes_by_bin),
+        svg::histogram(&summary.auc_histogram, &summary.null_auc, "AUC", "molecules"),
     )?;
     write!(
         out,
@@ -30,19 +33,19 @@ pub(super) fn write_chance(out: &mut String, summary: &PackSummary) -> fmt::Resu
          <th class=\"n\">95 % interval</th></tr></thead><tbody>"
     )?;
     write_passes(out, "all decoys", all)?;
-    for bin in &chance.passes_by_bin {
-        if let Some(passes) = &bin.passes {
-            write_passes(out, &format!("{} decoys only", bin.bin.as_str()), passes)?;
+    for (bin, passes) in &found.passes_by_bin {
+        if let Some(passes) = passes {
+            write_passes(out, &format!("{bin} decoys only"), passes)?;
         }
     }
     writeln!(
         out,
         "</tbody></table></div><p>Of {} molecules with a p-value, {} have p ≤ {level} and {} a \
          false-discovery rate q ≤ {level} (Benjamini and Hochberg).</p></section>",
-        grouped(chance.rows_tested),
-        grouped(chance.rows_p_significant),
-        grouped(chance.rows_q_significant),
-        level = chance.level,
+        grouped(found.rows_tested),
+        grouped(found.rows_p_significant),
+        grouped(found.rows_q_significant),
+        level = found.level,
     )
 }
 
@@ -53,14 +56,14 @@ fn write_passes(out: &mut String, name: &str, passes: &Passes) -> fmt::Result {
          <td class=\"n\">{:.1}</td><td class=\"n\">{} to {}</td><td class=\"n\">{}</td>\
          <td class=\"n\">{}</td><td class=\"n\">{} to {}</td></tr>",
         grouped(passes.rows),
-        grouped(passes.observed),
-        passes.expected_by_chance,
+        grouped(passes.observed_passes),
+        passes.expected_passes_by_chance,
         grouped(passes.chance_low),
         grouped(passes.chance_high),
         probability(passes.p_value),
-        percent(Some(passes.rate)),
-        percent(Some(passes.rate_low)),
-        percent(Some(passes.rate_high)),
+        percent(Some(passes.pass_rate)),
+        percent(Some(passes.pass_rate_low)),
+        percent(Some(passes.pass_rate_high)),
     )
 }
 
@@ -152,7 +155,7 @@ fn interval(interval: &Interval) -> String {
 
 /// How many decoys have a score, and which are missing.
 pub(super) fn write_coverage(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let Some(coverage) = &summary.scores_coverage else { return Ok(()) };
+    let Some(coverage) = &summary.metrics.scores_coverage else { return Ok(()) };
     let share = coverage.decoys_scored as f64 / coverage.decoys_total.max(1) as f64;
     write!(
         out,
@@ -175,7 +178,7 @@ pub(super) fn write_coverage(out: &mut String, summary: &PackSummary) -> fmt::Re
                 out,
                 "<tr><td class=\"smiles\">{}</td><td class=\"n\">{}</td></tr>",
                 Cell(&decoy.decoy_smiles),
-                grouped(decoy.rows_affected),
+                grouped(decoy.count_rows_affected),
             )?;
         }
         write!(

@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::text::{self, grouped, value};
-use super::{PackSummary, RowExcerpt, TABLE_ROWS};
-use crate::pack::rows::HardnessBin;
+use super::{PackSummary, RowExcerpt, TABLE_ROWS, chance};
+use hetero2_contract::HardnessBin;
 
 /// The content of `index.md`: what a person opens first on a terminal.
 #[must_use]
@@ -17,20 +17,20 @@ pub fn index_md(summary: &PackSummary) -> String {
 
 fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
     writeln!(out, "# Evidence pack\n\n**{}**\n", text::verdict(summary))?;
-    if let Some(chance) = summary.chance.sentence() {
+    if let Some(chance) = chance::sentence(&summary.metrics.significance) {
         writeln!(out, "{chance}\n")?;
     }
     for caution in text::cautions(summary) {
         writeln!(out, "> {caution}\n")?;
     }
-    let counts = &summary.counts;
+    let counts = &summary.metrics.counts;
     writeln!(out, "## Rows\n\n| status | rows |\n| --- | ---: |")?;
     for (status, rows) in
         [("OK", counts.ok), ("SKIP", counts.skip), ("ERROR", counts.error), ("all", counts.total())]
     {
         writeln!(out, "| {status} | {} |", grouped(rows))?;
     }
-    let reasons = text::sorted_reasons(summary);
+    let reasons = &summary.metrics.top_reasons;
     if !reasons.is_empty() {
         writeln!(out, "\n| reason | rows |\n| --- | ---: |")?;
     }
@@ -40,8 +40,8 @@ fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
     writeln!(
         out,
         "\n## Decoys\n\nInterpretation: `{}` ({}).\n",
-        summary.hardness.interpretation.as_str(),
-        cell(&summary.hardness.interpretation_reason)
+        summary.interpretation().auc_interpretation.as_str(),
+        cell(summary.interpretation().auc_interpretation_reason.as_str())
     )?;
     write_bins(out, summary)?;
     write_rows(out, summary)?;
@@ -62,7 +62,7 @@ pub fn hardness_md(summary: &PackSummary) -> String {
 }
 
 fn write_hardness(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let hardness = &summary.hardness;
+    let hardness = summary.interpretation();
     writeln!(
         out,
         "# Decoy hardness curve (AUC against Tanimoto)\n\n\
@@ -73,9 +73,9 @@ fn write_hardness(out: &mut String, summary: &PackSummary) -> fmt::Result {
          - auc_interpretation: {}\n- auc_interpretation_reason: {}\n\
          - auc_hard_min_pairs: {}\n\n## AUC by bin\n",
         value(hardness.tanimoto_median),
-        hardness.interpretation.as_str(),
-        cell(&hardness.interpretation_reason),
-        hardness.hard_pairs_min_n,
+        hardness.auc_interpretation.as_str(),
+        cell(hardness.auc_interpretation_reason.as_str()),
+        summary.metrics.decoy_realism.hard_pairs_min_n,
     )?;
     write_bins(out, summary)
 }
@@ -87,7 +87,7 @@ fn write_bins(out: &mut String, summary: &PackSummary) -> fmt::Result {
          | --- | --- | ---: | ---: | ---: |"
     )?;
     for bin in HardnessBin::ALL {
-        let pairs = summary.hardness.bin(bin);
+        let pairs = summary.interpretation();
         let range = match bin {
             HardnessBin::Easy => "[0.00, 0.50)",
             HardnessBin::Medium => "[0.50, 0.70)",
@@ -98,9 +98,9 @@ fn write_bins(out: &mut String, summary: &PackSummary) -> fmt::Result {
             out,
             "| {} | {range} | {} | {} | {} |",
             bin.as_str(),
-            pairs.pairs_total,
-            pairs.pairs_scored,
-            value(pairs.auc)
+            pairs.pairs_total(bin),
+            pairs.pairs_scored(bin),
+            value(pairs.auc(bin))
         )?;
     }
     Ok(())
@@ -113,7 +113,7 @@ fn write_rows(out: &mut String, summary: &PackSummary) -> fmt::Result {
         "\n## First rows\n\n{shown} of {} rows; `summary.csv` has all.\n\n\
          | row | id | status | reason | verdict | AUC | gate | slack | decoys scored |\n\
          | ---: | --- | --- | --- | --- | ---: | ---: | ---: | ---: |",
-        grouped(summary.counts.total())
+        grouped(summary.metrics.counts.total())
     )?;
     summary.first.iter().take(TABLE_ROWS).try_for_each(|row| write_row(out, row))
 }

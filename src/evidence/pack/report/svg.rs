@@ -3,13 +3,17 @@
 //! style sheet gives them their light and dark tones. Labels are given by this
 //! program only, never by the data.
 
+use std::collections::BTreeMap;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::text::grouped;
-use super::{BinChance, HardnessSummary, Histogram, OutcomeSummary, Passes};
+use super::{Histogram, OutcomeSummary};
 use crate::pack::csv::DosPoint;
-use crate::pack::rows::HardnessBin;
+use hetero2_contract::HardnessBin;
+use hetero2_contract::hardness::Interpretation;
+use hetero2_contract::significance::Passes;
 
 /// Larger than a plot is on a page, because coordinates are whole; the text is
 /// still read on a phone.
@@ -78,7 +82,7 @@ pub fn histogram(data: &Histogram, expected: &[f64], x_label: &str, y_label: &st
 }
 
 /// AUC by hardness bin, with the number of scored pairs under each bar.
-pub fn hardness(data: &HardnessSummary) -> String {
+pub fn hardness(data: &Interpretation) -> String {
     let bins = [HardnessBin::Easy, HardnessBin::Medium, HardnessBin::Hard];
     draw(HEIGHT, "AUC by hardness of the decoys", |area| {
         let (left, right, top, bottom) = (80, WIDTH as i32 - 20, 30, HEIGHT as i32 - 90);
@@ -88,14 +92,14 @@ pub fn hardness(data: &HardnessSummary) -> String {
         }
         let width = (right - left) / bins.len() as i32;
         for (bin, i) in bins.into_iter().zip(0..) {
-            let (from, pairs) = (left + i * width, data.bin(bin));
+            let from = left + i * width;
             let (x0, middle, x1) = (from + width / 5, from + width / 2, from + width * 4 / 5);
-            if let Some(auc) = pairs.auc {
+            if let Some(auc) = data.auc(bin) {
                 area.draw(&Rectangle::new([(x0, y(auc)), (x1, bottom)], OBSERVED.filled()))?;
                 label(area, &format!("{auc:.3}"), (middle, y(auc) - 16), Align::Centre, INK)?;
             }
             label(area, bin.as_str(), (middle, bottom + 26), Align::Centre, INK)?;
-            let scored = format!("{} pairs", grouped(pairs.pairs_scored));
+            let scored = format!("{} pairs", grouped(data.pairs_scored(bin)));
             label(area, &scored, (middle, bottom + 58), Align::Centre, INK)?;
         }
         area.draw(&PathElement::new(vec![(left, top), (left, bottom), (right, bottom)], INK))?;
@@ -108,8 +112,8 @@ pub fn hardness(data: &HardnessSummary) -> String {
 }
 
 /// PASS rates with their intervals, on the range that chance gives.
-pub fn passes(all: &Passes, by_bin: &[BinChance]) -> String {
-    let bins = by_bin.iter().filter_map(|bin| Some((bin.bin.as_str(), bin.passes?)));
+pub fn passes(all: &Passes, by_bin: &BTreeMap<HardnessBin, Option<Passes>>) -> String {
+    let bins = by_bin.iter().filter_map(|(bin, passes)| Some((bin.as_str(), (*passes)?)));
     let lines: Vec<(&str, Passes)> = std::iter::once(("all decoys", *all)).chain(bins).collect();
     let height = 100 + 62 * lines.len() as u32;
     draw(height, "PASS rates against chance", |area| {
@@ -122,9 +126,9 @@ pub fn passes(all: &Passes, by_bin: &[BinChance]) -> String {
             label(area, name, (left - 16, y), Align::Right, INK)?;
             let band = [(from - 2, y - 20), (to + 2, y + 20)];
             area.draw(&Rectangle::new(band, CHANCE.filled()))?;
-            let ends = vec![(x(passes.rate_low), y), (x(passes.rate_high), y)];
+            let ends = vec![(x(passes.pass_rate_low), y), (x(passes.pass_rate_high), y)];
             area.draw(&PathElement::new(ends, OBSERVED.stroke_width(5)))?;
-            area.draw(&Circle::new((x(passes.rate), y), 10, OBSERVED.filled()))?;
+            area.draw(&Circle::new((x(passes.pass_rate), y), 10, OBSERVED.filled()))?;
         }
         area.draw(&PathElement::new(vec![(left, bottom), (right, bottom)], INK))?;
         for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {

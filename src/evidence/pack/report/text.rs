@@ -1,8 +1,9 @@
 //! Sentences and formats that the Markdown and the HTML report share.
 
-use super::{AucInterpretation, PackSummary, ScoreMode};
+use super::PackSummary;
 use crate::pack::csv::number;
 use hetero2_common::rounding::round8;
+use hetero2_contract::{AucInterpretation, ScoreMode};
 
 /// Longest text of a cell, in characters.
 const CELL: usize = 120;
@@ -41,11 +42,11 @@ pub fn percent(fraction: Option<f64>) -> String {
 
 /// What the pack says, in one or two sentences.
 pub fn verdict(summary: &PackSummary) -> String {
-    let slack = &summary.slack;
+    let slack = &summary.metrics.audit_slack_stats_ok;
     if slack.rows_ok_with_verdict == 0 {
         return format!(
             "None of the {} rows could be audited: no row has a molecule, decoys and scores.",
-            grouped(summary.counts.total())
+            grouped(summary.metrics.counts.total())
         );
     }
     if summary.scores == ScoreMode::Mock {
@@ -56,7 +57,7 @@ pub fn verdict(summary: &PackSummary) -> String {
             grouped(slack.rows_pass),
         );
     }
-    let meaning = match summary.hardness.interpretation {
+    let meaning = match summary.interpretation().auc_interpretation {
         AucInterpretation::SuccessSignalOnHard => {
             "The scores tell molecules from their hard decoys."
         }
@@ -86,13 +87,15 @@ pub fn cautions(summary: &PackSummary) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if summary.counts.error > 0 {
+    if summary.metrics.counts.error > 0 {
         cautions.push(format!(
             "Rows that ended in an error and were not audited: {}; the reasons are listed below.",
-            grouped(summary.counts.error)
+            grouped(summary.metrics.counts.error)
         ));
     }
-    if let Some(coverage) = summary.scores_coverage.as_ref().filter(|c| c.decoys_missing > 0) {
+    if let Some(coverage) =
+        summary.metrics.scores_coverage.as_ref().filter(|c| c.decoys_missing > 0)
+    {
         cautions.push(format!(
             "{} of {} decoys lack a score; missing_decoy_scores.csv lists them.",
             grouped(coverage.decoys_missing),
@@ -100,13 +103,6 @@ pub fn cautions(summary: &PackSummary) -> Vec<String> {
         ));
     }
     cautions
-}
-
-/// Reasons by descending count, then by name.
-pub fn sorted_reasons(summary: &PackSummary) -> Vec<(&str, u64)> {
-    let mut reasons: Vec<_> = summary.reasons.iter().map(|(r, n)| (r.as_str(), *n)).collect();
-    reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    reasons
 }
 
 /// The commands with which anyone can check the pack.

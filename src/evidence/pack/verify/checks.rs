@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Findings, explain, listed};
 use crate::pack::manifest::{
     self, CHECKSUMS, MANIFEST, MANIFEST_SCHEMA, Manifest, PROVENANCE, PROVENANCE_SCHEMA, ZIP,
 };
-use crate::pack::report::{METADATA_SCHEMA, METRICS_SCHEMA};
 use crate::pack::source::PackSource;
 use hetero2_common::files::{FileDigest, Sha256Digest, digest_reader};
+use hetero2_contract::Metrics;
+use hetero2_contract::metrics::METRICS_SCHEMA;
+use hetero2_contract::summary_metadata::METADATA_SCHEMA;
 
 /// Files without which there is no pack.
 const REQUIRED: [&str; 8] = [
@@ -145,13 +148,13 @@ pub fn manifest(
 }
 
 /// Every JSON file is JSON without NaN; the layouts are known. Returns the
-/// metrics.
-pub fn json(source: &mut PackSource, findings: &mut Findings) -> Value {
+/// metrics, or what is wrong with them.
+pub fn json(source: &mut PackSource, findings: &mut Findings) -> Result<Metrics, String> {
     let names: Vec<String> =
         source.entries().keys().filter(|n| n.ends_with(".json")).cloned().collect();
     let mut problems = Vec::new();
     let mut versions = Vec::new();
-    let mut metrics = Value::Null;
+    let mut metrics = Err("metrics.json cannot be read".to_owned());
     for name in &names {
         // The parser refuses NaN and Infinity, which are not JSON.
         let value = source.bytes(name).map_err(|e| explain(&e)).and_then(|bytes| {
@@ -161,7 +164,8 @@ pub fn json(source: &mut PackSource, findings: &mut Findings) -> Value {
             Ok(value) => {
                 versions.extend(wrong_version(name, &value));
                 if name == "metrics.json" {
-                    metrics = value;
+                    metrics =
+                        serde_json::from_value(value).map_err(|e| format!("metrics.json: {e}"));
                 }
             }
             Err(e) => problems.push(e),
@@ -172,6 +176,12 @@ pub fn json(source: &mut PackSource, findings: &mut Findings) -> Value {
     metrics
 }
 
+/// What every document of a pack says of itself.
+#[derive(Deserialize)]
+struct Versioned {
+    schema_version: Option<String>,
+}
+
 fn wrong_version(name: &str, value: &Value) -> Option<String> {
     let expected = match name {
         MANIFEST => MANIFEST_SCHEMA,
@@ -180,7 +190,8 @@ fn wrong_version(name: &str, value: &Value) -> Option<String> {
         "summary_metadata.json" => METADATA_SCHEMA,
         _ => return None,
     };
-    let found = value.get("schema_version").and_then(Value::as_str);
+    let found = Versioned::deserialize(value).ok().and_then(|document| document.schema_version);
+    let found = found.as_deref();
     (found != Some(expected))
         .then(|| format!("{name}: {:?} where {expected:?} is known", found.unwrap_or("no version")))
 }

@@ -4,16 +4,15 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Findings, explain};
 use crate::pack::error::PackError;
-use crate::pack::report::StatusCounts;
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status, Verdict};
 use crate::pack::source::PackSource;
 use crate::pack::tables::{TableReader, TableRow};
 use hetero2_common::files::Sha256Digest;
+use hetero2_contract::{Metrics, StatusCounts};
 
 /// Longest record of a CSV table: longer than any row that a library may have.
 const RECORD_BYTES: u64 = 256 << 20;
@@ -31,7 +30,11 @@ const NUMBERS: [&str; 8] = [
 ];
 
 /// Checks the tables; returns the rows of the summary where it could be read.
-pub fn check(source: &mut PackSource, metrics: &Value, findings: &mut Findings) -> Option<u64> {
+pub fn check(
+    source: &mut PackSource,
+    metrics: &Result<Metrics, String>,
+    findings: &mut Findings,
+) -> Option<u64> {
     let csv = summary_csv(source);
     let parquet = summary_parquet(source);
     let mut rows = None;
@@ -135,30 +138,43 @@ fn summary_parquet(source: &mut PackSource) -> Result<SummaryFacts, String> {
     Ok(facts.finish())
 }
 
-fn against_metrics(found: &SummaryFacts, metrics: &Value, findings: &mut Findings) {
+fn against_metrics(
+    found: &SummaryFacts,
+    metrics: &Result<Metrics, String>,
+    findings: &mut Findings,
+) {
+    const NAME: &str = "metrics against summary";
+    let metrics = match metrics {
+        Ok(metrics) => metrics,
+        Err(e) => return findings.fail(NAME, e.clone()),
+    };
     let mut problems = Vec::new();
     let total = found.counts.total();
-    if metrics["rows_total"] != json!(total) {
-        problems.push(format!("rows_total is {}, the summary has {total}", metrics["rows_total"]));
+    if metrics.rows_total != total {
+        problems.push(format!("rows_total is {}, the summary has {total}", metrics.rows_total));
     }
-    if metrics["counts"] != json!(found.counts) {
+    if metrics.counts != found.counts {
+        let shown = |counts: &StatusCounts| {
+            format!("OK {}, SKIP {}, ERROR {}", counts.ok, counts.skip, counts.error)
+        };
         problems.push(format!(
-            "counts are {}, the summary has {}",
-            metrics["counts"],
-            json!(found.counts)
+            "counts are {}; the summary has {}",
+            shown(&metrics.counts),
+            shown(&found.counts)
         ));
     }
-    findings.conclude("metrics against summary", &problems, "counts agree");
+    findings.conclude(NAME, &problems, "counts agree");
 }
 
-fn decoys(source: &mut PackSource, metrics: &Value, findings: &mut Findings) {
+fn decoys(source: &mut PackSource, metrics: &Result<Metrics, String>, findings: &mut Findings) {
     const NAME: &str = "decoys.parquet";
     let mut rows = 0_u64;
     if let Err(e) = each_row::<DecoyRow>(source, NAME, |_| rows += 1) {
         return findings.fail(NAME, e);
     }
-    let bins = metrics["decoy_realism"]["pairs_total_by_bin"].as_object();
-    let pairs: u64 = bins.into_iter().flat_map(|b| b.values()).filter_map(Value::as_u64).sum();
+    let by_bin = metrics.as_ref().map(|m| &m.decoy_realism.interpretation.pairs_total_by_bin);
+    let pairs: u64 =
+        by_bin.map_or(0, |by_bin| by_bin.values().fold(0, |sum: u64, n| sum.saturating_add(*n)));
     if pairs == rows {
         findings.pass(NAME, format!("{rows} rows"));
     } else {
