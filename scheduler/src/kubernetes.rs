@@ -7,13 +7,12 @@
 
 mod answer;
 mod manifest;
+mod objects;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::batch::v1::Job as Manifest;
-use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -22,6 +21,7 @@ use crate::job::finish_first;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
 use manifest::Site;
+use objects::{Job as Manifest, Pod};
 
 /// A namespace of a Kubernetes cluster (1.33 or newer), as `kubectl` reaches
 /// it.

@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::batch::v1::{Job, JobCondition};
-use k8s_openapi::api::core::v1::{ContainerState, Pod, PodStatus};
-
+use super::objects::{Condition, ContainerState, Job, Pod, PodStatus};
 use crate::TaskState;
 
 /// The annotation of a pod that holds its index.
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 
 /// How a Job ended, if it has.
-pub(super) fn end(job: &Job) -> Option<&JobCondition> {
+pub(super) fn end(job: &Job) -> Option<&Condition> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|condition| {
         condition.status == "True" && matches!(condition.type_.as_str(), "Complete" | "Failed")

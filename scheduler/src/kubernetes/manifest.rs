@@ -1,19 +1,13 @@
 //! The Jobs that are created.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use k8s_openapi::api::batch::v1::{
-    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
-};
-use k8s_openapi::api::core::v1::{
-    Container, HostPathVolumeSource, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-    PodSpec, PodTemplateSpec, ResourceRequirements, Volume, VolumeMount,
-};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
 use super::Labels;
+use super::objects::{
+    Container, Job, JobSpec, ObjectMeta, PodConditionPattern, PodFailurePolicy,
+    PodFailurePolicyRule, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements,
+    Volume, VolumeMount, VolumeSource,
+};
 use crate::script::{argument, is_word, refuse};
 use crate::{Kind, Resources, SchedulerError, Work};
 
@@ -22,6 +16,9 @@ const KEPT: i32 = 7 * 24 * 3600;
 
 /// Seconds from SIGTERM to SIGKILL, for a clean stop.
 const GRACE: i64 = 60;
+
+/// Name of the volume that holds the shared folder.
+const VOLUME: &str = "shared";
 
 /// What [`Work::extra`] says of the cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,15 +52,13 @@ impl Site {
                         return Err(unknown());
                     }
                     let claim_name = claim.to_owned();
-                    let source = PersistentVolumeClaimVolumeSource { claim_name, read_only: None };
-                    let persistent_volume_claim = Some(source);
-                    volume =
-                        Some((Volume { persistent_volume_claim, ..named() }, mount.to_owned()));
+                    let source = VolumeSource::PersistentVolumeClaim { claim_name };
+                    volume = Some((Volume { name: VOLUME, source }, mount.to_owned()));
                 }
                 "host-path" if value.starts_with('/') => {
-                    let type_ = Some("Directory".to_owned());
-                    let host_path = Some(HostPathVolumeSource { path: value.to_owned(), type_ });
-                    volume = Some((Volume { host_path, ..named() }, value.to_owned()));
+                    let source =
+                        VolumeSource::HostPath { path: value.to_owned(), type_: "Directory" };
+                    volume = Some((Volume { name: VOLUME, source }, value.to_owned()));
                 }
                 "namespace" if is_word(value, "-") => namespace = Some(value.to_owned()),
                 "user" => {
@@ -129,7 +124,7 @@ fn job(work: &Work, site: &Site, suffix: &str, spec: JobSpec) -> Job {
             ..ObjectMeta::default()
         },
         spec: Some(spec),
-        status: None,
+        ..Job::default()
     }
 }
 
@@ -149,53 +144,41 @@ fn spec(
     )?;
     let file = argument(&work.folder.join(script));
     let container = Container {
-        name: "task".to_owned(),
-        image: Some(site.image.clone()),
-        command: Some(vec!["/bin/sh".to_owned(), file]),
-        resources: Some(requirements(resources)),
-        volume_mounts: Some(vec![VolumeMount {
-            name: named().name,
-            mount_path: site.mount.clone(),
-            ..VolumeMount::default()
-        }]),
-        ..Container::default()
+        name: "task",
+        image: site.image.clone(),
+        command: vec!["/bin/sh".to_owned(), file],
+        resources: requirements(resources),
+        volume_mounts: vec![VolumeMount { name: VOLUME, mount_path: site.mount.clone() }],
     };
     let seconds = |limit: std::time::Duration| {
         i64::try_from(limit.as_secs() + u64::from(limit.subsec_nanos() > 0)).unwrap_or(i64::MAX)
     };
     let pod = PodSpec {
-        restart_policy: Some("Never".to_owned()),
+        restart_policy: "Never",
         containers: vec![container],
-        volumes: Some(vec![site.volume.clone()]),
+        volumes: vec![site.volume.clone()],
         node_selector: resources.constraint.as_deref().map(selector).transpose()?,
         priority_class_name: resources.qos.clone(),
         active_deadline_seconds: resources.time.map(seconds),
-        termination_grace_period_seconds: Some(GRACE),
+        termination_grace_period_seconds: GRACE,
         // Nothing in a pod asks the cluster for anything.
-        automount_service_account_token: Some(false),
-        security_context: site.user.map(|(uid, gid)| PodSecurityContext {
-            run_as_user: Some(uid),
-            run_as_group: Some(gid),
-            ..PodSecurityContext::default()
-        }),
-        ..PodSpec::default()
+        automount_service_account_token: false,
+        security_context: site
+            .user
+            .map(|(uid, gid)| PodSecurityContext { run_as_user: uid, run_as_group: gid }),
     };
     // A pod that a drained or preempted node takes along counts for nothing
     // and is replaced.
     let disrupted = PodFailurePolicyRule {
-        action: "Ignore".to_owned(),
-        on_pod_conditions: Some(vec![PodFailurePolicyOnPodConditionsPattern {
-            type_: "DisruptionTarget".to_owned(),
-            status: "True".to_owned(),
-        }]),
-        ..PodFailurePolicyRule::default()
+        action: "Ignore",
+        on_pod_conditions: vec![PodConditionPattern { type_: "DisruptionTarget", status: "True" }],
     };
     Ok(JobSpec {
         pod_failure_policy: Some(PodFailurePolicy { rules: vec![disrupted] }),
         ttl_seconds_after_finished: Some(KEPT),
         template: PodTemplateSpec {
-            metadata: Some(ObjectMeta { labels: Some(labels()), ..ObjectMeta::default() }),
-            spec: Some(pod),
+            metadata: ObjectMeta { labels: Some(labels()), ..ObjectMeta::default() },
+            spec: pod,
         },
         ..JobSpec::default()
     })
@@ -203,20 +186,14 @@ fn spec(
 
 /// CPUs are asked for, but not capped: a task may use what is idle.
 fn requirements(resources: &Resources) -> ResourceRequirements {
-    let memory =
-        resources.memory_mib.map(|mib| ("memory".to_owned(), Quantity(format!("{mib}Mi"))));
+    let memory = resources.memory_mib.map(|mib| ("memory".to_owned(), format!("{mib}Mi")));
     let gpus = resources.gpus.filter(|gpus| *gpus > 0);
-    let gpus = gpus.map(|gpus| ("nvidia.com/gpu".to_owned(), Quantity(gpus.to_string())));
-    let cpus = resources.cpus.map(|cpus| ("cpu".to_owned(), Quantity(cpus.to_string())));
+    let gpus = gpus.map(|gpus| ("nvidia.com/gpu".to_owned(), gpus.to_string()));
+    let cpus = resources.cpus.map(|cpus| ("cpu".to_owned(), cpus.to_string()));
     ResourceRequirements {
-        limits: some(memory.clone().into_iter().chain(gpus)),
-        requests: some(memory.into_iter().chain(cpus)),
-        ..ResourceRequirements::default()
+        limits: memory.clone().into_iter().chain(gpus).collect(),
+        requests: memory.into_iter().chain(cpus).collect(),
     }
-}
-
-fn some<T>(pairs: impl Iterator<Item = (String, T)>) -> Option<BTreeMap<String, T>> {
-    Some(pairs.collect::<BTreeMap<_, _>>()).filter(|pairs| !pairs.is_empty())
 }
 
 fn selector(constraint: &str) -> Result<Labels, SchedulerError> {
@@ -234,10 +211,6 @@ fn selector(constraint: &str) -> Result<Labels, SchedulerError> {
 
 fn labels() -> Labels {
     [("app.kubernetes.io/managed-by".to_owned(), "hetero2-scheduler".to_owned())].into()
-}
-
-fn named() -> Volume {
-    Volume { name: "shared".to_owned(), ..Volume::default() }
 }
 
 fn invalid(field: &'static str, why: String) -> SchedulerError {
