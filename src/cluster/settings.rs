@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ClusterError;
 use super::quantity::{QuantityError, parse_memory, parse_walltime};
-use hetero2_spectra::BackendKind;
+use hetero2_engine::run::BackendKind;
 
 /// Name of a settings file.
 const FILE_NAME: &str = "hetero2.toml";

@@ -25,8 +25,11 @@ fn root() -> &'static Path {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut documents = files(&root().join("docs"), "md");
-    documents.extend(["README.md", "CHANGELOG.md", "fixtures/README.md"].map(|f| root().join(f)));
+    let mut documents = Vec::new();
+    for folder in ["docs", "src", "scheduler", "fixtures"] {
+        documents.extend(files(&root().join(folder), "md"));
+    }
+    documents.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|f| root().join(f)));
     documents
 }
 
@@ -48,6 +51,29 @@ fn every_link_leads_to_a_file() {
     }
     assert!(links > 10, "only {links} links: the documents are not read as they should be");
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn every_document_stands_in_the_book() {
+    let docs = root().join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    for document in files(&docs, "md") {
+        let name = document.strip_prefix(&docs).unwrap().display().to_string();
+        let there = name == "SUMMARY.md" || summary.contains(&format!("({name})"));
+        assert!(there, "docs/SUMMARY.md leaves out {name}");
+    }
+}
+
+#[test]
+fn every_crate_says_what_it_answers() {
+    for folder in ["src", "scheduler"] {
+        for manifest in files(&root().join(folder), "toml") {
+            let folder = manifest.parent().unwrap();
+            if manifest.ends_with("Cargo.toml") {
+                assert!(folder.join("README.md").exists(), "{} has no README", folder.display());
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The library through its public API.
 
+mod arrows;
 mod audit;
 mod chemistry;
 mod documentation;

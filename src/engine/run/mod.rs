@@ -44,3 +44,4 @@ pub use shard::{place_shard, stage_shard};
 pub use stages::{finished_pack, plan, reduce, run};
 
 pub use hetero2_evidence::pack::ZipOutput;
+pub use hetero2_spectra::BackendKind;
