@@ -14,7 +14,6 @@ pub mod evidence;
 mod exact_sum;
 mod hardness;
 mod histogram;
-mod honest;
 mod library_ranking;
 mod null;
 mod passes;
@@ -22,6 +21,7 @@ mod permutation;
 mod python_sort;
 mod ranking;
 mod scores;
+mod significance;
 mod slack;
 mod summary;
 mod top_k;
@@ -45,9 +45,6 @@ pub use evaluate::{
 pub use exact_sum::ExactSum;
 pub use hardness::{HardnessStats, MIN_HARD_PAIRS, ScoredPair};
 pub use histogram::{Resolution, ValueHistogram};
-pub use honest::{
-    PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, null_aucs, significance,
-};
 pub use library_ranking::{CostCurve, RankingReport};
 pub use passes::PassLedger;
 pub use ranking::{
@@ -55,6 +52,9 @@ pub use ranking::{
 };
 pub use scores::{
     Canonicalise, OriginalSource, SCORES_SCHEMA, Score, ScoreLimits, ScoreTable, ScoresError,
+};
+pub use significance::{
+    PValues, PowerNote, QValues, SIGNIFICANCE_LEVEL, Significance, null_aucs, significance,
 };
 pub use slack::SlackStats;
 pub use summary::{SummaryError, SummaryRow, read_summary};

@@ -7,7 +7,7 @@ use hetero2_contract::significance::Passes;
 
 use super::binomial::{Distribution, clopper_pearson};
 use super::evaluate::Audit;
-use super::honest::Significance;
+use super::significance::Significance;
 
 /// Each end of an interval is missed with at most half of this probability.
 const ALPHA: f64 = 0.05;

@@ -1,7 +1,7 @@
 //! What evidence takes from one row.
 
 use crate::hardness::ScoredPair;
-use crate::honest::Significance;
+use crate::significance::Significance;
 use hetero2_contract::{DecoyHash, HardnessBin, Sha256Digest, Verdict};
 
 /// Identifies a molecule, a scaffold or a decoy: the first 8 bytes of the

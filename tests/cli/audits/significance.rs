@@ -1,4 +1,4 @@
-//! Honest statistics in packs, through the program: q-values, power, and passes
+//! Significance in packs, through the program: q-values, power, and passes
 //! against chance.
 
 use std::path::{Path, PathBuf};

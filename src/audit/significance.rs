@@ -1,4 +1,4 @@
-//! Honest statistics beside `hetero_audit.v2`: how likely an AUC is by chance
+//! Significance beside `hetero_audit.v2`: how likely an AUC is by chance
 //! given these very scores, and what a library of such tests shows. Knows
 //! nothing of gates but that there is one.
 
