@@ -7,7 +7,9 @@
 //! names depend on one another.
 
 pub use hetero2_audit as audit;
-pub use hetero2_chemistry::{decoy, molecule, operator};
+pub use hetero2_chemistry::{
+    decoy, environment, environment_commonness, molecule, operator, sa_score,
+};
 pub use hetero2_cluster as cluster;
 pub use hetero2_common::{files, random, rounding, time};
 pub use hetero2_contract as contract;

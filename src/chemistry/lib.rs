@@ -2,5 +2,8 @@
 //! spectra, scores, files or runs.
 
 pub mod decoy;
+pub mod environment;
 pub mod molecule;
 pub mod operator;
+
+pub use environment::{environment_commonness, sa_score};

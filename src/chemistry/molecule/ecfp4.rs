@@ -27,7 +27,11 @@ impl Molecule {
 
     /// The same from what sanitising found; `None` where that says too little.
     fn own_fingerprint(&self) -> Option<Fingerprint> {
-        let atoms = self.morgan_atoms.as_ref()?;
+        morgan(self.morgan_atoms.as_ref()?.iter().copied(), &self.morgan_bonds()?)
+    }
+
+    /// The bonds as the fingerprint sees them; `None` where it does not model one.
+    pub(super) fn morgan_bonds(&self) -> Option<Vec<MorganBond>> {
         let bonds = self.bonds.iter().map(|bond| {
             let order = match bond.order {
                 BondOrder::Single => 1,
@@ -38,7 +42,7 @@ impl Molecule {
             };
             Some(MorganBond { begin: bond.begin, end: bond.end, order })
         });
-        morgan(atoms.iter().copied(), &bonds.collect::<Option<Vec<_>>>()?)
+        bonds.collect()
     }
 }
 

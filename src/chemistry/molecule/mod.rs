@@ -5,11 +5,13 @@
 
 mod canonical;
 mod catch_panic;
+mod complexity;
 mod deadline;
 mod depiction;
 mod descriptors;
 mod ecfp4;
 mod edit;
+mod environments;
 mod error;
 mod fast;
 mod fingerprint;
@@ -22,15 +24,18 @@ mod molfile;
 mod morgan;
 mod parse;
 mod rewire;
+mod sketch;
 mod syntax;
 #[cfg(test)]
 mod test_library;
 mod topology;
 
 pub use canonical::Molecule;
+pub use complexity::Complexity;
 pub use deadline::{DeadlineError, run_with_deadline};
 pub use descriptors::{Descriptors, RingInfo};
 pub use edit::{EditableGraph, SanitizeError};
+pub use environments::EnvironmentCount;
 pub use error::MoleculeError;
 pub use fingerprint::{Fingerprint, Overlap};
 pub use graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
@@ -38,3 +43,4 @@ pub use limits::ParseLimits;
 pub use molfile::{MolfileError, smiles_from_molfile};
 pub use parse::MolecularGraph;
 pub use rewire::{BondKind, BondSwap, Rewired, RewiredMolecule, Rewirer};
+pub use sketch::{MetSketches, Sketch};

@@ -38,7 +38,7 @@ pub(super) struct MorganBond {
 
 impl MorganAtom {
     /// The hash that stands for the atom at radius 0; no isotopes.
-    fn invariant(&self) -> u32 {
+    pub(super) fn invariant(&self) -> u32 {
         let parts =
             [self.atomic_number.into(), self.total_degree, self.hydrogens, self.charge as u32, 0];
         let hash = parts.into_iter().fold(0, combine);
@@ -50,6 +50,15 @@ impl MorganAtom {
 fn combine(seed: u32, value: u32) -> u32 {
     let mixed = value.wrapping_add(0x9e37_79b9).wrapping_add(seed << 6).wrapping_add(seed >> 2);
     seed ^ mixed
+}
+
+/// The hash of an environment one bond wider than that of its atom, from the
+/// bond orders and hashes of the atom's neighbours, which it sorts.
+pub(super) fn wider(layer: u32, atom: u32, pairs: &mut [(u32, u32)]) -> u32 {
+    pairs.sort_unstable();
+    pairs
+        .iter()
+        .fold(combine(layer, atom), |hash, pair| combine(hash, combine(combine(0, pair.0), pair.1)))
 }
 
 /// What stands for the atoms that see the same bonds.
@@ -89,22 +98,37 @@ pub(super) fn morgan(
     atoms: impl Iterator<Item = MorganAtom>,
     bonds: &[MorganBond],
 ) -> Option<Fingerprint> {
+    let mut fingerprint = Fingerprint::empty();
+    environments(atoms, bonds, |hash| fingerprint.set(hash))?;
+    Some(fingerprint)
+}
+
+/// Hands the unfolded hash of every environment to `take`, once for each atom
+/// that it stands around; `None` for molecules of more than 128 bonds.
+pub(super) fn environments(
+    atoms: impl Iterator<Item = MorganAtom>,
+    bonds: &[MorganBond],
+    take: impl FnMut(u32),
+) -> Option<()> {
     if bonds.len() > MAX_BONDS {
         return None;
     }
-    WORKSPACE.with(|workspace| Some(workspace.try_borrow_mut().ok()?.morgan(atoms, bonds)))
+    WORKSPACE.with(|workspace| {
+        workspace.try_borrow_mut().ok()?.environments(atoms, bonds, take);
+        Some(())
+    })
 }
 
 impl Workspace {
-    fn morgan(
+    fn environments(
         &mut self,
         atoms: impl Iterator<Item = MorganAtom>,
         bonds: &[MorganBond],
-    ) -> Fingerprint {
-        let mut fingerprint = Fingerprint::empty();
+        mut take: impl FnMut(u32),
+    ) {
         self.hashes.clear();
         self.hashes.extend(atoms.map(|atom| atom.invariant()));
-        self.hashes.iter().for_each(|&hash| fingerprint.set(hash));
+        self.hashes.iter().for_each(|&hash| take(hash));
         self.connect(bonds);
         let n = self.hashes.len();
         for list in [&mut self.covered, &mut self.next_covered] {
@@ -118,11 +142,10 @@ impl Workspace {
         self.seen.clear();
         for layer in 0..RADIUS {
             self.grow(layer, bonds);
-            self.keep_new(layer, &mut fingerprint);
+            self.keep_new(layer, &mut take);
             std::mem::swap(&mut self.hashes, &mut self.next_hashes);
             std::mem::swap(&mut self.covered, &mut self.next_covered);
         }
-        fingerprint
     }
 
     fn connect(&mut self, bonds: &[MorganBond]) {
@@ -164,19 +187,16 @@ impl Workspace {
                 covered |= (1u128 << bond) | self.covered[other as usize];
                 self.pairs.push((bonds[bond as usize].order, self.hashes[other as usize]));
             }
-            self.pairs.sort_unstable();
-            let hash = self.pairs.iter().fold(combine(layer, self.hashes[atom]), |hash, pair| {
-                combine(hash, combine(combine(0, pair.0), pair.1))
-            });
+            let hash = wider(layer, self.hashes[atom], &mut self.pairs);
             self.next_covered[atom] = covered;
             self.next_hashes[atom] = hash;
             self.round.push((covered, hash, atom as u32));
         }
     }
 
-    /// Sets the bits of environments that no smaller radius covered; of equal
-    /// ones of this radius the least hash stands for all, the others end.
-    fn keep_new(&mut self, layer: u32, fingerprint: &mut Fingerprint) {
+    /// Takes the environments that no smaller radius covered; of equal ones of
+    /// this radius the least hash stands for all, the others end.
+    fn keep_new(&mut self, layer: u32, take: &mut impl FnMut(u32)) {
         for &(covered, hash, atom) in &self.round {
             let new = Environment { layer, hash, atom };
             let ended = match self.seen.entry(covered) {
@@ -193,6 +213,6 @@ impl Workspace {
             self.dead[ended.atom as usize] = true;
         }
         let kept = self.seen.values().filter(|environment| environment.layer == layer);
-        kept.for_each(|environment| fingerprint.set(environment.hash));
+        kept.for_each(|environment| take(environment.hash));
     }
 }

@@ -138,6 +138,45 @@ pub(super) fn relevant_cycles(n: usize, bonds: &[Bond]) -> Result<Vec<Vec<usize>
     })
 }
 
+/// Sums of cycles, each a set of bonds, modulo two.
+pub(super) struct CycleSpace {
+    bond_at: std::collections::HashMap<(u32, u32), usize>,
+    words: usize,
+    /// Reduced rows, each with its leading bond.
+    rows: Vec<(usize, Vec<u64>)>,
+}
+
+impl CycleSpace {
+    /// The empty sum over these bonds.
+    pub(super) fn new(bonds: &[Bond]) -> Self {
+        let ends = |bond: &Bond| (bond.begin.min(bond.end), bond.begin.max(bond.end));
+        let bond_at = bonds.iter().filter(|bond| bond.in_ring).map(ends).zip(0..).collect();
+        Self { bond_at, words: bonds.len().div_ceil(64), rows: Vec::new() }
+    }
+
+    /// Adds a cycle, its atoms in ring order; whether it is no sum of those
+    /// that were added before.
+    pub(super) fn adds(&mut self, cycle: &[usize]) -> bool {
+        let mut row = vec![0u64; self.words];
+        for (at, &atom) in cycle.iter().enumerate() {
+            let next = cycle[(at + 1) % cycle.len()];
+            let ends = (atom.min(next) as u32, atom.max(next) as u32);
+            if let Some(&bond) = self.bond_at.get(&ends) {
+                row[bond / 64] ^= 1 << (bond % 64);
+            }
+        }
+        for (leading, known) in &self.rows {
+            if row[leading / 64] >> (leading % 64) & 1 == 1 {
+                row.iter_mut().zip(known).for_each(|(word, known)| *word ^= known);
+            }
+        }
+        let leading = row.iter().position(|&word| word != 0);
+        let leading = leading.map(|at| 64 * at + row[at].trailing_zeros() as usize);
+        self.rows.extend(leading.map(|leading| (leading, row)));
+        leading.is_some()
+    }
+}
+
 /// How many of `cycles` have aromatic atoms only.
 pub(super) fn count_aromatic(cycles: &[Vec<usize>], atom_aromatic: &[bool]) -> usize {
     cycles.iter().filter(|cycle| cycle.iter().all(|&atom| atom_aromatic[atom])).count()

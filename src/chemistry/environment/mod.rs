@@ -1,0 +1,10 @@
+//! How common the atom environments of a molecule are among real molecules.
+//!
+//! It knows a reference table and two figures that follow from it. It must not
+//! know of decoys.
+
+mod accessibility;
+mod table;
+
+pub use accessibility::{environment_commonness, sa_score};
+pub use table::{Commonness, EnvironmentTable};
