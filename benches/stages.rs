@@ -17,7 +17,7 @@ use criterion::{
 };
 use hetero2::audit::{AuditSettings, Item, Label, evaluate, significance};
 use hetero2::bench::{MatrixSet, Usage, graphs};
-use hetero2::decoy::{DecoyRequest, DecoyStrategy, generate};
+use hetero2::decoy::{DecoyRequest, DecoySet, DecoyStrategy, generate};
 use hetero2::library::{ReadOptions, Record, Source, demo};
 use hetero2::molecule::{EditableGraph, Molecule, MoleculeError, ParseLimits};
 use hetero2::operator::{AtomTable, GraphOperators, OperatorSettings};
@@ -183,7 +183,7 @@ fn decoys(criterion: &mut Criterion<CpuTime>) {
         ("published, 20", DecoyStrategy::Published, 20),
         ("exhaustive, 20", DecoyStrategy::Exhaustive, 20),
     ] {
-        let request = DecoyRequest { count, seed: 0, strategy, hardness: None };
+        let request = DecoyRequest { count, seed: 0, set: DecoySet::V1, strategy, hardness: None };
         each(&mut group, name, records, |m| generate(m, &request).decoys.len() as f64);
     }
     group.finish();

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use hetero2::decoy::{Decoy, DecoyOutcome, DecoyRequest, DecoyStrategy, StrategyId, generate};
+use hetero2::decoy::{
+    Decoy, DecoyOutcome, DecoyRequest, DecoySet, DecoyStrategy, StrategyId, generate,
+};
 use hetero2::molecule::{Molecule, ParseLimits};
 use serde_json::Value;
 
@@ -119,7 +121,7 @@ fn outcome(case: &Value, count: usize, seed: i64, range: Option<&str>) -> Option
     let molecule = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).ok()?;
     let hardness = range.and_then(|range| range.parse().ok());
     let strategy = DecoyStrategy::Published;
-    Some(generate(&molecule, &DecoyRequest { count, seed, strategy, hardness }))
+    Some(generate(&molecule, &DecoyRequest { count, seed, set: DecoySet::V1, strategy, hardness }))
 }
 
 /// What Python found.

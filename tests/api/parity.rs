@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Read;
 
 use hetero2::decoy::{
-    Decoy, DecoyHash, DecoyRequest, DecoyStrategy, HardnessBin, StrategyId, generate,
+    Decoy, DecoyHash, DecoyRequest, DecoySet, DecoyStrategy, HardnessBin, StrategyId, generate,
 };
 use hetero2::molecule::{Molecule, ParseLimits};
 use hetero2::operator::{
@@ -116,6 +116,7 @@ fn decoys_are_those_of_the_python_implementation() {
         let request = DecoyRequest {
             count: 2,
             seed: golden.summary["seed_used"].parse().unwrap(),
+            set: DecoySet::V1,
             strategy: DecoyStrategy::Published,
             hardness: None,
         };

@@ -164,7 +164,7 @@ impl<'a> Search<'a> {
             self.counters.hardness_reject += 1;
             return;
         }
-        self.decoys.push(Decoy::new(molecule, similarity, strategy, swap));
+        self.decoys.push(Decoy::new(molecule, similarity, strategy, vec![swap]));
     }
 
     fn outcome(self, state: State, remarks: Vec<String>) -> DecoyOutcome {
@@ -185,6 +185,7 @@ impl<'a> Search<'a> {
             strategy: used.last().copied(),
             decoys: self.decoys,
             counters: self.counters,
+            rules: None,
             warnings: warnings.into_iter().collect(),
             extent,
         }
@@ -193,7 +194,7 @@ impl<'a> Search<'a> {
 
 /// Both swaps of every pair of candidates, shuffled lazily (Fisher-Yates over
 /// a sparse array), so that a long list costs only what is taken from it.
-fn swaps_in_seeded_order(
+pub(super) fn swaps_in_seeded_order(
     candidates: &[(u32, u32)],
     seed: i64,
 ) -> impl Iterator<Item = BondSwap> + use<'_> {

@@ -9,12 +9,14 @@ mod exhaustive;
 mod hardness;
 mod published;
 mod record;
+mod v2;
 
 use crate::molecule::Molecule;
 
 pub use hardness::{TanimotoRange, TanimotoRangeError};
 pub use hetero2_contract::{DecoyHash, HardnessBin};
 pub use record::{Decoy, DecoyCounters, Similarity};
+pub use v2::RuleCounters;
 
 /// A rewiring strategy; `Ord` goes from the strictest to the loosest.
 #[derive(
@@ -33,11 +35,27 @@ pub enum StrategyId {
     /// Every single bond, after aromatic bonds were made single.
     #[serde(rename = "rewire_fallback_aromatic_as_single_v1")]
     AromaticAsSingle,
+    /// Set v2: one swap that keeps the kinds of atoms that bonds join.
+    #[serde(rename = "swap_2k")]
+    Swap2K,
+    /// Set v2: any other swap.
+    #[serde(rename = "swap")]
+    Swap,
+    /// Set v2: two swaps, one after the other.
+    #[serde(rename = "chain_2")]
+    Chain2,
+    /// Set v2: three swaps, one after the other.
+    #[serde(rename = "chain_3")]
+    Chain3,
 }
 
 impl StrategyId {
-    /// All strategies, strictest first: the order in which they are tried.
-    pub const ALL: [Self; 4] = [Self::Strict, Self::RelaxA, Self::RelaxB, Self::AromaticAsSingle];
+    /// The strategies of set v1, strictest first: the order in which they are
+    /// tried.
+    pub const V1: [Self; 4] = [Self::Strict, Self::RelaxA, Self::RelaxB, Self::AromaticAsSingle];
+
+    /// The families of set v2, in the order in which they are tried.
+    pub const V2: [Self; 4] = [Self::Swap2K, Self::Swap, Self::Chain2, Self::Chain3];
 
     /// The published identifier.
     #[must_use]
@@ -47,11 +65,39 @@ impl StrategyId {
             Self::RelaxA => "rewire_relax_a_v1",
             Self::RelaxB => "rewire_relax_b_v1",
             Self::AromaticAsSingle => "rewire_fallback_aromatic_as_single_v1",
+            Self::Swap2K => "swap_2k",
+            Self::Swap => "swap",
+            Self::Chain2 => "chain_2",
+            Self::Chain3 => "chain_3",
         }
     }
 }
 
-/// How swaps are chosen.
+/// How decoys come about.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DecoySet {
+    /// The published strategies as they are (see [`DecoyStrategy`]).
+    #[default]
+    V1,
+    /// Swaps and chains of swaps whose results are as plausible as their
+    /// original: its fragments, its formula, no uncommon new ring, no
+    /// environment rarer than its rarest.
+    V2,
+}
+
+/// How swaps of set v1 are chosen.
 #[derive(
     Debug,
     Clone,
@@ -80,7 +126,9 @@ pub struct DecoyRequest {
     pub count: usize,
     /// Seed of the draws or of the order; any 64-bit number.
     pub seed: i64,
-    /// How swaps are chosen.
+    /// How decoys come about.
+    pub set: DecoySet,
+    /// How swaps of set v1 are chosen; set v2 does not ask.
     pub strategy: DecoyStrategy,
     /// Hard mode: the similarities to the original that are let through.
     pub hardness: Option<TanimotoRange>,
@@ -127,6 +175,8 @@ pub struct DecoyOutcome {
     /// Published: of the strategy that gave the decoys, of the strictest one
     /// where none did. Exhaustive: over all strategies.
     pub counters: DecoyCounters,
+    /// What each rule of set v2 cost; `None` for set v1, which has none.
+    pub rules: Option<RuleCounters>,
     /// Remarks in the published wording, sorted, without repetition.
     pub warnings: Vec<String>,
     /// How far the search went.
@@ -140,12 +190,13 @@ pub struct DecoyOutcome {
 /// molecules of more than 100 atoms (2e8 divided by the square of the atoms).
 ///
 /// ```
-/// use hetero2_chemistry::decoy::{DecoyRequest, DecoyStrategy, generate};
+/// use hetero2_chemistry::decoy::{DecoyRequest, DecoySet, DecoyStrategy, generate};
 /// use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 ///
 /// let aspirin = Molecule::from_smiles(b"CC(=O)Oc1ccccc1C(=O)O", &ParseLimits::default())?;
 /// let strategy = DecoyStrategy::Exhaustive;
-/// let request = DecoyRequest { count: 5, seed: 0, strategy, hardness: None };
+/// let set = DecoySet::V1;
+/// let request = DecoyRequest { count: 5, seed: 0, set, strategy, hardness: None };
 /// let outcome = generate(&aspirin, &request);
 /// assert_eq!(outcome.decoys.len(), 5);
 /// # Ok::<(), hetero2_chemistry::molecule::MoleculeError>(())
@@ -174,8 +225,13 @@ pub fn generate_while(
     request: &DecoyRequest,
     keep_going: &dyn Fn() -> bool,
 ) -> Result<DecoyOutcome, Interrupted> {
-    match request.strategy {
-        DecoyStrategy::Published => published::generate(molecule, request, keep_going),
-        DecoyStrategy::Exhaustive => exhaustive::generate(molecule, request, keep_going),
+    match (request.set, request.strategy) {
+        (DecoySet::V1, DecoyStrategy::Published) => {
+            published::generate(molecule, request, keep_going)
+        }
+        (DecoySet::V1, DecoyStrategy::Exhaustive) => {
+            exhaustive::generate(molecule, request, keep_going)
+        }
+        (DecoySet::V2, _) => v2::generate(molecule, request, keep_going),
     }
 }

@@ -146,6 +146,7 @@ fn outcome(segment: Segment, strategy: Option<StrategyId>, remarks: Vec<String>)
         decoys: segment.decoys,
         strategy,
         counters: segment.counters,
+        rules: None,
         warnings: warnings.into_iter().collect(),
         extent: SearchExtent::Sampled,
     }
@@ -205,7 +206,7 @@ impl Draws<'_> {
             Rewired::New(molecule) => {
                 let similarity = similarity(&molecule, self.reference.as_ref());
                 if self.request.admits(similarity) {
-                    into.decoys.push(Decoy::new(*molecule, similarity, strategy, swap));
+                    into.decoys.push(Decoy::new(*molecule, similarity, strategy, vec![swap]));
                 } else {
                     into.counters.hardness_reject += 1;
                 }

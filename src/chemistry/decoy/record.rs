@@ -51,9 +51,10 @@ pub struct Decoy {
     pub similarity: Option<Similarity>,
     /// The strategy whose candidate bonds gave it.
     pub strategy: StrategyId,
-    /// The swap that made it; atoms numbered as in the original, for
-    /// [`StrategyId::AromaticAsSingle`] as in the original's converted form.
-    pub swap: BondSwap,
+    /// The swaps that made it, one after the other; atoms numbered as in the
+    /// original, for [`StrategyId::AromaticAsSingle`] as in the original's
+    /// converted form.
+    pub swaps: Vec<BondSwap>,
 }
 
 impl Decoy {
@@ -61,10 +62,10 @@ impl Decoy {
         molecule: RewiredMolecule,
         similarity: Option<Similarity>,
         strategy: StrategyId,
-        swap: BondSwap,
+        swaps: Vec<BondSwap>,
     ) -> Self {
         let hash = DecoyHash::of_smiles(molecule.canonical_smiles());
-        Self { molecule, hash, similarity, strategy, swap }
+        Self { molecule, hash, similarity, strategy, swaps }
     }
 
     /// The canonical SMILES.

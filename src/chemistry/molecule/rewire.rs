@@ -10,6 +10,7 @@ use chematic::core as cc;
 
 use super::canonical::{Molecule, parse};
 use super::catch_panic::catch_panic;
+use super::complexity::without_stereo;
 use super::edit::{EditBond, EditableGraph, SanitizeError};
 use super::error::MoleculeError;
 use super::fast::{self, FastBond, FastMol, FastProduct, FastRewired};
@@ -68,6 +69,40 @@ impl BondSwap {
     }
 }
 
+/// The bonds that one or several swaps break and make, between other atoms
+/// than before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Edit {
+    broken: Vec<(u32, u32)>,
+    made: Vec<(u32, u32)>,
+}
+
+impl Edit {
+    /// What `swaps` do, one after the other: bonds that come and go, or go and
+    /// come back, are not part of it.
+    fn of(swaps: &[BondSwap]) -> Self {
+        let ordered = |(a, b): (u32, u32)| (a.min(b), a.max(b));
+        let mut edit = Self::default();
+        let moved =
+            |pair: (u32, u32), out: &mut Vec<(u32, u32)>, into: &mut Vec<(u32, u32)>| match out
+                .iter()
+                .position(|&other| ordered(other) == ordered(pair))
+            {
+                Some(at) => drop(out.remove(at)),
+                None => into.push(pair),
+            };
+        for swap in swaps {
+            for pair in swap.broken() {
+                moved(pair, &mut edit.made, &mut edit.broken);
+            }
+            for pair in swap.made() {
+                moved(pair, &mut edit.broken, &mut edit.made);
+            }
+        }
+        edit
+    }
+}
+
 /// What a swap gave.
 #[derive(Debug, Clone)]
 pub enum Rewired {
@@ -123,6 +158,14 @@ impl RewiredMolecule {
 }
 
 impl RewiredMolecule {
+    /// The canonical SMILES without stereo marks.
+    ///
+    /// # Errors
+    /// [`MoleculeError`] where what is left is no valid molecule.
+    pub fn smiles_without_stereo(&self) -> Result<String, MoleculeError> {
+        without_stereo(&self.canonical_smiles)
+    }
+
     /// The molecule of a canonical SMILES that the chemistry crate wrote.
     fn written(canonical_smiles: String) -> Result<Self, MoleculeError> {
         let fingerprint = catch_panic(|| fast::fingerprint(&canonical_smiles))?;
@@ -139,11 +182,11 @@ impl From<FastProduct> for RewiredMolecule {
     }
 }
 
-/// A graph that was met: what made it, the molecule's own if nothing did, and
+/// A graph that was met: the edit that made it, the molecule's own if none did, and
 /// why it is no valid molecule.
 #[derive(Clone)]
 struct Met {
-    swap: Option<BondSwap>,
+    edit: Option<Edit>,
     error: Option<SanitizeError>,
 }
 
@@ -250,12 +293,15 @@ impl<'a> Rewirer<'a> {
     /// # Errors
     /// [`MoleculeError`] where the chemistry model cannot describe the molecule.
     pub fn swapped(&self, swap: BondSwap) -> Result<EditableGraph, MoleculeError> {
+        self.edited(&Edit::of(&[swap]))
+    }
+
+    fn edited(&self, edit: &Edit) -> Result<EditableGraph, MoleculeError> {
         let graph = self.graph()?;
-        let broken = swap.broken().map(|(a, b)| (a.min(b), a.max(b)));
-        let kept = |bond: &&EditBond| {
-            !broken.contains(&(bond.begin.min(bond.end), bond.begin.max(bond.end)))
-        };
-        let made = swap.made().map(|(a, b)| EditBond::single(a, b));
+        let ordered = |(a, b): (u32, u32)| (a.min(b), a.max(b));
+        let broken: Vec<_> = edit.broken.iter().copied().map(ordered).collect();
+        let kept = |bond: &&EditBond| !broken.contains(&ordered((bond.begin, bond.end)));
+        let made = edit.made.iter().map(|&(a, b)| EditBond::single(a, b));
         let bonds = graph.bonds.iter().filter(kept).copied().chain(made).collect();
         Ok(EditableGraph { atoms: graph.atoms.clone(), bonds })
     }
@@ -263,7 +309,13 @@ impl<'a> Rewirer<'a> {
     /// Applies `swap`, which [`Self::allows`], to the prepared molecule.
     #[must_use]
     pub fn apply(&mut self, swap: BondSwap) -> Rewired {
-        let molecule = match self.rewired(swap) {
+        self.apply_chain(&[swap])
+    }
+
+    /// Applies swaps one after the other, each allowed after those before it.
+    #[must_use]
+    pub fn apply_chain(&mut self, swaps: &[BondSwap]) -> Rewired {
+        let molecule = match self.rewired(Edit::of(swaps)) {
             Ok(molecule) => molecule,
             Err(other) => return other,
         };
@@ -274,33 +326,33 @@ impl<'a> Rewirer<'a> {
         Rewired::New(Box::new(molecule))
     }
 
-    /// What `swap` gives, unless the same graph was met before.
-    fn rewired(&mut self, swap: BondSwap) -> Result<RewiredMolecule, Rewired> {
+    /// What `edit` gives, unless the same graph was met before.
+    fn rewired(&mut self, edit: Edit) -> Result<RewiredMolecule, Rewired> {
         if self.graphs.is_empty()
             && let Ok(parent) = self.coloured(None)
         {
-            self.graphs.insert(RefinedGraph::new(parent).hash, Met { swap: None, error: None });
+            self.graphs.insert(RefinedGraph::new(parent).hash, Met { edit: None, error: None });
         }
         let invalid = |error: MoleculeError| Rewired::Invalid(error.into());
-        let made = self.made_by(swap).map_err(invalid)?;
+        let made = self.made_by(&edit).map_err(invalid)?;
         let graph = RefinedGraph::new(made.coloured());
         if let Some(met) = self.graphs.get(&graph.hash) {
-            let known = self.coloured(met.swap).map_err(invalid)?;
+            let known = self.coloured(met.edit.as_ref()).map_err(invalid)?;
             if graph.is_isomorphic(&RefinedGraph::new(known)) {
                 return Err(met.error.clone().map_or(Rewired::Repeated, Rewired::Invalid));
             }
         }
-        let canonicalized = self.canonicalized(swap, made, graph.graph());
-        let met = Met { swap: Some(swap), error: canonicalized.as_ref().err().cloned() };
+        let canonicalized = self.canonicalized(&edit, made, graph.graph());
+        let met = Met { edit: Some(edit), error: canonicalized.as_ref().err().cloned() };
         self.graphs.entry(graph.hash).or_insert(met);
         canonicalized.map_err(Rewired::Invalid)
     }
 
-    /// The molecule that `swap` gives, which `made` this graph: settled in any
+    /// The molecule that `edit` gives, which `made` this graph: settled in any
     /// numbering where none matters, else in the canonical one.
     fn canonicalized(
         &self,
-        swap: BondSwap,
+        edit: &Edit,
         made: Swapped<'_>,
         coloured: &ColouredGraph,
     ) -> Result<RewiredMolecule, SanitizeError> {
@@ -313,7 +365,7 @@ impl<'a> Rewirer<'a> {
                 if let Some(product) = catch_panic(canonicalized).ok().flatten() {
                     return Ok(product.into());
                 }
-                self.swapped(swap)?
+                self.edited(edit)?
             }
             Swapped::General(graph) => graph,
         };
@@ -321,17 +373,17 @@ impl<'a> Rewirer<'a> {
         Ok(RewiredMolecule::written(text)?)
     }
 
-    fn made_by(&self, swap: BondSwap) -> Result<Swapped<'_>, MoleculeError> {
+    fn made_by(&self, edit: &Edit) -> Result<Swapped<'_>, MoleculeError> {
         Ok(match &self.fast {
-            Some(fast) => Swapped::Fast(fast.rewired(swap.broken(), swap.made())),
-            None => Swapped::General(self.swapped(swap)?),
+            Some(fast) => Swapped::Fast(fast.rewired(&edit.broken, &edit.made)),
+            None => Swapped::General(self.edited(edit)?),
         })
     }
 
-    /// The graph that `swap` makes, or the molecule's own.
-    fn coloured(&self, swap: Option<BondSwap>) -> Result<ColouredGraph, MoleculeError> {
-        match (swap, &self.fast) {
-            (Some(swap), _) => Ok(self.made_by(swap)?.coloured()),
+    /// The graph that `edit` makes, or the molecule's own.
+    fn coloured(&self, edit: Option<&Edit>) -> Result<ColouredGraph, MoleculeError> {
+        match (edit, &self.fast) {
+            (Some(edit), _) => Ok(self.made_by(edit)?.coloured()),
             (None, Some(fast)) => Ok(fast.coloured()),
             (None, None) => self.graph().map(EditableGraph::coloured),
         }

@@ -3,7 +3,7 @@
 use super::error::SuiteError;
 use super::scores::SuiteScores;
 use crate::run::{Artifacts, RunConfig, ScoreMode, SeedStrategy};
-use hetero2_chemistry::decoy::{DecoyRequest, DecoyStrategy, generate};
+use hetero2_chemistry::decoy::{DecoyRequest, DecoySet, DecoyStrategy, generate};
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 
 /// Names and SMILES of the ten, as published, also where the structure is not
@@ -64,6 +64,7 @@ pub(super) fn scores() -> Result<SuiteScores, SuiteError> {
     let request = DecoyRequest {
         count: DECOYS as usize,
         seed: SEED,
+        set: DecoySet::V1,
         strategy: DecoyStrategy::Published,
         hardness: None,
     };

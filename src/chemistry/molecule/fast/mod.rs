@@ -35,7 +35,7 @@ pub(super) use self::rewire::{
 };
 use self::rings::Rings;
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
-use super::morgan::MorganAtom;
+use super::morgan::{MorganAtom, MorganBond};
 
 /// A plain molecule, sanitised, in the order of its canonical SMILES.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +76,34 @@ impl Sanitized<'_> {
         let old = self.mol.bonds.len();
         (!depends_on_numbering(self.mol, None, old)).then(|| morgan_atoms(self.mol).collect())
     }
+}
+
+/// What a fingerprint says of the atoms and bonds of a canonical SMILES of any
+/// number of parts, numbered as written; `None` where one part is not plain but
+/// for marks that a fingerprint does not see, or aromaticity depends on numbering.
+pub(super) fn morgan_graph(text: &str) -> Option<(Vec<MorganAtom>, Vec<MorganBond>)> {
+    if has_isotopes(text) {
+        return None;
+    }
+    WORKSPACE.with(|workspace| {
+        let mut workspace = workspace.try_borrow_mut().ok()?;
+        let (mut atoms, mut bonds) = (Vec::new(), Vec::new());
+        for part in text.split('.') {
+            workspace.perceive(part, Marks::Ignore)?;
+            let Workspace { mol, rings, .. } = &mut *workspace;
+            if depends_on_numbering(mol, Some(rings), mol.bonds.len()) {
+                return None;
+            }
+            let first = atoms.len() as u32;
+            atoms.extend(morgan_atoms(mol));
+            bonds.extend(mol.bonds.iter().map(|bond| MorganBond {
+                begin: first + bond.begin,
+                end: first + bond.end,
+                order: bond.order as u32,
+            }));
+        }
+        Some((atoms, bonds))
+    })
 }
 
 /// What a fingerprint says of each atom.

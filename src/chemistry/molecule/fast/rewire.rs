@@ -83,29 +83,27 @@ impl FastMol {
     /// atoms of `broken`.
     pub(in crate::molecule) fn rewired(
         &self,
-        broken: [(u32, u32); MADE],
-        made: [(u32, u32); MADE],
+        broken: &[(u32, u32)],
+        made: &[(u32, u32)],
     ) -> FastRewired<'_> {
         let ordered = |(a, b): (u32, u32)| (a.min(b), a.max(b));
-        let broken = broken.map(ordered);
+        let broken: Vec<_> = broken.iter().copied().map(ordered).collect();
         let kept = self.bonds.iter().filter(|bond| !broken.contains(&(bond.begin, bond.end)));
-        let made = made.map(|(a, b)| Bond::single(a, b));
-        let bonds: Vec<Bond> = kept.copied().chain(made).collect();
+        let fresh = made.iter().map(|&(a, b)| Bond::single(a, b));
+        let bonds: Vec<Bond> = kept.copied().chain(fresh).collect();
+        let made = made.len();
         // A broken ring changes what perception finds.
         let opens_ring =
             |(bond, &in_ring): (&Bond, &bool)| in_ring && broken.contains(&(bond.begin, bond.end));
         let opens_ring = self.bonds.iter().zip(&self.in_ring).any(opens_ring);
         let perceived = self.perceived.as_ref().filter(|_| !opens_ring);
-        FastRewired { atoms: &self.atoms, colours: &self.colours, perceived, bonds }
+        FastRewired { atoms: &self.atoms, colours: &self.colours, perceived, bonds, made }
     }
 
     pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
         coloured(&self.colours, &self.atoms, &self.bonds)
     }
 }
-
-/// Bonds that rewiring makes; the last ones of a rewired graph.
-const MADE: usize = 2;
 
 /// A plain molecule with other bonds, not sanitised.
 #[derive(Debug)]
@@ -115,6 +113,8 @@ pub(in crate::molecule) struct FastRewired<'a> {
     /// Of the molecule before, if its rings are still there.
     perceived: Option<&'a Perceived>,
     bonds: Vec<Bond>,
+    /// How many of the last bonds rewiring made.
+    made: usize,
 }
 
 impl FastRewired<'_> {
@@ -242,7 +242,7 @@ impl Workspace {
     fn canonicalize_until_stable(&mut self, rewired: &FastRewired<'_>) -> Option<FastProduct> {
         let FastRewired { atoms, perceived, bonds, .. } = rewired;
         let components = Components::of(atoms.len(), bonds.iter());
-        let (kept, made) = bonds.split_at(bonds.len() - MADE);
+        let (kept, made) = bonds.split_at(bonds.len() - rewired.made);
         let pieces = Components::of(atoms.len(), kept.iter());
         let closes_ring =
             |bond: &Bond| pieces.of_atom[bond.begin as usize] == pieces.of_atom[bond.end as usize];

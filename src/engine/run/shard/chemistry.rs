@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest};
+use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest, DecoySet};
 use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
 };
@@ -179,6 +179,7 @@ fn find_decoys(
     let request = DecoyRequest {
         count: config.decoys as usize,
         seed,
+        set: DecoySet::V1,
         strategy: config.decoy_strategy,
         hardness: config.hard_decoys,
     };

@@ -1,0 +1,200 @@
+//! What a decoy of set v2 may look like, given its original.
+//!
+//! It must not know how candidates come about.
+
+use std::collections::HashSet;
+
+use crate::environment::{Commonness, EnvironmentTable};
+use crate::molecule::{BondSwap, Molecule, MoleculeError, RewiredMolecule, Sketch};
+
+/// Rings of these sizes may come and go.
+const COMMON_RINGS: std::ops::RangeInclusive<usize> = 5..=8;
+
+/// A rule of decoy set v2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// As many fragments as the original.
+    Fragments,
+    /// Its formula, with hydrogens and charge.
+    Formula,
+    /// No more rings of any size below 5 or above 8 than the original has.
+    Rings,
+    /// No environment rarer than the rarest of the original.
+    Environments,
+    /// Another molecule than the original and the other decoys, stereo marks
+    /// apart.
+    Stereoisomer,
+    /// Another fingerprint than the original's.
+    SameFingerprint,
+}
+
+/// How many candidates each rule of decoy set v2 turned away; the first rule
+/// against a candidate counts.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+pub struct RuleCounters {
+    /// Another number of fragments than the original.
+    pub fragments: u64,
+    /// Another formula.
+    pub formula: u64,
+    /// A ring below 5 or above 8 members that the original has not.
+    pub rings: u64,
+    /// An environment rarer than the rarest of the original.
+    pub environments: u64,
+    /// A stereoisomer of the original or of another decoy.
+    pub stereoisomers: u64,
+    /// The fingerprint of the original.
+    pub same_fingerprint: u64,
+}
+
+impl RuleCounters {
+    pub(super) fn count(&mut self, rule: Rule) {
+        *match rule {
+            Rule::Fragments => &mut self.fragments,
+            Rule::Formula => &mut self.formula,
+            Rule::Rings => &mut self.rings,
+            Rule::Environments => &mut self.environments,
+            Rule::Stereoisomer => &mut self.stereoisomers,
+            Rule::SameFingerprint => &mut self.same_fingerprint,
+        } += 1;
+    }
+
+    /// A remark for each rule that turned something away.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        let counts = [
+            ("fragments", self.fragments),
+            ("formula", self.formula),
+            ("rings", self.rings),
+            ("environments", self.environments),
+            ("stereoisomers", self.stereoisomers),
+            ("same_fingerprint", self.same_fingerprint),
+        ];
+        let counts = counts.into_iter().filter(|&(_, count)| count > 0);
+        counts.map(|(name, count)| format!("decoy_rule_{name}:{count}"))
+    }
+}
+
+/// The rules for one original.
+pub(super) struct Rules {
+    fragments: usize,
+    formula: String,
+    /// Sizes of its rings outside [`COMMON_RINGS`], ascending.
+    uncommon_rings: Vec<usize>,
+    own: HashSet<u32>,
+    rarest: Commonness,
+}
+
+/// What was found of a molecule that every rule admits.
+pub(super) struct Verified {
+    /// Its canonical SMILES without stereo marks.
+    pub flat: String,
+}
+
+impl Rules {
+    /// # Errors
+    /// [`MoleculeError`] where the original's rings or environments cannot be
+    /// counted.
+    pub(super) fn of(molecule: &Molecule) -> Result<Self, MoleculeError> {
+        let environments = molecule.environments()?;
+        let rarest = EnvironmentTable::embedded().rarest(&environments);
+        Ok(Self {
+            fragments: molecule.component_count(),
+            formula: molecule.formula()?,
+            uncommon_rings: uncommon(molecule.ring_sizes()?),
+            own: environments.iter().map(|environment| environment.id).collect(),
+            rarest: rarest.unwrap_or(Commonness::UNKNOWN),
+        })
+    }
+
+    /// Environments that are the original's own, or in the reference table and
+    /// no rarer there than the rarest of the original's.
+    fn admits_environment(&self, id: u32) -> bool {
+        self.own.contains(&id) || {
+            let commonness = EnvironmentTable::embedded().commonness(id);
+            commonness > Commonness::UNKNOWN && commonness >= self.rarest
+        }
+    }
+
+    /// Whether a molecule may be linked to another by chains: fragments, and
+    /// rings as far as its last swap shows.
+    pub(super) fn admits_link(&self, sketch: &Sketch) -> Result<(), Rule> {
+        if sketch.fragments() != self.fragments {
+            return Err(Rule::Fragments);
+        }
+        let Some(&BondSwap { a, b, c, d }) = sketch.swaps().last() else { return Ok(()) };
+        let known = |size: usize| {
+            COMMON_RINGS.contains(&size) || self.uncommon_rings.binary_search(&size).is_ok()
+        };
+        let made = [(a, d), (c, b)];
+        let rings = made.iter().all(|&(a, b)| sketch.smallest_ring(a, b).is_none_or(known));
+        if rings { Ok(()) } else { Err(Rule::Rings) }
+    }
+
+    /// Judges a molecule by its graph; what passes may still break a rule.
+    pub(super) fn screen(&self, sketch: &Sketch) -> Result<(), Rule> {
+        self.admits_link(sketch)?;
+        self.screen_environments(sketch)
+    }
+
+    fn screen_environments(&self, sketch: &Sketch) -> Result<(), Rule> {
+        let touched = sketch.swaps().iter().flat_map(|swap| [swap.a, swap.b, swap.c, swap.d]);
+        let near = touched.filter_map(|atom| sketch.close_environment(atom));
+        let mut admitted = near.into_iter().all(|id| self.admits_environment(id));
+        if admitted {
+            let found = sketch.environments(|id| {
+                admitted = admitted && self.admits_environment(id);
+            });
+            admitted &= found.is_some();
+        }
+        if admitted { Ok(()) } else { Err(Rule::Environments) }
+    }
+
+    /// Judges a molecule as it was sanitised. A molecule of which something
+    /// cannot be counted breaks the rule that asks for it.
+    pub(super) fn verify(&self, rewired: &RewiredMolecule) -> Result<Verified, Rule> {
+        let molecule = rewired.molecule().map_err(|_| Rule::Formula)?;
+        if molecule.component_count() != self.fragments {
+            return Err(Rule::Fragments);
+        }
+        if !molecule.formula().is_ok_and(|formula| formula == self.formula) {
+            return Err(Rule::Formula);
+        }
+        let sizes = molecule.ring_sizes().map_err(|_| Rule::Rings)?;
+        if !is_part_of(&uncommon(sizes), &self.uncommon_rings) {
+            return Err(Rule::Rings);
+        }
+        let environments = molecule.environments().map_err(|_| Rule::Environments)?;
+        if !environments.iter().all(|found| self.admits_environment(found.id)) {
+            return Err(Rule::Environments);
+        }
+        let flat = rewired.smiles_without_stereo().map_err(|_| Rule::Stereoisomer)?;
+        Ok(Verified { flat })
+    }
+}
+
+/// Sizes outside [`COMMON_RINGS`].
+fn uncommon(mut sizes: Vec<usize>) -> Vec<usize> {
+    sizes.retain(|size| !COMMON_RINGS.contains(size));
+    sizes
+}
+
+/// Whether `part` has no size more often than `whole`; both ascend.
+fn is_part_of(part: &[usize], whole: &[usize]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|size| rest.by_ref().any(|other| other == size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_are_compared_as_multisets() {
+        assert!(is_part_of(&[], &[]));
+        assert!(is_part_of(&[3, 9], &[3, 4, 9]));
+        assert!(!is_part_of(&[3, 3], &[3, 4]));
+        assert!(!is_part_of(&[9], &[]));
+        assert_eq!(uncommon(vec![3, 4, 5, 6, 8, 9, 12]), [3, 4, 9, 12]);
+    }
+}

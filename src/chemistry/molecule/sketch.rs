@@ -1,0 +1,298 @@
+//! What swaps would do to a molecule's graph, found without sanitising it.
+//!
+//! A sketch keeps what sanitising found of each atom: hydrogens, charge, and
+//! the orders of the bonds that no swap touches. So its environments, rings
+//! and fragments are those of the molecule that the swap gives, unless that
+//! becomes aromatic in another way. It must not know what is wanted of them.
+
+use std::collections::VecDeque;
+
+use super::canonical::Molecule;
+use super::fast;
+use super::isomorphism::RefinedGraph;
+use super::labelling::{ColouredGraph, ranks};
+use super::morgan::{MorganAtom, MorganBond, environments, wider};
+use super::rewire::BondSwap;
+
+/// RDKit's number of a single bond.
+const SINGLE: u32 = 1;
+
+/// A molecule's graph, numbered as the molecule, with some of its single
+/// bonds swapped. Stereo marks are left out.
+#[derive(Debug, Clone)]
+pub struct Sketch {
+    atoms: Vec<MorganAtom>,
+    bonds: Vec<MorganBond>,
+    aromatic: Vec<bool>,
+    swaps: Vec<BondSwap>,
+    ring_bonds: Vec<bool>,
+    fragments: usize,
+}
+
+/// Graphs that were met, whatever their stereo marks were.
+#[derive(Debug, Default)]
+pub struct MetSketches {
+    by_hash: std::collections::HashMap<u64, Vec<Sketch>>,
+}
+
+impl MetSketches {
+    /// Notes a graph; whether an equal one was met before. Equal graphs with
+    /// many symmetries may pass for different ones.
+    pub fn knows(&mut self, sketch: &Sketch) -> bool {
+        let graph = RefinedGraph::new(sketch.coloured());
+        let known = self.by_hash.entry(graph.hash).or_default();
+        let equal = |other: &Sketch| graph.is_isomorphic(&RefinedGraph::new(other.coloured()));
+        if known.iter().any(equal) {
+            return true;
+        }
+        known.push(sketch.clone());
+        false
+    }
+}
+
+impl Sketch {
+    /// The sketch of a molecule; `None` where sanitising it in another
+    /// numbering could find other aromatic atoms, and where it has isotopes or
+    /// is otherwise outside what the quick fingerprint models.
+    #[must_use]
+    pub fn of(molecule: &Molecule) -> Option<Self> {
+        let (atoms, bonds) = match (&molecule.morgan_atoms, molecule.morgan_bonds()) {
+            (Some(atoms), Some(bonds)) => (atoms.clone(), bonds),
+            _ => fast::morgan_graph(molecule.canonical_smiles())?,
+        };
+        if atoms.len() != molecule.atom_count() || bonds.len() != molecule.bonds.len() {
+            return None;
+        }
+        let ring_bonds = vec![false; bonds.len()];
+        let aromatic = molecule.atom_aromatic.clone();
+        let mut sketch =
+            Self { atoms, bonds, aromatic, swaps: Vec::new(), ring_bonds, fragments: 0 };
+        sketch.find_rings();
+        Some(sketch)
+    }
+
+    /// The swaps that led here from the molecule.
+    #[must_use]
+    pub fn swaps(&self) -> &[BondSwap] {
+        &self.swaps
+    }
+
+    /// Connected components.
+    #[must_use]
+    pub fn fragments(&self) -> usize {
+        self.fragments
+    }
+
+    /// The single bonds, in the order of the molecule's bonds.
+    #[must_use]
+    pub fn single_bonds(&self) -> Vec<(u32, u32)> {
+        let single = self.bonds.iter().filter(|bond| bond.order == SINGLE);
+        single.map(|bond| (bond.begin, bond.end)).collect()
+    }
+
+    fn bond_between(&self, a: u32, b: u32) -> Option<usize> {
+        let joins = |bond: &MorganBond| {
+            (bond.begin == a && bond.end == b) || (bond.begin == b && bond.end == a)
+        };
+        self.bonds.iter().position(joins)
+    }
+
+    /// The graph after one more swap; `None` unless the swap breaks two single
+    /// bonds of four atoms and doubles none.
+    #[must_use]
+    pub fn swapped(&self, swap: BondSwap) -> Option<Self> {
+        let BondSwap { a, b, c, d } = swap;
+        let distinct = a != b && a != c && a != d && b != c && b != d && c != d;
+        if !distinct || self.bond_between(a, d).is_some() || self.bond_between(c, b).is_some() {
+            return None;
+        }
+        let (first, second) = (self.bond_between(a, b)?, self.bond_between(c, d)?);
+        if self.bonds[first].order != SINGLE || self.bonds[second].order != SINGLE {
+            return None;
+        }
+        let opens_ring = self.ring_bonds[first] || self.ring_bonds[second];
+        let mut next = self.clone();
+        next.bonds[first] = MorganBond { begin: a, end: d, order: SINGLE };
+        next.bonds[second] = MorganBond { begin: c, end: b, order: SINGLE };
+        next.swaps.push(swap);
+        // Bonds that were bridges either stay bridges or cut the molecule.
+        let before = self.fragments;
+        next.find_rings();
+        debug_assert!(opens_ring || next.fragments > before || next.ring_bonds == self.ring_bonds);
+        Some(next)
+    }
+
+    /// Whether exchanging the ends of the two bonds keeps the kinds of atoms
+    /// that bonds join, each with its element, charge, hydrogens, aromaticity
+    /// and degree (the 2K distribution).
+    #[must_use]
+    pub fn keeps_typed_bonds(&self, swap: BondSwap) -> bool {
+        let same = |x: u32, y: u32| {
+            let (x, y) = (x as usize, y as usize);
+            let key = |atom: &MorganAtom| {
+                (atom.atomic_number, atom.charge, atom.hydrogens, atom.total_degree)
+            };
+            key(&self.atoms[x]) == key(&self.atoms[y]) && self.aromatic[x] == self.aromatic[y]
+        };
+        same(swap.a, swap.c) || same(swap.b, swap.d)
+    }
+
+    /// Size of the smallest ring through the bond between two atoms, if any.
+    #[must_use]
+    pub fn smallest_ring(&self, a: u32, b: u32) -> Option<usize> {
+        let bond = self.bond_between(a, b)?;
+        if !self.ring_bonds[bond] {
+            return None;
+        }
+        let mut distance = vec![usize::MAX; self.atoms.len()];
+        distance[a as usize] = 0;
+        let mut queue = VecDeque::from([a]);
+        while let Some(atom) = queue.pop_front() {
+            let around = self.bonds.iter().enumerate().filter(|&(at, _)| at != bond);
+            for (_, other) in around {
+                let to = match (other.begin == atom, other.end == atom) {
+                    (true, _) => other.end,
+                    (_, true) => other.begin,
+                    _ => continue,
+                };
+                if distance[to as usize] == usize::MAX {
+                    distance[to as usize] = distance[atom as usize] + 1;
+                    if to == b {
+                        return Some(distance[to as usize] + 1);
+                    }
+                    queue.push_back(to);
+                }
+            }
+        }
+        None
+    }
+
+    /// The environment of one atom and its bonds, as a Morgan identifier of
+    /// radius 1; `None` for atoms whose environment is that of a neighbour too.
+    #[must_use]
+    pub fn close_environment(&self, atom: u32) -> Option<u32> {
+        let mut pairs = Vec::with_capacity(4);
+        let mut shared = true;
+        for bond in &self.bonds {
+            let other = match (bond.begin == atom, bond.end == atom) {
+                (true, _) => bond.end,
+                (_, true) => bond.begin,
+                _ => continue,
+            };
+            shared &= self.degree(other) == 1;
+            pairs.push((bond.order, self.atoms[other as usize].invariant()));
+        }
+        let alone = pairs.is_empty() || (pairs.len() == 1 && shared);
+        (!alone).then(|| wider(0, self.atoms[atom as usize].invariant(), &mut pairs))
+    }
+
+    fn degree(&self, atom: u32) -> usize {
+        self.bonds.iter().filter(|bond| bond.begin == atom || bond.end == atom).count()
+    }
+
+    /// Hands each environment to `take`; `None` for more than 128 bonds.
+    #[must_use]
+    pub fn environments(&self, take: impl FnMut(u32)) -> Option<()> {
+        environments(self.atoms.iter().copied(), &self.bonds, take)
+    }
+
+    fn coloured(&self) -> ColouredGraph {
+        let atoms: Vec<(&MorganAtom, bool)> =
+            self.atoms.iter().zip(self.aromatic.iter().copied()).collect();
+        let colours = ranks(&atoms, |(atom, aromatic)| {
+            (atom.atomic_number, atom.charge, atom.hydrogens, *aromatic)
+        });
+        let edges = self.bonds.iter().map(|bond| {
+            let kind = match bond.order {
+                SINGLE => 0,
+                2 => 1,
+                3 => 2,
+                _ => 3,
+            };
+            [(bond.begin, kind), (bond.end, kind)]
+        });
+        ColouredGraph::new(colours, vec![None; self.atoms.len()], edges)
+    }
+
+    /// Finds the bonds that lie in rings, and the connected components.
+    fn find_rings(&mut self) {
+        let found = Bridges::of(self.atoms.len(), &self.bonds);
+        self.fragments = found.fragments;
+        for (in_ring, &bridge) in self.ring_bonds.iter_mut().zip(&found.bridge) {
+            *in_ring = !bridge;
+        }
+        self.atoms.iter_mut().for_each(|atom| atom.in_ring = false);
+        for (bond, &in_ring) in self.bonds.iter().zip(&self.ring_bonds) {
+            if in_ring {
+                self.atoms[bond.begin as usize].in_ring = true;
+                self.atoms[bond.end as usize].in_ring = true;
+            }
+        }
+    }
+}
+
+/// Bridges and components, by one depth-first search (Tarjan) that keeps its
+/// own stack.
+struct Bridges {
+    bridge: Vec<bool>,
+    fragments: usize,
+}
+
+impl Bridges {
+    fn of(atoms: usize, bonds: &[MorganBond]) -> Self {
+        const NEW: u32 = u32::MAX;
+        let mut start = vec![0u32; atoms + 2];
+        for bond in bonds {
+            start[bond.begin as usize + 2] += 1;
+            start[bond.end as usize + 2] += 1;
+        }
+        for atom in 2..atoms + 2 {
+            start[atom] += start[atom - 1];
+        }
+        let mut arcs = vec![(0u32, 0u32); 2 * bonds.len()];
+        for (index, bond) in bonds.iter().enumerate() {
+            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
+                let next = &mut start[from as usize + 1];
+                arcs[*next as usize] = (to, index as u32);
+                *next += 1;
+            }
+        }
+        let mut found = Self { bridge: vec![false; bonds.len()], fragments: 0 };
+        let (mut order, mut low) = (vec![NEW; atoms], vec![NEW; atoms]);
+        let mut clock = 0;
+        let mut stack: Vec<(u32, u32, u32)> = Vec::with_capacity(atoms);
+        for root in 0..atoms {
+            if order[root] != NEW {
+                continue;
+            }
+            found.fragments += 1;
+            (order[root], low[root]) = (clock, clock);
+            clock += 1;
+            stack.push((root as u32, NEW, start[root]));
+            while let Some(&mut (atom, via, ref mut next)) = stack.last_mut() {
+                let a = atom as usize;
+                if *next < start[a + 1] {
+                    let (other, bond) = arcs[*next as usize];
+                    *next += 1;
+                    let o = other as usize;
+                    if bond == via {
+                    } else if order[o] == NEW {
+                        (order[o], low[o]) = (clock, clock);
+                        clock += 1;
+                        stack.push((other, bond, start[o]));
+                    } else {
+                        low[a] = low[a].min(order[o]);
+                    }
+                    continue;
+                }
+                stack.pop();
+                if let Some(&(parent, _, _)) = stack.last() {
+                    let p = parent as usize;
+                    low[p] = low[p].min(low[a]);
+                    found.bridge[via as usize] = low[a] > order[p];
+                }
+            }
+        }
+        found
+    }
+}
