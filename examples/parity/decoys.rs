@@ -144,12 +144,13 @@ fn compare_outcome(t: &mut Tallies, id: &str, ours: &DecoyOutcome, theirs: Their
     // The row's own remark on why it is skipped is the run's, not the search's.
     let remarks: Vec<&str> =
         theirs.warnings.into_iter().filter(|warning| !warning.starts_with("skip:")).collect();
-    t.warnings.outcome(id, remarks == ours.warnings, || {
+    let warnings: Vec<String> = ours.warnings.iter().map(|w| w.to_string()).collect();
+    t.warnings.outcome(id, remarks == warnings, || {
         let only = |a: &[String], b: &[String]| {
             a.iter().filter(|w| !b.contains(w)).cloned().collect::<Vec<_>>().join(", ")
         };
         let remarks: Vec<String> = remarks.iter().map(|&w| w.to_owned()).collect();
-        (only(&remarks, &ours.warnings), only(&ours.warnings, &remarks))
+        (only(&remarks, &warnings), only(&warnings, &remarks))
     });
     let smiles: Vec<&str> = ours.decoys.iter().map(Decoy::smiles).collect();
     t.lists.outcome(id, smiles == theirs.smiles, || {

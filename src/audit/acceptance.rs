@@ -2,18 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use hetero2_contract::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `SKIP` reasons that need no human.
-pub const EXPECTED_SKIPS: [&str; 6] = [
-    "invalid_smiles",
-    "too_many_atoms",
-    "disconnected",
-    "no_decoys_generated",
-    "missing_smiles",
-    "missing_scores_input",
+pub const EXPECTED_SKIPS: [Reason; 6] = [
+    Reason::InvalidSmiles,
+    Reason::TooManyAtoms,
+    Reason::Disconnected,
+    Reason::NoDecoysGenerated,
+    Reason::MissingSmiles,
+    Reason::MissingScoresInput,
 ];
+
+/// Whether a `SKIP` reason needs no human; one of another program does.
+#[must_use]
+pub fn is_expected_skip(reason: &str) -> bool {
+    reason.parse().is_ok_and(|reason| EXPECTED_SKIPS.contains(&reason))
+}
 
 /// What acceptance looks at; all are counts of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,7 +107,7 @@ pub fn accept(counts: &AcceptanceCounts) -> Acceptance {
         none("ok_rows_scored_without_verdict", counts.scored_without_verdict),
     ];
     let met = criteria.iter().all(|criterion| criterion.outcome == Met::Met);
-    let unexpected = |(reason, _): &(&String, &u64)| !EXPECTED_SKIPS.contains(&reason.as_str());
+    let unexpected = |(reason, _): &(&String, &u64)| !is_expected_skip(reason);
     let review = counts.skip_reasons.iter().filter(unexpected);
     Acceptance {
         decision: if met { Decision::Go } else { Decision::Stop },

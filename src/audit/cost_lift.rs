@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hetero2_contract::{Status, Verdict};
+use hetero2_contract::{Reason, Status, Verdict};
 use serde::Serialize;
 
 use super::library_ranking::{LibraryRanking, RankingReport};
@@ -268,7 +268,7 @@ impl<'a> CostLift<'a> {
     pub fn add(&mut self, row: &SummaryRow) -> Result<(), CostLiftError> {
         self.count_decoys(row)?;
         let missing_scores =
-            row.status == Status::Skip && row.reason.eq_ignore_ascii_case("missing_scores_input");
+            row.status == Status::Skip && row.known_reason() == Some(Reason::MissingScoresInput);
         self.missing_scores_input += u64::from(missing_scores);
         match row.status {
             Status::Ok => self.n_ok += 1,
@@ -305,7 +305,7 @@ impl<'a> CostLift<'a> {
     fn eligible(&mut self, row: &SummaryRow) -> Result<Result<bool, &'static str>, CostLiftError> {
         if row.status != Status::Ok || row.id.is_empty() {
             let unscored = row.status == Status::Skip
-                && row.reason.eq_ignore_ascii_case("missing_scores_input");
+                && row.known_reason() == Some(Reason::MissingScoresInput);
             return Ok(Err(if unscored { "missing_scores_input" } else { "status_not_ok" }));
         }
         let Some(label) = self.truth.get(&row.id) else {

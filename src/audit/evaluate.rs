@@ -1,7 +1,7 @@
 //! `hetero_audit.v2`: one molecule's score against its decoys' scores, with
 //! exact negative controls. Knows nothing of where scores come from.
 
-use hetero2_contract::Verdict;
+use hetero2_contract::{Verdict, Warning};
 use serde::Serialize;
 
 use super::auc::Ranked;
@@ -73,26 +73,6 @@ pub enum NullMethod {
     UnweightedCounts,
 }
 
-/// Something a reader of the audit should know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuditWarning {
-    /// A weight differs from 1: it counts in the AUC, not in the null.
-    WeightsUsedInAucButNullQIsUnweighted,
-}
-
-impl AuditWarning {
-    /// The published text.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WeightsUsedInAucButNullQIsUnweighted => {
-                "weights_used_in_auc_but_null_q_is_unweighted"
-            }
-        }
-    }
-}
-
 /// The negative controls and what follows from them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NegativeControls {
@@ -136,7 +116,7 @@ pub struct Audit {
     /// Null quantiles, gate, slack and verdict.
     pub neg_controls: NegativeControls,
     /// What a reader should know.
-    pub warnings: Vec<AuditWarning>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Why items cannot be audited.
@@ -241,11 +221,8 @@ pub fn evaluate(items: &[Item], settings: &AuditSettings) -> Result<Audit, Audit
     let slack = auc.map(|auc| auc - gate);
     let passed = slack.is_some_and(|slack| slack >= 0.0);
     let single = n_pos == 1 || n_neg == 1;
-    let warnings = if ranked.has_unit_weights() {
-        Vec::new()
-    } else {
-        vec![AuditWarning::WeightsUsedInAucButNullQIsUnweighted]
-    };
+    let warnings =
+        if ranked.has_unit_weights() { Vec::new() } else { vec![Warning::WeightsUsedInAuc] };
     Ok(Audit {
         schema_version: AUDIT_SCHEMA,
         n_pos,

@@ -32,6 +32,7 @@ pub use hetero2_contract::{DecoyHash, NotAHash, Status, Verdict};
 
 pub use acceptance::{
     Acceptance, AcceptanceCounts, Criterion, Decision, EXPECTED_SKIPS, Met, accept,
+    is_expected_skip,
 };
 pub use cost_lift::{
     COST_LIFT_SCHEMA, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, DecoyCoverage,
@@ -39,8 +40,8 @@ pub use cost_lift::{
 };
 pub use coverage::{CoverageStats, RowScores};
 pub use evaluate::{
-    AUDIT_SCHEMA, Audit, AuditError, AuditSettings, AuditWarning, Item, Label, Method,
-    NegativeControls, NullMethod, evaluate,
+    AUDIT_SCHEMA, Audit, AuditError, AuditSettings, Item, Label, Method, NegativeControls,
+    NullMethod, evaluate,
 };
 pub use exact_sum::ExactSum;
 pub use hardness::{HardnessStats, MIN_HARD_PAIRS, ScoredPair};

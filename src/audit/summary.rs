@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use hetero2_contract::{Status, Verdict};
+use hetero2_contract::{Reason, Status, Verdict};
 
 use super::scores::limits::{Format, LimitedReader};
 
@@ -34,6 +34,15 @@ pub struct SummaryRow {
     pub n_decoys_generated: Option<u64>,
     /// Decoys with a score.
     pub n_decoys_scored: Option<u64>,
+}
+
+impl SummaryRow {
+    /// The reason where it is one of this program's, whatever its case. Summaries
+    /// of other programs may have others.
+    #[must_use]
+    pub fn known_reason(&self) -> Option<Reason> {
+        self.reason.parse().or_else(|_| self.reason.to_ascii_lowercase().parse()).ok()
+    }
 }
 
 /// Why `summary.csv` cannot be used.

@@ -119,7 +119,7 @@ fn write_molecule(text: &mut String, molecule: &Molecule, row: &MoleculeRow) {
         Status::Skip => "SKIP",
         Status::Error => "ERROR",
     };
-    let reason = row.reason.as_deref().map_or_else(String::new, |reason| format!(" {reason}"));
+    let reason = row.reason.as_ref().map_or_else(String::new, |reason| format!(" {reason}"));
     let _ = writeln!(text, "status            {status}{reason}");
     let _ = writeln!(
         text,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::hardness::DecoyRealism;
+use crate::reason::CountedReason;
 use crate::scores::ScoresCoverage;
 use crate::significance::RunSignificance;
 use crate::slack::SlackStatistics;
@@ -27,7 +28,8 @@ pub struct Metrics<Config = Value> {
     /// Rows by status.
     pub counts: StatusCounts,
     /// Reasons of SKIP and ERROR rows with their counts, most frequent first.
-    pub top_reasons: Vec<(String, u64)>,
+    #[schemars(with = "Vec<(String, u64)>")]
+    pub top_reasons: Vec<(CountedReason, u64)>,
     /// The full configuration as it was used.
     pub config: Config,
     /// Slack and verdicts of OK rows.

@@ -60,3 +60,85 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// An enum whose values are published as text: a fixed one, or one followed by
+/// what the value carries. Gives it `Display`, `FromStr`, serde and a schema, all
+/// of that text. The first line that reads a text wins.
+macro_rules! coded {
+    (
+        $(#[$attribute:meta])*
+        $type:ident: $what:literal, $expected:literal;
+        $($(#[$doc:meta])* $variant:ident $(($payload:ty))? = $text:literal;)+
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $type {
+            $($(#[$doc])* $variant $(($payload))?,)+
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $($crate::name::coded!(@pattern payload $variant $($payload)?) =>
+                        $crate::name::coded!(@write payload f $text $($payload)?),)+
+                }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::name::UnknownName;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $(if let Some(value) = $crate::name::coded!(@read text $variant $text $($payload)?) {
+                    return Ok(value);
+                })+
+                Err($crate::name::UnknownName::new($what, text, $expected))
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                String::json_schema(generator)
+            }
+        }
+    };
+    (@pattern $bound:ident $variant:ident) => { Self::$variant };
+    (@pattern $bound:ident $variant:ident $payload:ty) => { Self::$variant($bound) };
+    (@write $bound:ident $f:ident $text:literal) => { $f.write_str($text) };
+    (@write $bound:ident $f:ident $text:literal $payload:ty) => {{
+        $f.write_str($text)?;
+        std::fmt::Display::fmt($bound, $f)
+    }};
+    (@read $from:ident $variant:ident $text:literal) => {
+        ($from == $text).then_some(Self::$variant)
+    };
+    (@read $from:ident $variant:ident $text:literal $payload:ty) => {
+        $from
+            .strip_prefix($text)
+            .and_then(|rest| rest.parse::<$payload>().ok())
+            .map(Self::$variant)
+    };
+}
+
+pub(crate) use coded;

@@ -1,7 +1,9 @@
 //! The typed rows that packs and shards are made of.
 
 use crate::hardness::HardnessBin;
+use crate::reason::{OutcomeVerdict, Reason};
 use crate::verdict::{Status, Verdict};
+use crate::warning::Warning;
 
 /// The audit columns of a row; numbers are published values (8 decimals).
 #[derive(Debug, Clone, PartialEq)]
@@ -125,9 +127,9 @@ pub struct MoleculeRow {
     /// How the row ended.
     pub status: Status,
     /// Why, for SKIP and ERROR.
-    pub reason: Option<String>,
-    /// Warnings, sorted, without repeats.
-    pub warnings: Vec<String>,
+    pub reason: Option<Reason>,
+    /// Warnings in the order of their texts, without repeats.
+    pub warnings: Vec<Warning>,
     /// Seed that the row's decoys were drawn with.
     pub seed_used: i64,
     /// Heavy atoms where the row has a molecule.
@@ -150,10 +152,10 @@ pub struct MoleculeRow {
     pub spectral: Option<SpectralColumns>,
     /// Descriptors (full packs).
     pub descriptors: Option<DescriptorColumns>,
-    /// Outcome verdict beyond the status, e.g. `ERROR_MISSING_PHYSICS_PARAMS`.
-    pub outcome_verdict: Option<String>,
+    /// Outcome verdict beyond the status.
+    pub outcome_verdict: Option<OutcomeVerdict>,
     /// Why.
-    pub outcome_reason: Option<String>,
+    pub outcome_reason: Option<Reason>,
 }
 
 /// One (molecule, decoy) pair: a row of `decoys.parquet`.
@@ -298,8 +300,8 @@ impl MoleculeRow {
 
     /// The reason of a SKIP row; none for every other row.
     #[must_use]
-    pub fn skip_reason(&self) -> Option<&str> {
-        (self.status == Status::Skip).then_some(self.reason.as_deref()).flatten()
+    pub fn skip_reason(&self) -> Option<&Reason> {
+        self.reason.as_ref().filter(|_| self.status == Status::Skip)
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::record::{Decoy, DecoyCounters, similarity};
-use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId};
+use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
 use crate::molecule::{BondKind, BondSwap, Fingerprint, Molecule, Rewired, Rewirer};
 use hetero2_common::random::PythonRandom;
 
@@ -28,18 +28,19 @@ pub(super) fn generate(
 ) -> Result<DecoyOutcome, Interrupted> {
     let mut search = Search::new(molecule, request, keep_going);
     let Ok(mut rewirer) = Rewirer::new(molecule) else {
-        return Ok(search.outcome(State::Done, vec!["molecule_not_rewirable".into()]));
+        return Ok(search.outcome(State::Done, vec![Warning::NotRewirable]));
     };
     let mut tried = HashSet::new();
     let mut state = State::Open;
     let mut remarks = Vec::new();
-    for (strategy, kind, marker) in [
-        (StrategyId::Strict, BondKind::Strict, "candidates_strict"),
-        (StrategyId::RelaxA, BondKind::AromaticEnds, "candidates_relax_a"),
-        (StrategyId::RelaxB, BondKind::RingBonds, "candidates_relax_b"),
-    ] {
+    let stages: [(_, _, fn(u64) -> Warning); 3] = [
+        (StrategyId::Strict, BondKind::Strict, Warning::CandidatesStrict),
+        (StrategyId::RelaxA, BondKind::AromaticEnds, Warning::CandidatesRelaxA),
+        (StrategyId::RelaxB, BondKind::RingBonds, Warning::CandidatesRelaxB),
+    ];
+    for (strategy, kind, remark) in stages {
         let candidates = rewirer.candidates(kind);
-        remarks.push(format!("{marker}:{}", candidates.len()));
+        remarks.push(remark(candidates.len() as u64));
         if state == State::Open {
             state = search.run(&mut rewirer, &candidates, strategy, &mut tried)?;
         }
@@ -59,8 +60,7 @@ pub(super) fn generate(
                 state = search.run(&mut rewirer, &candidates, strategy, &mut tried)?;
             }
             Err(_) => {
-                remarks
-                    .push("decoy_fallback_aromatic_as_single_failed:AtomValenceException".into());
+                remarks.push(Warning::AromaticAsSingleFailed);
             }
         }
     }
@@ -167,7 +167,7 @@ impl<'a> Search<'a> {
         self.decoys.push(Decoy::new(molecule, similarity, strategy, vec![swap]));
     }
 
-    fn outcome(self, state: State, remarks: Vec<String>) -> DecoyOutcome {
+    fn outcome(self, state: State, mut warnings: Vec<Warning>) -> DecoyOutcome {
         let distinct = self.decoys.len();
         let extent = match state {
             State::CountReached => SearchExtent::CountReached,
@@ -178,15 +178,14 @@ impl<'a> Search<'a> {
         };
         let used = self.decoys.iter().map(|decoy| decoy.strategy);
         let used: BTreeSet<StrategyId> = used.collect();
-        let mut warnings: BTreeSet<String> = remarks.into_iter().collect();
-        warnings.extend(used.iter().map(|id| format!("decoy_strategy_used:{}", id.name())));
+        warnings.extend(used.iter().copied().map(Warning::DecoyStrategyUsed));
         warnings.extend(self.counters.warnings(distinct, self.request));
         DecoyOutcome {
             strategy: used.last().copied(),
             decoys: self.decoys,
             counters: self.counters,
             rules: None,
-            warnings: warnings.into_iter().collect(),
+            warnings: Warning::in_order(warnings),
             extent,
         }
     }

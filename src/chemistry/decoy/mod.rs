@@ -14,64 +14,10 @@ mod v2;
 use crate::molecule::Molecule;
 
 pub use hardness::{TanimotoRange, TanimotoRangeError};
-pub use hetero2_contract::{DecoyHash, HardnessBin};
+pub use hetero2_contract::strategy::StrategyId;
+pub use hetero2_contract::{DecoyHash, HardnessBin, Warning};
 pub use record::{Decoy, DecoyCounters, Similarity};
 pub use v2::RuleCounters;
-
-/// A rewiring strategy; `Ord` goes from the strictest to the loosest.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-pub enum StrategyId {
-    /// Single bonds outside rings without an aromatic end.
-    #[serde(rename = "rewire_strict_v1")]
-    Strict,
-    /// Single bonds outside rings.
-    #[serde(rename = "rewire_relax_a_v1")]
-    RelaxA,
-    /// Single bonds without an aromatic end.
-    #[serde(rename = "rewire_relax_b_v1")]
-    RelaxB,
-    /// Every single bond, after aromatic bonds were made single.
-    #[serde(rename = "rewire_fallback_aromatic_as_single_v1")]
-    AromaticAsSingle,
-    /// Set v2: one swap that keeps the kinds of atoms that bonds join.
-    #[serde(rename = "swap_2k")]
-    Swap2K,
-    /// Set v2: any other swap.
-    #[serde(rename = "swap")]
-    Swap,
-    /// Set v2: two swaps, one after the other.
-    #[serde(rename = "chain_2")]
-    Chain2,
-    /// Set v2: three swaps, one after the other.
-    #[serde(rename = "chain_3")]
-    Chain3,
-}
-
-impl StrategyId {
-    /// The strategies of set v1, strictest first: the order in which they are
-    /// tried.
-    pub const V1: [Self; 4] = [Self::Strict, Self::RelaxA, Self::RelaxB, Self::AromaticAsSingle];
-
-    /// The families of set v2, in the order in which they are tried.
-    pub const V2: [Self; 4] = [Self::Swap2K, Self::Swap, Self::Chain2, Self::Chain3];
-
-    /// The published identifier.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Strict => "rewire_strict_v1",
-            Self::RelaxA => "rewire_relax_a_v1",
-            Self::RelaxB => "rewire_relax_b_v1",
-            Self::AromaticAsSingle => "rewire_fallback_aromatic_as_single_v1",
-            Self::Swap2K => "swap_2k",
-            Self::Swap => "swap",
-            Self::Chain2 => "chain_2",
-            Self::Chain3 => "chain_3",
-        }
-    }
-}
 
 /// How decoys come about.
 #[derive(
@@ -177,8 +123,8 @@ pub struct DecoyOutcome {
     pub counters: DecoyCounters,
     /// What each rule of set v2 cost; `None` for set v1, which has none.
     pub rules: Option<RuleCounters>,
-    /// Remarks in the published wording, sorted, without repetition.
-    pub warnings: Vec<String>,
+    /// Remarks in the order of their published wording, without repetition.
+    pub warnings: Vec<Warning>,
     /// How far the search went.
     pub extent: SearchExtent,
 }

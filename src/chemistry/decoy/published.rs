@@ -5,10 +5,10 @@
 //! before is not computed again: its outcome is remembered, which changes no
 //! result and most of the time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::record::{Decoy, DecoyCounters, similarity};
-use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId};
+use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
 use crate::molecule::{BondKind, BondSwap, Fingerprint, Molecule, Rewired, Rewirer};
 use hetero2_common::random::PythonRandom;
 
@@ -80,7 +80,7 @@ pub(super) fn generate(
     keep_going: &dyn Fn() -> bool,
 ) -> Result<DecoyOutcome, Interrupted> {
     let Ok(rewirer) = Rewirer::new(molecule) else {
-        return Ok(outcome(Segment::default(), None, vec!["molecule_not_rewirable".into()]));
+        return Ok(outcome(Segment::default(), None, vec![Warning::NotRewirable]));
     };
     let draws = Draws { reference: molecule.fingerprint().ok(), request, keep_going };
     let stages = [
@@ -88,16 +88,18 @@ pub(super) fn generate(
         (StrategyId::RelaxA, rewirer.candidates(BondKind::AromaticEnds)),
         (StrategyId::RelaxB, rewirer.candidates(BondKind::RingBonds)),
     ];
-    let mut remarks: Vec<String> = ["strict", "relax_a", "relax_b"]
+    let counted: [fn(u64) -> Warning; 3] =
+        [Warning::CandidatesStrict, Warning::CandidatesRelaxA, Warning::CandidatesRelaxB];
+    let mut remarks: Vec<Warning> = counted
         .iter()
         .zip(&stages)
-        .map(|(name, (_, candidates))| format!("candidates_{name}:{}", candidates.len()))
+        .map(|(remark, (_, candidates))| remark(candidates.len() as u64))
         .collect();
     let mut strictest = DecoyCounters::default();
     for (strategy, candidates) in &stages {
         if candidates.len() < 2 {
             if *strategy == StrategyId::Strict {
-                remarks.push(format!("strict_strategy_no_candidate_swap:{}", candidates.len()));
+                remarks.push(Warning::StrictWithoutSwap(candidates.len() as u64));
             }
             continue;
         }
@@ -120,34 +122,37 @@ pub(super) fn generate(
     if segment.decoys.is_empty() {
         segment.counters = strictest;
     } else {
-        remarks.push("decoy_fallback_used:1".into());
+        remarks.push(Warning::FallbackUsed);
     }
     Ok(outcome(segment, Some(strategy), remarks))
 }
 
-fn aromatic_as_single(molecule: &Molecule, remarks: &mut Vec<String>) -> Option<Molecule> {
+fn aromatic_as_single(molecule: &Molecule, remarks: &mut Vec<Warning>) -> Option<Molecule> {
     match molecule.with_aromatic_bonds_single() {
         Ok(Some(converted)) => {
-            remarks.push("decoy_fallback_aromatic_as_single:1".into());
+            remarks.push(Warning::AromaticAsSingle);
             Some(converted)
         }
         Ok(None) => None,
         Err(_) => {
-            remarks.push("decoy_fallback_aromatic_as_single_failed:AtomValenceException".into());
+            remarks.push(Warning::AromaticAsSingleFailed);
             None
         }
     }
 }
 
-fn outcome(segment: Segment, strategy: Option<StrategyId>, remarks: Vec<String>) -> DecoyOutcome {
-    let mut warnings: BTreeSet<String> = remarks.into_iter().collect();
-    warnings.extend(strategy.map(|id| format!("decoy_strategy_used:{}", id.name())));
+fn outcome(
+    segment: Segment,
+    strategy: Option<StrategyId>,
+    mut warnings: Vec<Warning>,
+) -> DecoyOutcome {
+    warnings.extend(strategy.map(Warning::DecoyStrategyUsed));
     DecoyOutcome {
         decoys: segment.decoys,
         strategy,
         counters: segment.counters,
         rules: None,
-        warnings: warnings.into_iter().collect(),
+        warnings: Warning::in_order(warnings),
         extent: SearchExtent::Sampled,
     }
 }

@@ -1,6 +1,6 @@
 //! One decoy: its molecule, its hash, and its similarity to the original.
 
-use hetero2_contract::DecoyHash;
+use hetero2_contract::{DecoyHash, Warning};
 
 use super::{DecoyRequest, StrategyId};
 use crate::molecule::{BondSwap, Fingerprint, RewiredMolecule};
@@ -100,18 +100,20 @@ pub struct DecoyCounters {
 
 impl DecoyCounters {
     /// The published remarks on a search that found `found` decoys.
-    pub(super) fn warnings(&self, found: usize, request: &DecoyRequest) -> Vec<String> {
+    pub(super) fn warnings(&self, found: usize, request: &DecoyRequest) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let hard = if request.hardness.is_some() { "_hard" } else { "" };
-        let missing = request.count.saturating_sub(found);
+        let missing = request.count.saturating_sub(found) as u64;
         if missing > 0 {
-            warnings.push(format!("could_not_generate_k{hard}_decoys_under_constraints:{missing}"));
+            warnings.push(match request.hardness {
+                Some(_) => Warning::TooFewHardDecoys(missing),
+                None => Warning::TooFewDecoys(missing),
+            });
         }
         if self.sanitize_fail > 0 {
-            warnings.push(format!("rdkit_sanitize_failures:{}", self.sanitize_fail));
+            warnings.push(Warning::SanitizeFailures(self.sanitize_fail));
         }
         if self.hardness_reject > 0 {
-            warnings.push(format!("hard_decoy_rejects:{}", self.hardness_reject));
+            warnings.push(Warning::HardDecoyRejects(self.hardness_reject));
         }
         warnings
     }

@@ -1,6 +1,8 @@
 //! From a heavy-atom graph to its operators.
 
-use std::fmt;
+use hetero2_contract::Warning;
+use hetero2_contract::warning::AtomicNumbers;
+pub use hetero2_contract::warning::PhysicsKey;
 
 use super::{
     AtomTable, DELTA_CHI_ALPHA, EdgeWeights, Operator, OperatorSettings, SymmetricGraph,
@@ -8,30 +10,12 @@ use super::{
 };
 use crate::molecule::{HeavyBond, HeavyGraph};
 
-/// A parameter of the atom table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PhysicsKey {
-    /// The on-site potential ε.
-    Epsilon,
-    /// The electronegativity χ.
-    Chi,
-}
-
-impl fmt::Display for PhysicsKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Epsilon => "epsilon",
-            Self::Chi => "chi",
-        })
-    }
-}
-
 /// The atom table lacks a parameter that an operator of the run needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "missing_physics_params: no {key} for atomic number {}; leave the row out, or ask only for \
      operators that need no {key}",
-    join(.atomic_numbers)
+    AtomicNumbers(.atomic_numbers.clone())
 )]
 pub struct MissingPhysicsParams {
     /// The parameter.
@@ -41,21 +25,14 @@ pub struct MissingPhysicsParams {
 }
 
 impl MissingPhysicsParams {
-    /// The row's reason code.
-    pub const REASON: &'static str = "missing_physics_params";
-
     /// The row's warnings, which name the key and the elements.
     #[must_use]
-    pub fn warnings(&self) -> [String; 2] {
+    pub fn warnings(&self) -> [Warning; 2] {
         [
-            format!("missing_physics_params_key:{}", self.key),
-            format!("missing_physics_params_atomic_numbers:{}", join(&self.atomic_numbers)),
+            Warning::MissingParamsKey(self.key),
+            Warning::MissingParamsAtoms(AtomicNumbers(self.atomic_numbers.clone())),
         ]
     }
-}
-
-fn join(atomic_numbers: &[u8]) -> String {
-    atomic_numbers.iter().map(u8::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// Why a graph has no operators.

@@ -6,7 +6,7 @@ use super::fact::Facts;
 use super::folder::SuiteFolder;
 use super::scores::KeyOrder;
 use super::{evidence, pilot};
-use hetero2_audit::{EXPECTED_SKIPS, Status};
+use hetero2_audit::{Status, is_expected_skip};
 use hetero2_contract::HardnessBin;
 
 /// What one round of the ten molecules has, as published for twenty rounds.
@@ -39,12 +39,11 @@ pub(super) fn outcomes(facts: &mut Facts, prefix: &str, rows: u64, found: &Evide
     {
         facts.equal(format!("{prefix}{name}"), expected, found.with_status(status));
     }
-    let predictable = |reason: &str| EXPECTED_SKIPS.contains(&reason);
     let other = found
         .rows
         .iter()
         .map(|row| &row.summary)
-        .filter(|row| row.status == Status::Skip && !predictable(&row.reason));
+        .filter(|row| row.status == Status::Skip && !is_expected_skip(&row.reason));
     facts.equal(format!("{prefix}SKIP rows without a predictable reason"), 0, other.count() as u64);
 }
 

@@ -8,6 +8,7 @@ use crate::run::{Artifacts, RunConfig, ScoreMode, SeedStrategy};
 use hetero2_audit::Status;
 use hetero2_chemistry::decoy::DecoyStrategy;
 use hetero2_common::random::PythonRandom;
+use hetero2_contract::Reason;
 
 /// Rows of the published suite.
 pub(super) const ROWS: u64 = 10_000;
@@ -85,18 +86,18 @@ fn config() -> RunConfig {
 }
 
 /// How a row must end: status and reason.
-fn outcome(id: &str, smiles: &str) -> (Status, &'static str) {
+fn outcome(id: &str, smiles: &str) -> (Status, Option<Reason>) {
     let kind = id.rsplit_once('_').map_or(id, |(kind, _)| kind);
     let reason = match kind {
-        name if name == TOO_LARGE.name => "too_many_atoms",
-        name if name == DISCONNECTED.name => "disconnected",
-        name if name == UNREADABLE.name => "invalid_smiles",
-        name if name == MISSING.name => "missing_smiles",
+        name if name == TOO_LARGE.name => Reason::TooManyAtoms,
+        name if name == DISCONNECTED.name => Reason::Disconnected,
+        name if name == UNREADABLE.name => Reason::InvalidSmiles,
+        name if name == MISSING.name => Reason::MissingSmiles,
         // Of the small molecules, only the ring has bonds that can be swapped.
-        _ if smiles == "c1ccccc1" => return (Status::Ok, ""),
-        _ => "no_decoys_generated",
+        _ if smiles == "c1ccccc1" => return (Status::Ok, None),
+        _ => Reason::NoDecoysGenerated,
     };
-    (Status::Skip, reason)
+    (Status::Skip, Some(reason))
 }
 
 fn facts(input: &[(String, String)], found: &Evidence) -> Facts {
@@ -104,18 +105,19 @@ fn facts(input: &[(String, String)], found: &Evidence) -> Facts {
     facts.equal("rows with an outcome", input.len() as u64, found.rows.len() as u64);
     facts.equal("ERROR", 0, found.with_status(Status::Error));
     let reasons = [
-        (Status::Ok, ""),
-        (Status::Skip, "no_decoys_generated"),
-        (Status::Skip, "too_many_atoms"),
-        (Status::Skip, "disconnected"),
-        (Status::Skip, "invalid_smiles"),
-        (Status::Skip, "missing_smiles"),
+        (Status::Ok, None),
+        (Status::Skip, Some(Reason::NoDecoysGenerated)),
+        (Status::Skip, Some(Reason::TooManyAtoms)),
+        (Status::Skip, Some(Reason::Disconnected)),
+        (Status::Skip, Some(Reason::InvalidSmiles)),
+        (Status::Skip, Some(Reason::MissingSmiles)),
     ];
     for ended in reasons {
         let expected = input.iter().filter(|(id, smiles)| outcome(id, smiles) == ended);
-        let found = found.rows.iter().filter(|row| of(row) == (ended.0, ended.1));
-        let name = if ended.0 == Status::Ok { "OK".into() } else { format!("SKIP {}", ended.1) };
-        facts.equal(name, expected.count() as u64, found.count() as u64);
+        let found = found.rows.iter().filter(|row| of(row) == ended);
+        let (expected, found) = (expected.count() as u64, found.count() as u64);
+        let name = ended.1.map_or_else(|| "OK".to_owned(), |reason| format!("SKIP {reason}"));
+        facts.equal(name, expected, found);
     }
     let wrong = input
         .iter()
@@ -125,8 +127,8 @@ fn facts(input: &[(String, String)], found: &Evidence) -> Facts {
     facts
 }
 
-fn of(row: &EvidenceRow) -> (Status, &str) {
-    (row.summary.status, &row.summary.reason)
+fn of(row: &EvidenceRow) -> (Status, Option<Reason>) {
+    (row.summary.status, row.summary.known_reason())
 }
 
 #[cfg(test)]
@@ -150,16 +152,17 @@ mod tests {
     fn the_shares_are_those_of_the_contract() {
         let rows = rows(ROWS);
         let outcomes = [
-            (Status::Ok, "", 1_512),
-            (Status::Skip, "no_decoys_generated", 7_488),
-            (Status::Skip, "too_many_atoms", 500),
-            (Status::Skip, "disconnected", 250),
-            (Status::Skip, "invalid_smiles", 208),
-            (Status::Skip, "missing_smiles", 42),
+            (Status::Ok, None, 1_512),
+            (Status::Skip, Some(Reason::NoDecoysGenerated), 7_488),
+            (Status::Skip, Some(Reason::TooManyAtoms), 500),
+            (Status::Skip, Some(Reason::Disconnected), 250),
+            (Status::Skip, Some(Reason::InvalidSmiles), 208),
+            (Status::Skip, Some(Reason::MissingSmiles), 42),
         ];
         for (status, reason, expected) in outcomes {
-            let found = rows.iter().filter(|(id, smiles)| outcome(id, smiles) == (status, reason));
-            assert_eq!(found.count(), expected, "{status:?} {reason}");
+            let found =
+                rows.iter().filter(|(id, smiles)| outcome(id, smiles) == (status, reason.clone()));
+            assert_eq!(found.count(), expected, "{status:?} {reason:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::error::OutcomesError;
 use super::summary::{NamedDigest, SummaryInput};
 use crate::pack::manifest::Manifest;
 use hetero2_audit::{Acceptance, AcceptanceCounts, SummaryRow, accept};
-use hetero2_contract::{ScoreMode, Status};
+use hetero2_contract::{Reason, ScoreMode, Status};
 
 /// The decision on a pack, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,7 +71,8 @@ fn count(row: &SummaryRow, counts: &mut AcceptanceCounts) {
         }
         Status::Error => counts.error += 1,
         Status::Skip => {
-            counts.missing_scores_input += u64::from(row.reason == "missing_scores_input");
+            counts.missing_scores_input +=
+                u64::from(row.known_reason() == Some(Reason::MissingScoresInput));
             *counts.skip_reasons.entry(row.reason.clone()).or_default() += 1;
         }
     }

@@ -229,7 +229,7 @@ fn a_parameter_is_missed_only_where_it_is_needed() {
         assert_eq!(missing(P::Both, weights).as_ref(), Some(&epsilon));
     }
     assert_eq!(
-        chi.warnings(),
+        chi.warnings().map(|warning| warning.to_string()),
         ["missing_physics_params_key:chi", "missing_physics_params_atomic_numbers:2,44,92"]
     );
     assert!(epsilon.to_string().contains("no epsilon for atomic number 44,92"));

@@ -1,5 +1,6 @@
 //! Differences of packs.
 
+use hetero2::contract::Warning;
 use hetero2::pack::diff;
 use hetero2::pack::diff::Difference;
 
@@ -28,7 +29,7 @@ fn differences_are_named_down_to_cells_and_paths() {
     build(&a, &rows(), "t");
     let mut changed = rows();
     changed[11].audit.as_mut().unwrap().slack = Some(-0.5);
-    changed[12].warnings = vec!["other".into()];
+    changed[12].warnings = vec![Warning::NotRewirable];
     build(&b, &changed, "t");
     std::fs::write(a.join("only_a.txt"), "x").unwrap();
     let found = diff(&a, &b.join("evidence_pack.zip")).unwrap();
@@ -46,7 +47,10 @@ fn differences_are_named_down_to_cells_and_paths() {
     assert_eq!(parquet.cells_differing["slack"], 1);
     assert_eq!(parquet.cells_differing["warnings"], 1);
     let warning = parquet.cells.iter().find(|c| c.column == "warnings").unwrap();
-    assert_eq!((&*warning.a, &*warning.b), ("[a warning, another]", "[other]"));
+    assert_eq!(
+        (&*warning.a, &*warning.b),
+        ("[candidates_strict:4, decoy_fallback_used:1]", "[molecule_not_rewirable]")
+    );
 
     let Difference::Json(json) = of("manifest.json") else { panic!() };
     assert!(json.paths.iter().any(|p| p.path == "/content_digest"));

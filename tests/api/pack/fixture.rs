@@ -9,7 +9,9 @@ use hetero2::contract::metrics::METRICS_SCHEMA;
 use hetero2::contract::significance::{Passes, RunSignificance};
 use hetero2::contract::slack::SlackStatistics;
 use hetero2::contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
-use hetero2::contract::{AucInterpretation, Metrics, ScoreMode, StatusCounts, SummaryMetadata};
+use hetero2::contract::{
+    AucInterpretation, CountedReason, Metrics, Reason, ScoreMode, StatusCounts, SummaryMetadata,
+};
 use hetero2::files::{FileDigest, Sha256Digest};
 use hetero2::pack::csv::{
     DosPoint, EdgeWeightColumns, HardnessCsv, OperatorFeaturesCsv, SummaryCsv,
@@ -26,8 +28,8 @@ use super::rows::{decoy, failed, molecule, skipped, spectrum};
 pub fn rows() -> Vec<MoleculeRow> {
     (0..40)
         .map(|i| match i {
-            7 | 8 => skipped(i, "disconnected"),
-            9 => failed(i, "missing_physics_params"),
+            7 | 8 => skipped(i, Reason::Disconnected),
+            9 => failed(i, Reason::MissingPhysicsParams),
             _ => molecule(i),
         })
         .collect()
@@ -122,7 +124,10 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         metrics: Metrics {
             schema_version: METRICS_SCHEMA.into(),
             rows_total: counts.total(),
-            top_reasons: vec![("disconnected".into(), 2), ("missing_physics_params".into(), 1)],
+            top_reasons: vec![
+                (CountedReason::Of(Reason::Disconnected), 2),
+                (CountedReason::Of(Reason::MissingPhysicsParams), 1),
+            ],
             config: json!({"decoys": 2, "score_mode": "mock"}),
             audit_slack_stats_ok: slack,
             decoy_realism: DecoyRealism {

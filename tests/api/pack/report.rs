@@ -1,6 +1,7 @@
 //! Metrics and reports.
 
 use hetero2::contract::scores::ScoresCoverage;
+use hetero2::contract::{CountedReason, Reason};
 use hetero2::pack::json;
 use hetero2::pack::report::*;
 
@@ -40,7 +41,9 @@ fn reports_are_bounded_and_nothing_in_them_is_markup_of_the_data() {
         row.smiles = hostile.into();
     });
     let mut data = summary(&molecules);
-    data.metrics.top_reasons = (0..5_000).map(|i| (format!("{hostile}{i}"), i)).collect();
+    data.metrics.top_reasons = (0..5_000)
+        .map(|i| (CountedReason::Of(Reason::Internal(format!("{hostile}{i}"))), i))
+        .collect();
     data.top = (0..10).flat_map(|_| data.top.clone()).collect();
     data.tool.version = hostile.into();
     data.metrics.config = serde_json::json!({ "name": hostile });

@@ -1,5 +1,6 @@
 //! Hand-made rows that other tests share.
 
+use hetero2::contract::{OutcomeVerdict, Reason, Warning};
 use hetero2::pack::rows::*;
 
 /// An OK row with everything defined.
@@ -16,7 +17,7 @@ pub fn molecule(row: u64) -> MoleculeRow {
         canonical_smiles: Some("CCO".into()),
         status: Status::Ok,
         reason: None,
-        warnings: vec!["a warning".into(), "another".into()],
+        warnings: vec![Warning::CandidatesStrict(4), Warning::FallbackUsed],
         seed_used: i64::MAX - i64::try_from(row).unwrap(),
         heavy_atoms: Some(3),
         audit: Some(AuditColumns {
@@ -70,10 +71,10 @@ pub fn molecule(row: u64) -> MoleculeRow {
 }
 
 /// A SKIP row.
-pub fn skipped(row: u64, reason: &str) -> MoleculeRow {
+pub fn skipped(row: u64, reason: Reason) -> MoleculeRow {
     MoleculeRow {
         status: Status::Skip,
-        reason: Some(reason.into()),
+        reason: Some(reason),
         canonical_smiles: None,
         audit: Some(AuditColumns::skipped()),
         n_decoys: Some(0),
@@ -83,12 +84,12 @@ pub fn skipped(row: u64, reason: &str) -> MoleculeRow {
 }
 
 /// An ERROR row.
-pub fn failed(row: u64, reason: &str) -> MoleculeRow {
+pub fn failed(row: u64, reason: Reason) -> MoleculeRow {
     MoleculeRow {
         status: Status::Error,
-        reason: Some(reason.into()),
-        outcome_verdict: Some("ERROR_MISSING_PHYSICS_PARAMS".into()),
-        outcome_reason: Some(reason.into()),
+        reason: Some(reason.clone()),
+        outcome_verdict: Some(OutcomeVerdict::MissingPhysicsParams),
+        outcome_reason: Some(reason),
         ..bare(row)
     }
 }

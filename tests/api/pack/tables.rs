@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use hetero2::contract::Reason;
 use hetero2::files::{FileDigest, digest_file};
 use hetero2::pack::PackError;
 use hetero2::pack::csv::{EdgeWeightColumns, HardnessCsv, OperatorFeaturesCsv, SummaryCsv};
@@ -34,8 +35,8 @@ impl<R> Concat<R> for Vec<Vec<R>> {
 fn molecules(count: u64) -> Vec<MoleculeRow> {
     (0..count)
         .map(|i| match i % 7 {
-            5 => skipped(i, "disconnected"),
-            6 => failed(i, "missing_physics_params"),
+            5 => skipped(i, Reason::Disconnected),
+            6 => failed(i, Reason::MissingPhysicsParams),
             _ => molecule(i),
         })
         .collect()
@@ -138,7 +139,8 @@ fn summary_csv_has_the_contracts_columns_and_cells() {
     let mut csv = SummaryCsv::new(Vec::new(), EdgeWeightColumns::Present).unwrap();
     let mut hostile = molecule(3);
     hostile.id = "=HYPERLINK(\"x\"),\nb".into();
-    for row in [molecule(1), skipped(2, "disconnected"), failed(4, "timeout"), hostile] {
+    for row in [molecule(1), skipped(2, Reason::Disconnected), failed(4, Reason::Timeout), hostile]
+    {
         csv.write(&row).unwrap();
     }
     let text = String::from_utf8(csv.into_inner()).unwrap();
@@ -176,7 +178,7 @@ fn summary_csv_has_the_contracts_columns_and_cells() {
 fn feature_and_hardness_tables_hold_their_rows() {
     let mut csv = OperatorFeaturesCsv::new(Vec::new(), EdgeWeightColumns::Absent).unwrap();
     csv.write(&molecule(1)).unwrap();
-    csv.write(&skipped(2, "disconnected")).unwrap();
+    csv.write(&skipped(2, Reason::Disconnected)).unwrap();
     let text = String::from_utf8(csv.into_inner()).unwrap();
     assert_eq!(
         text.lines().nth(1).unwrap(),

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashSet};
 use self::rules::{Rule, Rules, Verified};
 use super::exhaustive::swaps_in_seeded_order;
 use super::record::{Decoy, DecoyCounters, similarity};
-use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId};
+use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
 use crate::molecule::{
     BondKind, BondSwap, Fingerprint, MetSketches, Molecule, Rewired, Rewirer, Sketch,
 };
@@ -41,14 +41,14 @@ pub(super) fn generate(
     let sketch = Sketch::of(molecule).filter(|sketch| sketch.environments(|_| {}).is_some());
     let candidates = rewirer.candidates(BondKind::Any);
     let mut search = Search::new(molecule, request, rules, rewirer, keep_going);
-    let mut remarks = vec![format!("candidates:{}", candidates.len())];
+    let mut remarks = vec![Warning::Candidates(candidates.len() as u64)];
     match sketch {
         Some(sketch) => {
             let singles = search.singles(&sketch, &candidates)?;
             search.chains(&sketch, &candidates, singles)?;
         }
         None => {
-            remarks.push("decoy_chains_not_tried:1".into());
+            remarks.push(Warning::ChainsNotTried);
             search.unscreened(&candidates)?;
         }
     }
@@ -61,7 +61,7 @@ fn not_rewirable() -> DecoyOutcome {
         strategy: None,
         counters: DecoyCounters::default(),
         rules: Some(RuleCounters::default()),
-        warnings: vec!["molecule_not_rewirable".into()],
+        warnings: vec![Warning::NotRewirable],
         extent: SearchExtent::Exhausted { distinct: 0 },
     }
 }
@@ -232,7 +232,7 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn outcome(self, remarks: Vec<String>) -> DecoyOutcome {
+    fn outcome(self, mut warnings: Vec<Warning>) -> DecoyOutcome {
         let distinct = self.decoys.len();
         let extent = if distinct >= self.request.count {
             SearchExtent::CountReached
@@ -242,8 +242,7 @@ impl<'a> Search<'a> {
             SearchExtent::Exhausted { distinct }
         };
         let used: BTreeSet<StrategyId> = self.decoys.iter().map(|decoy| decoy.strategy).collect();
-        let mut warnings: BTreeSet<String> = remarks.into_iter().collect();
-        warnings.extend(used.iter().map(|id| format!("decoy_strategy_used:{}", id.name())));
+        warnings.extend(used.iter().copied().map(Warning::DecoyStrategyUsed));
         warnings.extend(self.counters.warnings(distinct, self.request));
         warnings.extend(self.costs.warnings());
         DecoyOutcome {
@@ -251,7 +250,7 @@ impl<'a> Search<'a> {
             decoys: self.decoys,
             counters: self.counters,
             rules: Some(self.costs),
-            warnings: warnings.into_iter().collect(),
+            warnings: Warning::in_order(warnings),
             extent,
         }
     }

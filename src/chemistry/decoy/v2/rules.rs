@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use crate::environment::{Commonness, EnvironmentTable};
 use crate::molecule::{BondSwap, Molecule, MoleculeError, RewiredMolecule, Sketch};
+use hetero2_contract::Warning;
 
 /// Rings of these sizes may come and go.
 const COMMON_RINGS: std::ops::RangeInclusive<usize> = 5..=8;
@@ -61,17 +62,17 @@ impl RuleCounters {
     }
 
     /// A remark for each rule that turned something away.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
-        let counts = [
-            ("fragments", self.fragments),
-            ("formula", self.formula),
-            ("rings", self.rings),
-            ("environments", self.environments),
-            ("stereoisomers", self.stereoisomers),
-            ("same_fingerprint", self.same_fingerprint),
+    pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
+        let counts: [(fn(u64) -> Warning, u64); 6] = [
+            (Warning::RuleFragments, self.fragments),
+            (Warning::RuleFormula, self.formula),
+            (Warning::RuleRings, self.rings),
+            (Warning::RuleEnvironments, self.environments),
+            (Warning::RuleStereoisomers, self.stereoisomers),
+            (Warning::RuleSameFingerprint, self.same_fingerprint),
         ];
         let counts = counts.into_iter().filter(|&(_, count)| count > 0);
-        counts.map(|(name, count)| format!("decoy_rule_{name}:{count}"))
+        counts.map(|(warning, count)| warning(count))
     }
 }
 

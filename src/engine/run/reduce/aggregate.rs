@@ -2,13 +2,14 @@
 //!
 //! Everything here adds up exactly, so no partition of the rows shows in it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use hetero2_audit::{
     CoverageStats, DecoyHash, HardnessStats, RowScores, ScoredPair, SlackStats, ValueHistogram,
     Verdict,
 };
-use hetero2_contract::StatusCounts;
+use hetero2_contract::{CountedReason, Reason, StatusCounts};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 
 use super::null_expectation::Chance;
@@ -22,15 +23,13 @@ const MAX_REASONS: usize = 1_000;
 pub(crate) const BINS: usize = 40;
 /// Those of the AUC: with the usual twenty decoys it has steps of 0.05.
 pub(crate) const AUC_BINS: usize = 20;
-/// Where the rest is counted.
-const OTHER_REASONS: &str = "other_reasons";
 
 /// The aggregates of a run.
 pub(crate) struct Aggregate {
     mode: ScoreMode,
     pub counts: StatusCounts,
     /// Row of the first and number of rows, by reason.
-    reasons: BTreeMap<String, (u64, u64)>,
+    reasons: BTreeMap<CountedReason, (u64, u64)>,
     pub slack: SlackStats,
     pub auc: ValueHistogram,
     pub hardness: HardnessStats,
@@ -71,7 +70,7 @@ impl Aggregate {
     pub fn add_row(&mut self, row: &MoleculeRow) {
         self.counts.add(row.status);
         if let Some(reason) = &row.reason {
-            self.reasons.entry(reason.clone()).or_insert((row.row, 0)).1 += 1;
+            self.reasons.entry(CountedReason::Of(reason.clone())).or_insert((row.row, 0)).1 += 1;
         }
         if row.status == Status::Ok {
             let audit = row.audit.as_ref();
@@ -84,12 +83,12 @@ impl Aggregate {
         self.ranking.add(row);
         self.chance.add_row(row);
         if self.mode == ScoreMode::ExternalScores {
-            match (row.status, row.reason.as_deref(), row.n_decoys) {
+            match (row.status, row.reason.as_ref(), row.n_decoys) {
                 (Status::Ok, _, Some(1..)) => {} // counted with its decoys
                 (Status::Ok, ..) => {
                     self.coverage.add(RowScores::LookedUp { decoys: 0, missing: &[] });
                 }
-                (_, Some("missing_scores_input"), _) => {
+                (_, Some(Reason::MissingScoresInput), _) => {
                     self.coverage.add(RowScores::NoScoresInput);
                 }
                 _ => self.coverage.add(RowScores::NotAudited),
@@ -126,7 +125,7 @@ impl Aggregate {
         reasons.sort_unstable_by_key(|(_, (first, _))| *first);
         for (reason, (first, count)) in reasons {
             let known = self.reasons.contains_key(&reason) || self.reasons.len() < MAX_REASONS;
-            let key = if known { reason } else { OTHER_REASONS.to_owned() };
+            let key = if known { reason } else { CountedReason::Rest };
             self.reasons.entry(key).or_insert((first, 0)).1 += count;
         }
         self.slack.merge(&later.slack);
@@ -139,10 +138,10 @@ impl Aggregate {
     }
 
     /// Reasons of SKIP and ERROR rows, most frequent first, then by name.
-    pub fn top_reasons(&self) -> Vec<(String, u64)> {
-        let mut reasons: Vec<(String, u64)> =
+    pub fn top_reasons(&self) -> Vec<(CountedReason, u64)> {
+        let mut reasons: Vec<(CountedReason, u64)> =
             self.reasons.iter().map(|(reason, &(_, count))| (reason.clone(), count)).collect();
-        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        reasons.sort_by_cached_key(|(reason, count)| (Reverse(*count), reason.to_string()));
         reasons
     }
 }
@@ -158,7 +157,7 @@ mod tests {
             let mut molecule = MoleculeRow::new(row, &format!("m{row}"), status, 0);
             if status != Status::Ok {
                 // More distinct ones than are counted apart, some of them again.
-                molecule.reason = Some(format!("reason {}", row * 7919 % 2_900));
+                molecule.reason = Some(Reason::Internal(format!("{}", row * 7919 % 2_900)));
                 return (molecule, Vec::new());
             }
             let score = (row * 37 % 100) as f64 / 100.0;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hetero2_audit::{CostLift, CostLiftSettings, SummaryRow, Truth};
 use hetero2_common::files::FileDigest;
+use hetero2_contract::Reason;
 use hetero2_evidence::outcomes::{CostLiftOutcome, NamedDigest};
 use hetero2_evidence::pack::PackWriter;
 use hetero2_evidence::pack::rows::MoleculeRow;
@@ -90,7 +91,7 @@ fn summary_row(row: &MoleculeRow) -> SummaryRow {
     SummaryRow {
         id: row.id.trim().to_owned(),
         status: row.status,
-        reason: row.reason.clone().unwrap_or_default(),
+        reason: row.reason.as_ref().map(Reason::to_string).unwrap_or_default(),
         verdict: audit.map(|audit| audit.verdict),
         gate: audit.and_then(|a| a.gate),
         slack: audit.and_then(|a| a.slack),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use hetero2_common::ordered::in_order;
-use hetero2_contract::StatusCounts;
+use hetero2_contract::{CountedReason, StatusCounts};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::Provenance;
@@ -39,7 +39,7 @@ pub struct RunReport {
     /// Rows by status.
     pub counts: StatusCounts,
     /// Reasons of SKIP and ERROR rows, most frequent first.
-    pub top_reasons: Vec<(String, u64)>,
+    pub top_reasons: Vec<(CountedReason, u64)>,
     /// Where scores came from: `mock` or `external_scores`.
     pub score_mode: ScoreMode,
     /// OK rows that have a verdict of PASS or FAIL.

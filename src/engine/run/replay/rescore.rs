@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use hetero2_audit::{DecoyHash, ScoreTable};
 use hetero2_common::files::{Sha256Digest, parent_of};
+use hetero2_contract::{Reason, Warning};
 use hetero2_evidence::pack::csv::{DosPoint, read_dos};
 use hetero2_evidence::pack::manifest::{MANIFEST, Manifest, Provenance};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
@@ -29,7 +30,7 @@ use crate::run::reduce::{
     PackOptions, Publication, RunReport, SPECTRA, TRUTH, molecules_of,
 };
 use crate::run::request::{Reports, TruthInput};
-use crate::run::shard::{RowScoring, audit_row, is_of_scores, load_table};
+use crate::run::shard::{RowScoring, audit_row, load_table};
 
 /// Most decoys of one row; a run makes no more.
 const MAX_DECOYS: usize = 10_000;
@@ -317,8 +318,9 @@ fn audit_all(
     for batch in molecules {
         let batch: Vec<MoleculeRow> = batch?;
         for molecule in batch {
-            let reason = molecule.reason.as_deref().unwrap_or_default();
-            if reason == "missing_scores_input" || reason.starts_with("scores_input:") {
+            if let Some(reason @ (Reason::MissingScoresInput | Reason::ScoresInput(_))) =
+                &molecule.reason
+            {
                 return Err(old.refuse(format!(
                     "row {} ended as {reason}, so it has no decoys to score: run anew with --scores",
                     molecule.row
@@ -427,10 +429,10 @@ fn audit_again(
     };
     let hashes: Vec<DecoyHash> = decoys.iter().map(hash).collect::<Result<_, _>>()?;
     let old = mem::take(&mut molecule.warnings);
-    let mut warnings = old.into_iter().filter(|warning| !is_of_scores(warning)).collect();
+    let mut warnings = old.into_iter().filter(|warning| !warning.is_of_scores()).collect();
     let audit = audit_row(config, &hashes, &RowScoring::Table(scores), molecule, &mut warnings);
     audit.fill(decoys);
-    molecule.warnings = warnings.into_iter().collect();
+    molecule.warnings = Warning::in_order(warnings);
     Ok(())
 }
 

@@ -1,32 +1,16 @@
 //! The audit of one row: its decoys with their scores, and the verdict.
 
-use std::collections::BTreeSet;
-
 use hetero2_audit::HardnessBin;
 use hetero2_audit::{
-    self, Audit, AuditSettings, AuditWarning, DecoyHash, Item, Label, Method, Score, Significance,
+    self, Audit, AuditSettings, DecoyHash, Item, Label, Method, Score, Significance,
 };
 use hetero2_chemistry::decoy::Decoy;
 use hetero2_common::rounding::round8;
+use hetero2_contract::Warning;
 use hetero2_contract::rows::{AuditColumns, DecoyRow, MoleculeRow};
 
 use super::scoring::RowScoring;
 use crate::run::config::{RunConfig, ScoreMode};
-
-/// Warning where no decoy of a row has a score.
-const NO_SCORES: &str = "skip:missing_scores_for_all_decoys";
-/// Begins the warning where some decoys of a row have none.
-const SOME_SCORES: &str = "missing_scores_for_some_decoys:";
-/// Begins the warning where the scores could not be audited.
-const AUDIT_FAILED: &str = "skip:audit_failed:";
-
-/// Whether a row has this warning because of its scores, not of its molecule.
-pub(crate) fn is_of_scores(warning: &str) -> bool {
-    warning == NO_SCORES
-        || warning.starts_with(SOME_SCORES)
-        || warning.starts_with(AUDIT_FAILED)
-        || warning == AuditWarning::WeightsUsedInAucButNullQIsUnweighted.as_str()
-}
 
 /// The scores that a row was audited with.
 pub(crate) struct RowAudit {
@@ -53,7 +37,7 @@ pub(crate) fn audit_row(
     hashes: &[DecoyHash],
     scoring: &RowScoring<'_>,
     molecule: &mut MoleculeRow,
-    warnings: &mut BTreeSet<String>,
+    warnings: &mut Vec<Warning>,
 ) -> RowAudit {
     let original = scoring.original(&molecule.id);
     let scores: Vec<Option<Score>> = hashes.iter().map(|hash| scoring.decoy(hash)).collect();
@@ -64,11 +48,11 @@ pub(crate) fn audit_row(
     note_coverage(config, hashes.len(), scored, warnings);
     molecule.audit = Some(match audit_scores(config, molecule.seed_used, original, &scores) {
         Some(Ok((audit, significance))) => {
-            warnings.extend(audit.warnings.iter().map(|w| w.as_str().to_owned()));
+            warnings.extend(audit.warnings.iter().cloned());
             columns(&audit, &significance, original)
         }
         Some(Err(error)) => {
-            warnings.insert(format!("{AUDIT_FAILED}{error}"));
+            warnings.push(Warning::AuditFailed(error.to_string()));
             AuditColumns::skipped()
         }
         None => AuditColumns::skipped(),
@@ -82,19 +66,14 @@ pub(crate) fn decoy_rows(row: u64, molecule_id: &str, decoys: &[Decoy]) -> Vec<D
     rows.map(|(index, decoy)| decoy_row(index, decoy, row, molecule_id)).collect()
 }
 
-fn note_coverage(
-    config: &RunConfig,
-    decoys: usize,
-    scored: usize,
-    warnings: &mut BTreeSet<String>,
-) {
+fn note_coverage(config: &RunConfig, decoys: usize, scored: usize, warnings: &mut Vec<Warning>) {
     if config.score_mode == ScoreMode::Mock || scored == decoys {
         return;
     }
     if scored == 0 {
-        warnings.insert(NO_SCORES.into());
+        warnings.push(Warning::NoScores);
     }
-    warnings.insert(format!("{SOME_SCORES}{}", decoys - scored));
+    warnings.push(Warning::SomeScores((decoys - scored) as u64));
 }
 
 fn audit_scores(

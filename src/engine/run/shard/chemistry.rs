@@ -4,8 +4,6 @@
 //! and owns its data, so that a row with a time limit can run on a thread of
 //! its own.
 
-use std::collections::BTreeSet;
-
 use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest, DecoySet};
 use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
@@ -14,21 +12,24 @@ use hetero2_chemistry::operator::{
     AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale,
 };
 
+use hetero2_contract::warning::AtomLimit;
+use hetero2_contract::{Reason, Warning};
+
 use crate::run::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
 
 /// Why a row ends without results.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum EarlyEnd {
     /// Status SKIP with this reason.
-    Skip(&'static str),
+    Skip(Reason),
     /// Status ERROR with this reason.
-    Error(String),
+    Error(Reason),
 }
 
 /// A row after its chemistry.
 #[derive(Debug, Default)]
 pub(crate) struct Chemistry {
-    pub warnings: BTreeSet<String>,
+    pub warnings: Vec<Warning>,
     pub canonical_smiles: Option<String>,
     pub heavy_atoms: Option<u32>,
     pub atomic_numbers: Vec<u8>,
@@ -52,7 +53,7 @@ pub(crate) fn chemistry(
     let mut out = Chemistry::default();
     if let Err(end) = fill(&mut out, smiles, seed, config, has_scores) {
         if let EarlyEnd::Skip(reason) = &end
-            && *reason != "missing_smiles"
+            && *reason != Reason::MissingSmiles
         {
             out.warn_skip(reason);
         }
@@ -69,7 +70,7 @@ fn fill(
     has_scores: bool,
 ) -> Result<(), EarlyEnd> {
     if smiles.trim_ascii().is_empty() {
-        return Err(EarlyEnd::Skip("missing_smiles"));
+        return Err(EarlyEnd::Skip(Reason::MissingSmiles));
     }
     let limits = ParseLimits::with_max_heavy_atoms(config.max_atoms as usize);
     if config.decoys == 0 && config.artifacts == Artifacts::Light {
@@ -84,7 +85,7 @@ fn fill(
         find_decoys(out, &molecule, seed, config)?;
     }
     if config.artifacts == Artifacts::Full {
-        let internal = |e: MoleculeError| EarlyEnd::Error(format!("internal: {e}"));
+        let internal = |e: MoleculeError| EarlyEnd::Error(Reason::Internal(e.to_string()));
         out.descriptors = Some(molecule.descriptors().map_err(internal)?);
         if let Some(decoys) = &out.decoys {
             out.decoy_descriptors = decoys
@@ -103,17 +104,18 @@ fn readable<T>(out: &mut Chemistry, read: Result<T, MoleculeError>) -> Result<T,
     read.map_err(|error| match error {
         MoleculeError::TooManyAtoms { found, limit } => {
             out.heavy_atoms = Some(u32::try_from(found).unwrap_or(u32::MAX));
-            out.warnings.insert(format!("skip:too_large:n_heavy_atoms={found}:limit={limit}"));
-            EarlyEnd::Skip("too_many_atoms")
+            let (found, limit) = (found as u64, limit as u64);
+            out.warnings.push(Warning::TooManyAtoms(AtomLimit { found, limit }));
+            EarlyEnd::Skip(Reason::TooManyAtoms)
         }
         MoleculeError::TooLarge(what) => {
-            out.warnings.insert(format!("skip:too_large:{what}"));
-            EarlyEnd::Skip("too_many_atoms")
+            out.warnings.push(Warning::TooLarge(what));
+            EarlyEnd::Skip(Reason::TooManyAtoms)
         }
-        MoleculeError::Internal(what) => EarlyEnd::Error(format!("internal: {what}")),
+        MoleculeError::Internal(what) => EarlyEnd::Error(Reason::Internal(what)),
         error => {
-            out.warnings.insert(format!("invalid_smiles:{error}"));
-            EarlyEnd::Skip("invalid_smiles")
+            out.warnings.push(Warning::InvalidSmiles(error.to_string()));
+            EarlyEnd::Skip(Reason::InvalidSmiles)
         }
     })
 }
@@ -130,14 +132,14 @@ fn begin(
     out.canonical_smiles = Some(canonical_smiles);
     out.heavy_atoms = u32::try_from(graph.atomic_numbers.len()).ok();
     if config.connectivity == Connectivity::Required && components > 1 {
-        out.warnings.insert(format!("skip:disconnected:n_components={components}"));
-        return Err(EarlyEnd::Skip("disconnected"));
+        out.warnings.push(Warning::Disconnected(components as u64));
+        return Err(EarlyEnd::Skip(Reason::Disconnected));
     }
     if graph.atomic_numbers.is_empty() {
-        return Err(EarlyEnd::Error("no_heavy_atoms".into()));
+        return Err(EarlyEnd::Error(Reason::NoHeavyAtoms));
     }
     if config.score_mode == ScoreMode::ExternalScores && !has_scores {
-        return Err(EarlyEnd::Skip("missing_scores_input"));
+        return Err(EarlyEnd::Skip(Reason::MissingScoresInput));
     }
     out.atomic_numbers.clone_from(&graph.atomic_numbers);
     out.operators = Some(build_operators(out, graph, config)?);
@@ -164,9 +166,9 @@ fn build_operators(
         OperatorError::MissingPhysicsParams(missing) => {
             out.missing_params = u32::try_from(missing.atomic_numbers.len()).unwrap_or(u32::MAX);
             out.warnings.extend(missing.warnings());
-            EarlyEnd::Error("missing_physics_params".into())
+            EarlyEnd::Error(Reason::MissingPhysicsParams)
         }
-        error => EarlyEnd::Error(format!("internal: {error}")),
+        error => EarlyEnd::Error(Reason::Internal(error.to_string())),
     })
 }
 
@@ -189,9 +191,9 @@ fn find_decoys(
     out.decoys = Some(outcome);
     if none {
         let reason = if config.hard_decoys.is_some() {
-            "no_hard_decoys_generated"
+            Reason::NoHardDecoysGenerated
         } else {
-            "no_decoys_generated"
+            Reason::NoDecoysGenerated
         };
         return Err(EarlyEnd::Skip(reason));
     }
@@ -201,9 +203,9 @@ fn find_decoys(
 impl Chemistry {
     /// Notes the reason among the warnings, as the published files do, unless
     /// a more telling warning is there already.
-    fn warn_skip(&mut self, reason: &str) {
-        if !self.warnings.iter().any(|w| w.starts_with("skip:")) {
-            self.warnings.insert(format!("skip:{reason}"));
+    fn warn_skip(&mut self, reason: &Reason) {
+        if !self.warnings.iter().any(Warning::is_of_skip) {
+            self.warnings.push(Warning::Skip(reason.clone()));
         }
     }
 }

@@ -14,6 +14,8 @@ use hetero2_chemistry::operator::{
     GraphOperators, Operator, OperatorSettings, PHYSICS_PARAMS_SOURCE, SymmetricGraph,
 };
 use hetero2_common::rounding::round8;
+use hetero2_contract::warning::StuckTimeouts;
+use hetero2_contract::{OutcomeVerdict, Reason, Warning};
 use hetero2_evidence::pack::rows::{
     AuditColumns, DecoyCounters, DecoyRow, DescriptorColumns, DescriptorDeltas, LocalLines,
     MoleculeRow, OperatorColumns, SpectralColumns, SpectrumRow, Status,
@@ -122,8 +124,8 @@ impl<'a> Engine<'a> {
     fn chemistry(&self, record: &Record) -> Chemistry {
         if let Some(problem) = &record.problem {
             return Chemistry {
-                warnings: [format!("unreadable_row:{problem}")].into(),
-                end: Some(EarlyEnd::Skip("invalid_smiles")),
+                warnings: vec![Warning::UnreadableRow(problem.to_string())],
+                end: Some(EarlyEnd::Skip(Reason::InvalidSmiles)),
                 ..Chemistry::default()
             };
         }
@@ -131,7 +133,7 @@ impl<'a> Engine<'a> {
         let scores = self.scores.of_row(record);
         if let RowScoring::Unusable(why) = &scores {
             return Chemistry {
-                end: Some(EarlyEnd::Error(format!("scores_input: {why}"))),
+                end: Some(EarlyEnd::Error(Reason::ScoresInput((*why).to_owned()))),
                 ..Chemistry::default()
             };
         }
@@ -141,12 +143,18 @@ impl<'a> Engine<'a> {
         let smiles = record.smiles.clone();
         let work = move || chemistry(&smiles, seed, &config, has_scores);
         run_with_deadline(limit, work).unwrap_or_else(|error| {
-            let reason = match &error {
-                DeadlineError::Timeout(_) => "timeout".to_owned(),
-                error => format!("internal: {error}"),
+            let internal = Reason::Internal(error.to_string());
+            let (reason, warning) = match error {
+                DeadlineError::Timeout(limit) => {
+                    (Reason::Timeout, Warning::TimedOut(format!("{limit:?}")))
+                }
+                DeadlineError::Exhausted(rows) => {
+                    (internal, Warning::StuckTimeouts(StuckTimeouts(rows as u64)))
+                }
+                DeadlineError::NoThread(why) => (internal, Warning::NoThread(why)),
             };
             Chemistry {
-                warnings: [error.to_string()].into(),
+                warnings: vec![warning],
                 end: Some(EarlyEnd::Error(reason)),
                 ..Chemistry::default()
             }
@@ -207,15 +215,15 @@ impl<'a> Engine<'a> {
         }
         match &row.end {
             Some(EarlyEnd::Skip(reason)) => {
-                molecule.reason = Some((*reason).to_owned());
+                molecule.reason = Some(reason.clone());
                 molecule.audit = Some(AuditColumns::skipped());
                 molecule.n_decoys = Some(0);
                 molecule.n_decoys_generated = Some(0);
             }
             Some(EarlyEnd::Error(reason)) => {
                 molecule.reason = Some(reason.clone());
-                if reason == "missing_physics_params" {
-                    molecule.outcome_verdict = Some("ERROR_MISSING_PHYSICS_PARAMS".into());
+                if *reason == Reason::MissingPhysicsParams {
+                    molecule.outcome_verdict = Some(OutcomeVerdict::MissingPhysicsParams);
                     molecule.outcome_reason = Some(reason.clone());
                 }
             }
@@ -231,7 +239,7 @@ impl<'a> Engine<'a> {
                 molecule.descriptors = row.descriptors.map(descriptor_columns);
             }
         }
-        molecule.warnings = warnings.into_iter().collect();
+        molecule.warnings = Warning::in_order(warnings);
         let matrices = row.operators.filter(|_| status == Status::Ok).map(|operators| Matrices {
             operators,
             atomic_numbers: row.atomic_numbers,

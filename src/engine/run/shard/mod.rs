@@ -20,7 +20,7 @@ pub use scoring::ScoreSource;
 pub use worker::ShardWorker;
 
 pub(crate) use attempt::wave_rows;
-pub(crate) use audited::{audit_row, is_of_scores};
+pub(crate) use audited::audit_row;
 pub(crate) use record::{DECOYS, MOLECULES, SPECTRA};
 pub(crate) use scoring::{RowScoring, load_table};
 pub(crate) use worker::compute_missing;

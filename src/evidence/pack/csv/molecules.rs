@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Table;
 use crate::pack::rows::{MoleculeRow, OperatorColumns, SpectralColumns};
+use hetero2_contract::{OutcomeVerdict, Reason};
 
 /// Whether the run has edge weights, and with them the columns of W and WH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +90,8 @@ impl<W: Write> SummaryCsv<W> {
         t.number(spectral.and_then(|s| s.spectral_entropy));
         t.number(spectral.and_then(|s| s.spectral_entropy_norm));
         physics_cells(t, spectral, self.weights);
-        t.text(row.outcome_verdict.as_deref());
-        t.text(row.outcome_reason.as_deref());
+        t.text(row.outcome_verdict.map(OutcomeVerdict::as_str));
+        t.text(row.outcome_reason.as_ref().map(Reason::to_string).as_deref());
         t.integer(row.n_decoys_exist);
         let audit = row.audit.as_ref();
         t.number(audit.and_then(|a| a.p_value));
@@ -106,8 +107,9 @@ impl<W: Write> SummaryCsv<W> {
         let t = &mut self.table;
         t.text(Some(&row.id));
         t.text(Some(row.status.as_str()));
-        t.text(row.reason.as_deref());
-        t.text(row.skip_reason());
+        let reason = row.reason.as_ref().map(Reason::to_string);
+        t.text(reason.as_deref());
+        t.text(reason.as_deref().filter(|_| row.skip_reason().is_some()));
         t.text(audit.map(|a| a.verdict.as_str()));
         t.number(audit.and_then(|a| a.gate));
         t.number(audit.and_then(|a| a.slack));

@@ -88,7 +88,12 @@ fn write_reasons(out: &mut String, summary: &PackSummary) -> fmt::Result {
          <thead><tr><th>reason</th><th class=\"n\">rows</th></tr></thead><tbody>"
     )?;
     for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
-        write!(out, "<tr><td>{}</td><td class=\"n\">{}</td></tr>", Cell(reason), grouped(*rows))?;
+        write!(
+            out,
+            "<tr><td>{}</td><td class=\"n\">{}</td></tr>",
+            Cell(&reason.to_string()),
+            grouped(*rows)
+        )?;
     }
     write!(out, "</tbody></table></div>")?;
     if reasons.len() > TABLE_ROWS {

@@ -35,7 +35,7 @@ fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
         writeln!(out, "\n| reason | rows |\n| --- | ---: |")?;
     }
     for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
-        writeln!(out, "| {} | {} |", cell(reason), grouped(*rows))?;
+        writeln!(out, "| {} | {} |", cell(&reason.to_string()), grouped(*rows))?;
     }
     writeln!(
         out,

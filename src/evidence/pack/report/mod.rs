@@ -167,7 +167,7 @@ impl From<&MoleculeRow> for RowExcerpt {
             id: text::shorten(&row.id),
             smiles: text::shorten(&row.smiles),
             status: row.status,
-            reason: row.reason.as_deref().map(text::shorten),
+            reason: row.reason.as_ref().map(|reason| text::shorten(&reason.to_string())),
             verdict: audit.map(|a| a.verdict),
             slack: audit.and_then(|a| a.slack),
             auc: audit.and_then(|a| a.auc),

@@ -1,6 +1,7 @@
 //! Columns of a table: name, type, how a row fills them and how they are read
 //! back.
 
+use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::write::BATCH_BYTES;
 use crate::pack::error::PackError;
+use hetero2_contract::Warning;
 
 /// How a row fills a column.
 pub enum Get<R> {
@@ -26,7 +28,9 @@ pub enum Get<R> {
     I32(fn(&R) -> Option<i32>),
     F64(fn(&R) -> Option<f64>),
     Text(for<'a> fn(&'a R) -> Option<&'a str>),
-    Texts(for<'a> fn(&'a R) -> &'a [String]),
+    /// A value that is published as text of its own.
+    Shown(for<'a> fn(&'a R) -> Option<&'a dyn Display>),
+    Warnings(for<'a> fn(&'a R) -> &'a [Warning]),
     F64s(for<'a> fn(&'a R) -> &'a [f64]),
 }
 
@@ -84,6 +88,11 @@ impl<R> Column<R> {
         Self::optional(name, Layout::Dictionary, Get::Text(get))
     }
 
+    /// A value with a text of its own that may be undefined.
+    pub fn shown(name: &'static str, get: for<'a> fn(&'a R) -> Option<&'a dyn Display>) -> Self {
+        Self::optional(name, Layout::Dictionary, Get::Shown(get))
+    }
+
     fn field(&self) -> Field {
         let list = |inner| DataType::List(Arc::new(Field::new(LIST_ITEM, inner, false)));
         let data_type = match self.get {
@@ -92,8 +101,8 @@ impl<R> Column<R> {
             Get::U32(_) => DataType::UInt32,
             Get::I32(_) => DataType::Int32,
             Get::F64(_) => DataType::Float64,
-            Get::Text(_) => DataType::Utf8,
-            Get::Texts(_) => list(DataType::Utf8),
+            Get::Text(_) | Get::Shown(_) => DataType::Utf8,
+            Get::Warnings(_) => list(DataType::Utf8),
             Get::F64s(_) => list(DataType::Float64),
         };
         Field::new(self.name, data_type, self.presence == Presence::Optional)
@@ -102,7 +111,7 @@ impl<R> Column<R> {
     /// Path of the column's values in the Parquet schema.
     pub fn leaf(&self) -> Vec<String> {
         match self.get {
-            Get::Texts(_) | Get::F64s(_) => {
+            Get::Warnings(_) | Get::F64s(_) => {
                 vec![self.name.into(), "list".into(), LIST_ITEM.into()]
             }
             _ => vec![self.name.into()],
@@ -118,8 +127,8 @@ impl<R> Column<R> {
             Get::U32(_) => Builder::U32(UInt32Builder::new()),
             Get::I32(_) => Builder::I32(Int32Builder::new()),
             Get::F64(_) => Builder::F64(Float64Builder::new()),
-            Get::Text(_) => Builder::Text(StringBuilder::new()),
-            Get::Texts(_) => Builder::Texts(
+            Get::Text(_) | Get::Shown(_) => Builder::Text(StringBuilder::new()),
+            Get::Warnings(_) => Builder::Texts(
                 ListBuilder::new(StringBuilder::new()).with_field(item(DataType::Utf8)),
             ),
             Get::F64s(_) => Builder::F64s(
@@ -137,8 +146,12 @@ impl<R> Column<R> {
             (Get::I32(get), Builder::I32(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
             (Get::F64(get), Builder::F64(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
             (Get::Text(get), Builder::Text(b)) => rows.iter().for_each(|r| b.append_option(get(r))),
-            (Get::Texts(get), Builder::Texts(b)) => rows.iter().for_each(|row| {
-                get(row).iter().for_each(|text| b.values().append_value(text));
+            (Get::Shown(get), Builder::Text(b)) => rows.iter().for_each(|r| match get(r) {
+                Some(value) => append_shown(b, value),
+                None => b.append_null(),
+            }),
+            (Get::Warnings(get), Builder::Texts(b)) => rows.iter().for_each(|row| {
+                get(row).iter().for_each(|warning| append_shown(b.values(), warning));
                 b.append(true);
             }),
             (Get::F64s(get), Builder::F64s(b)) => rows.iter().for_each(|row| {
@@ -148,6 +161,13 @@ impl<R> Column<R> {
             _ => unreachable!("a column is only given the builder that it made"),
         }
     }
+}
+
+/// Appends what `value` shows, without a copy in between.
+fn append_shown(builder: &mut StringBuilder, value: &dyn Display) {
+    // Writing to a builder cannot fail.
+    let _ = write!(builder, "{value}");
+    builder.append_value("");
 }
 
 const LIST_ITEM: &str = "element";
@@ -232,11 +252,14 @@ impl<'a> Cells<'a> {
     primitive!(f64, Float64Array, f64);
     primitive!(text, StringArray, &'a str);
 
-    /// Lists of text.
-    pub fn texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, PackError> {
+    /// Lists of words.
+    pub fn words<'b, T: FromStr>(
+        &'b self,
+        name: &'static str,
+    ) -> Result<impl Fn(usize) -> Result<Vec<T>, PackError> + use<'a, 'b, T>, PackError> {
         let (list, values) = self.list::<StringArray>(name)?;
         Ok(move |i: usize| {
-            list_range(list, i).map(|j| values.value(j).to_owned()).collect::<Vec<_>>()
+            list_range(list, i).map(|j| self.parse(Some(values.value(j)), i, name)).collect()
         })
     }
 
@@ -279,6 +302,16 @@ impl<'a> Cells<'a> {
             column: column.to_owned(),
             detail,
         }
+    }
+
+    /// Reads a word that may be undefined.
+    pub fn parse_any<T: FromStr>(
+        &self,
+        text: Option<&str>,
+        row: usize,
+        column: &str,
+    ) -> Result<Option<T>, PackError> {
+        text.map(|text| self.parse(Some(text), row, column)).transpose()
     }
 
     /// Reads a required word.

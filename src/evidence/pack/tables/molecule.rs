@@ -1,12 +1,15 @@
 //! Columns of `summary.parquet` and of a shard's `molecules.parquet`: those of
 //! `summary.csv` under the same names, and what only the typed table holds.
 
+use std::fmt::{self, Display, Write};
+
 use super::column::{Cells, Column, Get, Layout};
 use super::sealed::Row;
 use crate::pack::error::PackError;
 use crate::pack::rows::{
     AuditColumns, DecoyCounters, DescriptorColumns, MoleculeRow, OperatorColumns, SpectralColumns,
 };
+use hetero2_contract::Reason;
 
 impl Row for MoleculeRow {
     fn columns() -> Vec<Column<Self>> {
@@ -15,8 +18,8 @@ impl Row for MoleculeRow {
         columns.extend(decoys());
         columns.extend(spectral());
         columns.extend(descriptors());
-        columns.push(Column::word("outcome_verdict", |r| r.outcome_verdict.as_deref()));
-        columns.push(Column::word("outcome_reason", |r| r.outcome_reason.as_deref()));
+        columns.push(Column::word("outcome_verdict", |r| Some(r.outcome_verdict?.as_str())));
+        columns.push(Column::shown("outcome_reason", |r| show(r.outcome_reason.as_ref())));
         columns.extend(chance());
         columns
     }
@@ -25,15 +28,15 @@ impl Row for MoleculeRow {
         self.id.len()
             + self.smiles.len()
             + self.canonical_smiles.as_ref().map_or(0, String::len)
-            + self.reason.as_ref().map_or(0, String::len)
-            + self.outcome_reason.as_ref().map_or(0, String::len)
-            + self.warnings.iter().map(String::len).sum::<usize>()
+            + self.reason.as_ref().map_or(0, shown_length)
+            + self.outcome_reason.as_ref().map_or(0, shown_length)
+            + self.warnings.iter().map(shown_length).sum::<usize>()
     }
 
     fn decode(cells: &Cells<'_>) -> Result<Vec<Self>, PackError> {
         let (row, id, smiles) = (cells.u64("row")?, cells.text("id")?, cells.text("smiles")?);
         let (canonical, status) = (cells.text("canonical_smiles")?, cells.text("status")?);
-        let (reason, warnings) = (cells.text("reason")?, cells.texts("warnings")?);
+        let (reason, warnings) = (cells.text("reason")?, cells.words("warnings")?);
         let (seed_used, heavy_atoms) = (cells.i64("seed_used")?, cells.u32("heavy_atoms")?);
         let n_decoys = cells.u32("n_decoys")?;
         let generated = cells.u32("n_decoys_generated")?;
@@ -52,8 +55,8 @@ impl Row for MoleculeRow {
                     smiles: cells.need(owned(smiles(i)), i, "smiles")?,
                     canonical_smiles: owned(canonical(i)),
                     status: cells.parse(status(i), i, "status")?,
-                    reason: owned(reason(i)),
-                    warnings: warnings(i),
+                    reason: cells.parse_any(reason(i), i, "reason")?,
+                    warnings: warnings(i)?,
                     seed_used: cells.need(seed_used(i), i, "seed_used")?,
                     heavy_atoms: heavy_atoms(i),
                     audit: audit(i)?,
@@ -65,12 +68,31 @@ impl Row for MoleculeRow {
                     decoy_counters: counters(i),
                     spectral: spectral(i)?,
                     descriptors: descriptors(i),
-                    outcome_verdict: owned(outcome_verdict(i)),
-                    outcome_reason: owned(outcome_reason(i)),
+                    outcome_verdict: cells.parse_any(outcome_verdict(i), i, "outcome_verdict")?,
+                    outcome_reason: cells.parse_any(outcome_reason(i), i, "outcome_reason")?,
                 })
             })
             .collect()
     }
+}
+
+fn show(reason: Option<&Reason>) -> Option<&dyn Display> {
+    reason.map(|reason| reason as &dyn Display)
+}
+
+/// Bytes of what a value shows.
+fn shown_length(value: &impl Display) -> usize {
+    struct Counter(usize);
+    impl fmt::Write for Counter {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail.
+    let _ = write!(counter, "{value}");
+    counter.0
 }
 
 type Columns = Vec<Column<MoleculeRow>>;
@@ -86,9 +108,9 @@ fn identity() -> Columns {
             Get::Text(|r| r.canonical_smiles.as_deref()),
         ),
         Column::required("status", Layout::Dictionary, Get::Text(|r| Some(r.status.as_str()))),
-        Column::word("reason", |r| r.reason.as_deref()),
-        Column::word("skip_reason", MoleculeRow::skip_reason),
-        Column::required("warnings", Layout::Dictionary, Get::Texts(|r| &r.warnings)),
+        Column::shown("reason", |r| show(r.reason.as_ref())),
+        Column::shown("skip_reason", |r| show(r.skip_reason())),
+        Column::required("warnings", Layout::Dictionary, Get::Warnings(|r| &r.warnings)),
         Column::required("seed_used", Layout::Plain, Get::I64(|r| Some(r.seed_used))),
         Column::count("heavy_atoms", |r| r.heavy_atoms),
     ]

@@ -326,7 +326,7 @@ fn passing<R>(
         .set_column_statistics_enabled(ROW.into(), EnabledStatistics::Chunk);
     for column in columns {
         let path = ColumnPath::new(column.leaf());
-        let text = matches!(column.get, Get::Text(_) | Get::Texts(_));
+        let text = matches!(column.get, Get::Text(_) | Get::Shown(_) | Get::Warnings(_));
         if text && column.layout == Layout::Dictionary {
             continue;
         }

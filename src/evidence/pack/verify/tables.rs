@@ -12,7 +12,7 @@ use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status, Verdict};
 use crate::pack::source::PackSource;
 use crate::pack::tables::{TableReader, TableRow};
 use hetero2_common::files::Sha256Digest;
-use hetero2_contract::{Metrics, StatusCounts};
+use hetero2_contract::{Metrics, Reason, StatusCounts};
 
 /// Longest record of a CSV table: longer than any row that a library may have.
 const RECORD_BYTES: u64 = 256 << 20;
@@ -133,7 +133,8 @@ fn summary_parquet(source: &mut PackSource) -> Result<SummaryFacts, String> {
     let mut facts = FactsBuilder::default();
     each_row::<MoleculeRow>(source, "summary.parquet", |row| {
         let verdict = row.audit.as_ref().map_or("", |a| a.verdict.as_str());
-        facts.add(&row.id, row.status, row.reason.as_deref().unwrap_or(""), verdict);
+        let reason = row.reason.as_ref().map(Reason::to_string).unwrap_or_default();
+        facts.add(&row.id, row.status, &reason, verdict);
     })?;
     Ok(facts.finish())
 }
