@@ -1,6 +1,6 @@
 //! Molecules drawn beside their hardest decoys: what is shown of them, and how.
 
-use std::fmt::{self, Write};
+use maud::{Markup, PreEscaped, html};
 
 use super::html::Cell;
 use super::text::value;
@@ -52,68 +52,67 @@ pub struct Gallery {
     pub bottom: Vec<DrawnRow>,
 }
 
-pub(super) fn write_gallery(out: &mut String, summary: &PackSummary) -> fmt::Result {
+/// Both ends of the slack, drawn.
+pub(super) fn gallery(summary: &PackSummary) -> Markup {
     let Gallery { top, bottom } = &summary.gallery;
-    for (title, rows) in [("Best molecules", top), ("Worst molecules", bottom)] {
-        if rows.is_empty() {
-            continue;
+    html! {
+        @for (title, rows) in [("Best molecules", top), ("Worst molecules", bottom)] {
+            @if !rows.is_empty() {
+                section { h2 { (title) ", and the decoys most like them" }
+                    p {
+                        "By slack, then AUC, then number of decoys. A decoy that scores at least as \
+                         high as its molecule is marked."
+                    } "\n"
+                    @for row in rows.iter().take(DRAWN_ROWS) { (molecule(row)) }
+                } "\n"
+            }
         }
-        writeln!(
-            out,
-            "<section><h2>{title}, and the decoys most like them</h2><p>By slack, then AUC, then \
-             number of decoys. A decoy that scores at least as high as its molecule is marked.</p>"
-        )?;
-        for row in rows.iter().take(DRAWN_ROWS) {
-            write_row(out, row)?;
-        }
-        writeln!(out, "</section>")?;
     }
-    Ok(())
 }
 
-fn write_row(out: &mut String, drawn: &DrawnRow) -> fmt::Result {
+fn molecule(drawn: &DrawnRow) -> Markup {
     let row = &drawn.row;
     let verdict = row.verdict.map_or(row.status.as_str(), |v| v.as_str());
-    write!(
-        out,
-        "<div class=\"molecule\"><figure class=\"original\"><figcaption><b>{}</b> \
-         <span class=\"{verdict}\">{verdict}</span></figcaption>{}<p>score {}, AUC {}, slack {}, \
-         p {}; {} decoys scored</p></figure>",
-        Cell(&row.id),
-        drawing(drawn.drawing.as_deref(), &row.smiles),
-        value(drawn.score),
-        value(row.auc),
-        value(row.slack),
-        value(row.p_value),
-        row.n_decoys_scored.unwrap_or_default(),
-    )?;
-    for decoy in drawn.decoys.iter().take(DRAWN_DECOYS) {
-        let beats = decoy.score.zip(drawn.score).is_some_and(|(d, o)| d >= o);
-        write!(
-            out,
-            "<figure{}><figcaption>decoy, {}</figcaption>{}<p>score {}, Tanimoto {}</p></figure>",
-            if beats { " class=\"beats\"" } else { "" },
-            decoy.hardness_bin.as_str(),
-            drawing(decoy.drawing.as_deref(), &decoy.smiles),
-            decoy.score.map_or_else(|| "missing".to_owned(), |score| value(Some(score))),
-            decoy.tanimoto.map_or_else(|| "–".to_owned(), |t| format!("{t:.3}")),
-        )?;
+    html! {
+        div class="molecule" {
+            figure class="original" {
+                figcaption { b { (Cell(&row.id)) } " " span class=(verdict) { (verdict) } }
+                (drawing(drawn.drawing.as_deref(), &row.smiles))
+                p {
+                    "score " (value(drawn.score)) ", AUC " (value(row.auc)) ", slack "
+                    (value(row.slack)) ", p " (value(row.p_value)) "; "
+                    (row.n_decoys_scored.unwrap_or_default()) " decoys scored"
+                }
+            }
+            @for decoy in drawn.decoys.iter().take(DRAWN_DECOYS) { (decoy_figure(decoy, drawn.score)) }
+        } "\n"
     }
-    writeln!(out, "</div>")
+}
+
+fn decoy_figure(decoy: &DrawnDecoy, original: Option<f64>) -> Markup {
+    let beats = decoy.score.zip(original).is_some_and(|(d, o)| d >= o);
+    let score = decoy.score.map_or_else(|| "missing".to_owned(), |score| value(Some(score)));
+    let tanimoto = decoy.tanimoto.map_or_else(|| "–".to_owned(), |t| format!("{t:.3}"));
+    html! {
+        figure class=[beats.then_some("beats")] {
+            figcaption { "decoy, " (decoy.hardness_bin.as_str()) }
+            (drawing(decoy.drawing.as_deref(), &decoy.smiles))
+            p { "score " (score) ", Tanimoto " (tanimoto) }
+        }
+    }
 }
 
 /// The drawing without what a page alone does not need; its SMILES stands in
 /// for it where it cannot be seen.
-fn drawing(svg: Option<&str>, smiles: &str) -> String {
+fn drawing(svg: Option<&str>, smiles: &str) -> Markup {
     let smiles = Cell(smiles);
-    match svg.filter(|svg| svg.len() <= DRAWING_BYTES) {
-        Some(svg) => {
-            let inline = svg.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "");
-            format!(
-                "<div class=\"drawing\" role=\"img\" aria-label=\"{smiles}\" \
-                 title=\"{smiles}\">{inline}</div>"
-            )
+    html! {
+        @if let Some(svg) = svg.filter(|svg| svg.len() <= DRAWING_BYTES) {
+            div class="drawing" role="img" aria-label=(smiles) title=(smiles) {
+                (PreEscaped(svg.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "")))
+            }
+        } @else {
+            div class="drawing none" { "not drawn: " (smiles) }
         }
-        None => format!("<div class=\"drawing none\">not drawn: {smiles}</div>"),
     }
 }

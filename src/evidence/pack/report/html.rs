@@ -1,10 +1,11 @@
 //! `index.html`: one self-contained page, without scripts or network, light and
-//! dark, printable. Whatever comes from the data is escaped.
+//! dark, printable. A section is a function from the summary to markup; whatever
+//! a section shows is escaped by `html!`.
 
-use std::fmt::{self, Display, Write};
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
-use super::gallery::write_gallery;
-use super::html_sections::{write_chance, write_coverage, write_outcomes};
+use super::gallery::gallery;
+use super::html_sections::{chance, coverage, outcomes};
 use super::text::{self, grouped, value};
 use super::{PackSummary, RowExcerpt, TABLE_ROWS, svg};
 
@@ -13,51 +14,56 @@ const STYLE: &str = include_str!("style.css");
 /// The content of `index.html`.
 #[must_use]
 pub fn index_html(summary: &PackSummary) -> String {
-    let mut out = String::with_capacity(64 << 10);
-    // Writing to a string cannot fail.
-    let _ = write_page(&mut out, summary);
-    out
+    page(summary).into_string()
 }
 
-fn write_page(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    write!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>Evidence pack</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    )?;
-    write!(
-        out,
-        "<header><h1>Evidence pack</h1>\n<p class=\"verdict\">{}</p>\n",
-        Escaped(&text::verdict(summary))
-    )?;
-    for caution in text::cautions(summary) {
-        writeln!(out, "<p class=\"caution\">{}</p>", Escaped(&caution))?;
+fn page(summary: &PackSummary) -> Markup {
+    html! {
+        (DOCTYPE) "\n"
+        html lang="en" { "\n"
+            head { "\n"
+                meta charset="utf-8"; "\n"
+                meta name="viewport" content="width=device-width,initial-scale=1"; "\n"
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'"; "\n"
+                title { "Evidence pack" } "\n"
+                style { "\n" (PreEscaped(STYLE)) } "\n"
+            } "\n"
+            body { "\n"
+                header {
+                    h1 { "Evidence pack" } "\n"
+                    p class="verdict" { (Text(&text::verdict(summary))) } "\n"
+                    @for caution in text::cautions(summary) {
+                        p class="caution" { (Text(&caution)) } "\n"
+                    }
+                } "\n"
+                main { "\n"
+                    (chance(summary))
+                    (counts(summary))
+                    (plots(summary))
+                    (outcomes(summary))
+                    (gallery(summary))
+                    (rows("Largest slack", &summary.top))
+                    (rows("Smallest slack", &summary.bottom))
+                    (coverage(summary))
+                    (provenance(summary))
+                    (verify())
+                } "\n"
+            } "\n"
+        } "\n"
     }
-    writeln!(out, "</header>\n<main>")?;
-    write_chance(out, summary)?;
-    write_counts(out, summary)?;
-    write_plots(out, summary)?;
-    write_outcomes(out, summary)?;
-    write_gallery(out, summary)?;
-    write_rows(out, "Largest slack", &summary.top)?;
-    write_rows(out, "Smallest slack", &summary.bottom)?;
-    write_coverage(out, summary)?;
-    write_provenance(out, summary)?;
-    write_verify(out)?;
-    writeln!(out, "</main>\n</body>\n</html>")
 }
 
-fn write_counts(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    writeln!(out, "<section><h2>Rows</h2>")?;
-    write_tiles(out, summary)?;
-    write_reasons(out, summary)?;
-    writeln!(out, "</section>")
+fn counts(summary: &PackSummary) -> Markup {
+    html! {
+        section { h2 { "Rows" } "\n"
+            (tiles(summary))
+            (reasons(summary))
+        } "\n"
+    }
 }
 
-fn write_tiles(out: &mut String, summary: &PackSummary) -> fmt::Result {
+fn tiles(summary: &PackSummary) -> Markup {
     let counts = &summary.metrics.counts;
     let slack = &summary.metrics.audit_slack_stats_ok;
     let tiles = [
@@ -70,175 +76,183 @@ fn write_tiles(out: &mut String, summary: &PackSummary) -> fmt::Result {
         ("PASS rate", text::percent(slack.pass_rate_ok)),
         ("median slack", value(slack.median_slack_ok)),
     ];
-    write!(out, "<div class=\"tiles\">")?;
-    for (name, figure) in tiles {
-        write!(out, "<div class=\"tile\"><b>{figure}</b><span>{name}</span></div>")?;
+    html! {
+        div class="tiles" {
+            @for (name, figure) in tiles {
+                div class="tile" { b { (figure) } span { (name) } }
+            }
+        } "\n"
     }
-    writeln!(out, "</div>")
 }
 
-fn write_reasons(out: &mut String, summary: &PackSummary) -> fmt::Result {
+fn reasons(summary: &PackSummary) -> Markup {
     let reasons = &summary.metrics.top_reasons;
-    if reasons.is_empty() {
-        return Ok(());
-    }
-    write!(
-        out,
-        "<h3>Why rows were not audited</h3><div class=\"scroll\"><table>\
-         <thead><tr><th>reason</th><th class=\"n\">rows</th></tr></thead><tbody>"
-    )?;
-    for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
-        write!(
-            out,
-            "<tr><td>{}</td><td class=\"n\">{}</td></tr>",
-            Cell(&reason.to_string()),
-            grouped(*rows)
-        )?;
-    }
-    write!(out, "</tbody></table></div>")?;
-    if reasons.len() > TABLE_ROWS {
-        write!(
-            out,
-            "<p>{TABLE_ROWS} of {}; <code>metrics.json</code> has all.</p>",
-            reasons.len()
-        )?;
-    }
-    Ok(())
-}
-
-fn write_plots(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let hardness = summary.interpretation();
-    write!(
-        out,
-        "<section><h2>Scores against decoys</h2>\n<p><code>{}</code>: {}. Median Tanimoto \
-         similarity of the decoys: {}.</p>\n<div class=\"plots\">",
-        hardness.auc_interpretation.as_str(),
-        Cell(hardness.auc_interpretation_reason.as_str()),
-        value(hardness.tanimoto_median)
-    )?;
-    let plots = [
-        ("Slack (AUC − gate); a molecule passes from 0 on", {
-            svg::histogram(&summary.slack_histogram, &[], "slack", "molecules")
-        }),
-        ("AUC by hardness of the decoys", svg::hardness(hardness)),
-        ("Similarity of decoys to their molecule", {
-            svg::histogram(&summary.tanimoto_histogram, &[], "Tanimoto similarity", "pairs")
-        }),
-    ];
-    for (caption, plot) in plots {
-        writeln!(out, "<figure><figcaption>{caption}</figcaption>{plot}</figure>")?;
-    }
-    if let Some(dos) = &summary.dos {
-        writeln!(
-            out,
-            "<figure><figcaption>Density of states of the run (dimensionless)</figcaption>{}\
-             </figure>",
-            svg::dos(dos)
-        )?;
-    }
-    writeln!(out, "</div></section>")
-}
-
-fn write_rows(out: &mut String, title: &str, rows: &[RowExcerpt]) -> fmt::Result {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    write!(
-        out,
-        "<section><details><summary>{title}: {} rows</summary><div class=\"scroll\"><table>\
-         <thead><tr>\
-         <th class=\"n\">row</th><th>id</th><th>SMILES</th><th>verdict</th>\
-         <th class=\"n\">slack</th><th class=\"n\">AUC</th><th class=\"n\">gate</th>\
-         <th class=\"n\">decoys</th></tr></thead><tbody>",
-        rows.len().min(TABLE_ROWS)
-    )?;
-    for row in rows.iter().take(TABLE_ROWS) {
-        let verdict = row.verdict.map_or(row.status.as_str(), |v| v.as_str());
-        write!(
-            out,
-            "<tr><td class=\"n\">{}</td><td class=\"id\">{}</td><td class=\"smiles\">{}</td>\
-             <td class=\"{verdict}\">{verdict}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            row.row,
-            Cell(&row.id),
-            Cell(&row.smiles),
-            value(row.slack),
-            value(row.auc),
-            value(row.gate),
-            row.n_decoys_scored.map_or_else(|| "–".to_owned(), |n| n.to_string()),
-        )?;
-    }
-    writeln!(out, "</tbody></table></div></details></section>")
-}
-
-fn write_provenance(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    let tool = &summary.tool;
-    write!(
-        out,
-        "<section><h2>Made from</h2><p>{} {}{}. Scores: {}. Times, hosts and devices are in \
-         <code>provenance.json</code>.</p><div class=\"scroll\"><table><thead><tr><th>input</th>\
-         <th>file</th><th class=\"n\">bytes</th><th>SHA-256</th></tr></thead><tbody>",
-        Cell(&tool.name),
-        Cell(&tool.version),
-        tool.commit.as_ref().map_or_else(String::new, |c| format!(", commit {}", Cell(c))),
-        summary.scores.as_str(),
-    )?;
-    for input in &summary.inputs {
-        write!(
-            out,
-            "<tr><td>{}</td><td class=\"id\">{}</td><td class=\"n\">{}</td>\
-             <td class=\"id\">{}</td></tr>",
-            Cell(&input.role),
-            Cell(&input.name),
-            grouped(input.digest.bytes),
-            input.digest.sha256
-        )?;
-    }
-    let config = serde_json::to_string_pretty(&summary.metrics.config).unwrap_or_default();
-    writeln!(
-        out,
-        "</tbody></table></div>\n<details><summary>Configuration</summary><pre>{}</pre>\
-         </details></section>",
-        Escaped(&config)
-    )
-}
-
-fn write_verify(out: &mut String) -> fmt::Result {
-    write!(out, "<section><h2>How to verify</h2><p>In the unpacked directory:</p><ul>")?;
-    for (command, what) in text::VERIFY {
-        write!(out, "<li><code>{}</code>: {}</li>", Escaped(command), Escaped(what))?;
-    }
-    writeln!(out, "</ul></section>")
-}
-
-/// Text as HTML content: no character of it is markup.
-pub(super) struct Escaped<'a>(pub &'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\n' => f.write_char('\n')?,
-                // Control and direction characters could hide or reorder text.
-                c if c.is_control() || is_bidi(c) => f.write_char('\u{fffd}')?,
-                c => f.write_char(c)?,
+    html! {
+        @if !reasons.is_empty() {
+            h3 { "Why rows were not audited" }
+            div class="scroll" { table {
+                thead { tr { th { "reason" } th class="n" { "rows" } } }
+                tbody {
+                    @for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
+                        tr {
+                            td { (Cell(&reason.to_string())) }
+                            td class="n" { (grouped(*rows)) }
+                        }
+                    }
+                }
+            } }
+            @if reasons.len() > TABLE_ROWS {
+                p { (TABLE_ROWS) " of " (reasons.len()) "; " code { "metrics.json" } " has all." }
             }
         }
-        Ok(())
+    }
+}
+
+fn plots(summary: &PackSummary) -> Markup {
+    let hardness = summary.interpretation();
+    let mut plots = vec![
+        (
+            "Slack (AUC − gate); a molecule passes from 0 on",
+            svg::histogram(&summary.slack_histogram, &[], "slack", "molecules"),
+        ),
+        ("AUC by hardness of the decoys", svg::hardness(hardness)),
+        (
+            "Similarity of decoys to their molecule",
+            svg::histogram(&summary.tanimoto_histogram, &[], "Tanimoto similarity", "pairs"),
+        ),
+    ];
+    if let Some(dos) = &summary.dos {
+        plots.push(("Density of states of the run (dimensionless)", svg::dos(dos)));
+    }
+    html! {
+        section { h2 { "Scores against decoys" } "\n"
+            p {
+                code { (hardness.auc_interpretation.as_str()) } ": "
+                (hardness.auc_interpretation_reason.as_str())
+                ". Median Tanimoto similarity of the decoys: " (value(hardness.tanimoto_median))
+                "."
+            } "\n"
+            div class="plots" {
+                @for (caption, plot) in plots {
+                    figure { figcaption { (caption) } (PreEscaped(plot)) } "\n"
+                }
+            }
+        } "\n"
+    }
+}
+
+fn rows(title: &str, rows: &[RowExcerpt]) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            section { details {
+                summary { (title) ": " (rows.len().min(TABLE_ROWS)) " rows" }
+                div class="scroll" { table {
+                    thead { tr {
+                        th class="n" { "row" }
+                        th { "id" }
+                        th { "SMILES" }
+                        th { "verdict" }
+                        th class="n" { "slack" }
+                        th class="n" { "AUC" }
+                        th class="n" { "gate" }
+                        th class="n" { "decoys" }
+                    } }
+                    tbody {
+                        @for row in rows.iter().take(TABLE_ROWS) { (table_row(row)) }
+                    }
+                } }
+            } } "\n"
+        }
+    }
+}
+
+fn table_row(row: &RowExcerpt) -> Markup {
+    let verdict = row.verdict.map_or(row.status.as_str(), |v| v.as_str());
+    html! {
+        tr {
+            td class="n" { (row.row) }
+            td class="id" { (Cell(&row.id)) }
+            td class="smiles" { (Cell(&row.smiles)) }
+            td class=(verdict) { (verdict) }
+            td class="n" { (value(row.slack)) }
+            td class="n" { (value(row.auc)) }
+            td class="n" { (value(row.gate)) }
+            td class="n" { (row.n_decoys_scored.map_or_else(|| "–".to_owned(), |n| n.to_string())) }
+        }
+    }
+}
+
+fn provenance(summary: &PackSummary) -> Markup {
+    let tool = &summary.tool;
+    let config = serde_json::to_string_pretty(&summary.metrics.config).unwrap_or_default();
+    html! {
+        section { h2 { "Made from" }
+            p {
+                (Cell(&tool.name)) " " (Cell(&tool.version))
+                @if let Some(commit) = &tool.commit { ", commit " (Cell(commit)) }
+                ". Scores: " (summary.scores.as_str())
+                ". Times, hosts and devices are in " code { "provenance.json" } "."
+            }
+            div class="scroll" { table {
+                thead { tr {
+                    th { "input" }
+                    th { "file" }
+                    th class="n" { "bytes" }
+                    th { "SHA-256" }
+                } }
+                tbody {
+                    @for input in &summary.inputs {
+                        tr {
+                            td { (Cell(&input.role)) }
+                            td class="id" { (Cell(&input.name)) }
+                            td class="n" { (grouped(input.digest.bytes)) }
+                            td class="id" { (input.digest.sha256.to_string()) }
+                        }
+                    }
+                }
+            } } "\n"
+            details { summary { "Configuration" } pre { (Text(&config)) } }
+        } "\n"
+    }
+}
+
+fn verify() -> Markup {
+    html! {
+        section { h2 { "How to verify" }
+            p { "In the unpacked directory:" }
+            ul {
+                @for (command, what) in text::VERIFY {
+                    li { code { (Text(command)) } ": " (Text(what)) }
+                }
+            }
+        } "\n"
+    }
+}
+
+/// Text of the data: besides the markup, which `html!` escapes, characters that
+/// could hide or reorder what stands around them are shown as replaced.
+pub(super) struct Text<'a>(pub &'a str);
+
+impl Render for Text<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        let shown =
+            |c: char| if c != '\n' && (c.is_control() || is_bidi(c)) { '\u{fffd}' } else { c };
+        let text: String = self.0.chars().map(shown).collect();
+        for (i, part) in text.split('\'').enumerate() {
+            if i > 0 {
+                buffer.push_str("&#39;");
+            }
+            part.render_to(buffer);
+        }
     }
 }
 
 /// The same, cut to what a table cell shows.
 pub(super) struct Cell<'a>(pub &'a str);
 
-impl Display for Cell<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Escaped(&text::shorten(self.0)).fmt(f)
+impl Render for Cell<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        Text(&text::shorten(self.0)).render_to(buffer);
     }
 }
 
