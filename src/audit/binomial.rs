@@ -96,7 +96,7 @@ pub(super) fn clopper_pearson(successes: f64, trials: f64, alpha: f64) -> (f64, 
 }
 
 /// Where a rising function of 0..1 reaches `target`.
-fn solve(rising: impl Fn(f64) -> f64, target: f64) -> f64 {
+pub(super) fn solve(rising: impl Fn(f64) -> f64, target: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..80 {
         let middle = 0.5 * (low + high);
@@ -111,7 +111,7 @@ fn solve(rising: impl Fn(f64) -> f64, target: f64) -> f64 {
 
 /// The regularised incomplete beta function I_x(a, b), by Lentz's continued
 /// fraction (Numerical Recipes, 6.4).
-fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
+pub(super) fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }

@@ -113,31 +113,31 @@ pub struct Passes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DiscoveryProcedure {
-    /// Benjamini and Hochberg (1995) over the rows that can be significant.
+    /// Benjamini and Hochberg (1995) over the units that can be significant.
     BenjaminiHochberg,
-    /// Döhler, Durand and Roquain (2018), step-up: gains where rows have
+    /// Döhler, Durand and Roquain (2018), step-up: gains where units have
     /// different numbers of decoys.
     DiscreteStepUp,
 }
 
-/// Rows that stand out at a false-discovery rate.
+/// Units that stand out at a false-discovery rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Discoveries {
     /// The false-discovery rate.
     pub level: f64,
     /// How q-values come about.
     pub procedure: DiscoveryProcedure,
-    /// Rows with a p-value.
-    pub rows: u64,
-    /// Of these, rows whose smallest possible p-value is at most the level
+    /// Units with a p-value: that of their first row.
+    pub units: u64,
+    /// Of these, units whose smallest possible p-value is at most the level
     /// (Tarone 1990): only they are tested.
     pub testable: u64,
-    /// Rows with a q-value of at most the level.
+    /// Units with a q-value of at most the level.
     pub discoveries: u64,
-    /// Decoys a row at which a tenth of the rows could be discovered.
+    /// Decoys a unit at which a tenth of the units could be discovered.
     pub decoys_needed: u64,
-    /// Smallest share of the testable rows that could be discovered, if they
-    /// win against all their decoys; none where no row is testable.
+    /// Smallest share of the testable units that could be discovered, if they
+    /// win against all their decoys; none where no share could.
     pub smallest_share: Option<f64>,
 }
 

@@ -3,6 +3,8 @@
 //!
 //! Numbers are published values, rounded to 8 decimals. Nothing here computes.
 
+mod acceptance;
+mod budget;
 mod figures;
 mod names;
 mod outcomes;
@@ -11,6 +13,8 @@ mod verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use acceptance::{AcceptPolicy, Specificity, StopReason};
+pub use budget::{AuditEffect, BudgetResult, COST_LIFT_V2_SCHEMA, ControlBudget, CostLiftV2};
 pub use figures::{
     BinFigures, ByHardness, ChanceTest, Clusters, ControlFigures, Discoveries, DiscoveryProcedure,
     Equivalence, EquivalenceTest, Figure, IntervalMethod, Passes, Power, Separability, Units,
@@ -57,7 +61,7 @@ pub struct Evidence {
     pub passes: Option<Passes>,
     /// Lower estimate of the share of units whose score carries a signal (π̂₁).
     pub signal_share: Option<Figure>,
-    /// Rows that stand out at a false-discovery rate of 0.05.
+    /// Units that stand out at a false-discovery rate of 0.05.
     pub discoveries: Option<Discoveries>,
     /// AUC by similarity of the decoys.
     pub by_hardness: ByHardness,

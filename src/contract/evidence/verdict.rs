@@ -66,6 +66,8 @@ pub enum EvidenceReason {
     NeedsClusters,
     /// So many more labelled actives and inactives would be needed.
     NeedsOutcomes,
+    /// Controls would be needed to compare with.
+    NeedsControls,
     /// Outcomes would be needed to say more.
     NoOutcomes,
     /// Contrast and differences to every control are above zero.
@@ -84,7 +86,7 @@ impl std::fmt::Display for EvidenceReason {
 
 const NO_BETTER: &str = "no_better_than_control:";
 const NEEDS_UNITS: &str = "needs_units:";
-const PLAIN: [(EvidenceReason, &str); 11] = [
+const PLAIN: [(EvidenceReason, &str); 12] = [
     (EvidenceReason::NoUnits, "no_units"),
     (EvidenceReason::NoScoredOriginal, "no_scored_original"),
     (EvidenceReason::NoScoredDecoy, "no_scored_decoy"),
@@ -94,6 +96,7 @@ const PLAIN: [(EvidenceReason, &str); 11] = [
     (EvidenceReason::Leakage, "leakage"),
     (EvidenceReason::NeedsClusters, "needs_clusters"),
     (EvidenceReason::NeedsOutcomes, "needs_outcomes"),
+    (EvidenceReason::NeedsControls, "needs_controls"),
     (EvidenceReason::NoOutcomes, "no_outcomes"),
     (EvidenceReason::ContrastAndDifferences, "contrast_and_differences"),
 ];
@@ -127,8 +130,8 @@ pub enum EvidenceWarning {
     ScoresDisagree(u64),
     /// So many units have rows of both labels; they count as unlabelled.
     LabelsDisagree(u64),
-    /// No row can reach a false-discovery rate of 0.05 however it scores at a
-    /// tenth of signal; with so many decoys each it could.
+    /// A tenth of the units with a signal cannot be discovered at a
+    /// false-discovery rate of 0.05; with so many decoys each they could.
     DiscoveriesNeedDecoys(u64),
     /// Library-level figures are of a sample of the units.
     Sampled,
