@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::ArgAction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
 use hetero2::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2::run::{
     Connectivity, LibraryInput, PackOutput, Reports, Resume, RunConfig, RunRequest, ScoreMode,

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use hetero2::library::Record;
 use hetero2::molecule::{Molecule, ParseLimits};
 use hetero2::pack::rows::{MoleculeRow, OperatorColumns, Status};
 use hetero2::run::{Artifacts, Engine, RowOutcome, ScoreMode, ScoreSource};
 use hetero2::spectra::CpuBackend;
-use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::run::SettingsArguments;

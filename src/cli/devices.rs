@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind};
 use serde::Serialize;
+
+use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind};
 
 use super::failure::Failure;
 use super::{GlobalArguments, print_json, print_text};

@@ -10,7 +10,7 @@ use hetero2::run::RunError;
 use hetero2::signature::SignatureError;
 use hetero2::spectra::SpectraError;
 
-use super::GlobalArguments;
+use super::{GlobalArguments, cure};
 
 /// Wrong usage or input.
 const USAGE: u8 = 2;
@@ -63,9 +63,10 @@ impl Failure {
         Self { code: self.code, error: anyhow::Error::msg(message) }
     }
 
-    /// The error with the chain of its causes on one line.
+    /// The error with the chain of its causes and what to do about it, on one line.
     pub fn message(&self) -> String {
-        let mut message = self.error.to_string();
+        let mut message =
+            cure::with_flag(self.error.as_ref()).unwrap_or_else(|| self.error.to_string());
         for cause in self.error.chain().skip(1) {
             let cause = cause.to_string();
             if !message.contains(&cause) {
@@ -73,6 +74,7 @@ impl Failure {
                 message.push_str(&cause);
             }
         }
+        message.extend(self.error.chain().find_map(cure::of));
         message
     }
 

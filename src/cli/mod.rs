@@ -12,6 +12,7 @@ mod audit;
 mod batch;
 mod bench;
 mod cost_lift;
+mod cure;
 mod decoys;
 mod describe;
 mod devices;

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use hetero2::pack::report::grouped;
 use hetero2::run::{Plan, RunRequest};
-use serde::Serialize;
 
 use super::failure::Failure;
 use super::progress::watched;

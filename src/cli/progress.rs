@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hetero2::pack::report::grouped;
-use hetero2::run::{Event, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::GlobalArguments;
+use hetero2::pack::report::grouped;
+use hetero2::run::{Event, Observer};
+
 use super::output::stderr_is_terminal;
-use super::stop;
+use super::{GlobalArguments, stop};
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);

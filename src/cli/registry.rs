@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde_json::json;
+
 use hetero2::audit::Decision;
 use hetero2::files::Sha256Digest;
 use hetero2::registry::{Logged, RegistryReport, read_log, verify_registry};
-use serde_json::json;
 
 use super::failure::{Failure, VERIFICATION};
 use super::{GlobalArguments, print_json, print_text};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+
 use hetero2::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};

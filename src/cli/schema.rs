@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use hetero2::schema::{DOCUMENTS, Document};
 use serde_json::json;
+
+use hetero2::schema::{DOCUMENTS, Document};
 
 use super::failure::Failure;
 use super::{GlobalArguments, print_json, print_text};

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use hetero2::run::{Event, Observer as _, RunDir, ShardWorker, finished_pack, open_plan};
 use hetero2_scheduler::TaskSet;
-use serde::Serialize;
 
 use super::devices::BackendArguments;
 use super::failure::Failure;

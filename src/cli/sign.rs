@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::ValueEnum;
+use serde_json::json;
+
 use hetero2::signature::{Approval, PrivateKey, Role, Signed, bundle_path};
 use hetero2::time::{normalized_timestamp, utc_timestamp};
-use serde_json::json;
 
 use super::failure::Failure;
 use super::{GlobalArguments, print_json, print_text};

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use serde_json::json;
+
 use hetero2::cluster::{ClusterError, Settings, SettingsFile, SubmitSettings, Submitted};
 use hetero2::run::RunDir;
 use hetero2::spectra::BackendKind;
 use hetero2_scheduler::{Job, Kind, Prepared};
-use serde_json::json;
 
 use super::devices::BackendName;
 use super::failure::Failure;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+
 use hetero2::pack::report::grouped;
 use hetero2::suite::{Suite, SuiteError, SuiteReport, SuiteRequest, run_suite};
 

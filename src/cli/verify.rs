@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use hetero2::pack::{Check, VerifyReport};
 use hetero2::signature::{
     PublicKey, SignatureReport, SignatureState, bundle_path, verify_signatures,
 };
-use serde::Serialize;
 
 use super::failure::Failure;
 use super::{GlobalArguments, print_json, print_text};

@@ -43,7 +43,7 @@ pub enum ClusterError {
     #[error(transparent)]
     Quantity(#[from] QuantityError),
     /// A record of submissions that cannot be understood.
-    #[error("{} is no record of submissions of this program: {why}; move it away to submit anew", path.display())]
+    #[error("{} is no record of submissions of this program: {why}; move it away to submit again", path.display())]
     NotASubmission {
         /// The file.
         path: PathBuf,

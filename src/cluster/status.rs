@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::error::ClusterError;
 use super::submission::{Round, Submission};
-use hetero2_engine::run::{Plan, RunDir, RunReport, finished_pack, glance_at_shard, open_plan};
+use hetero2_engine::run::{
+    Plan, RunDir, RunReport, finished_pack, open_plan, shard_record_unverified,
+};
 
 /// Bytes at the end of a log that are looked at.
 const TAIL_BYTES: u64 = 4_096;
@@ -94,7 +96,7 @@ pub struct Failed {
 /// digests of the others.
 pub(super) fn missing(dir: &RunDir, plan: &Plan) -> TaskSet {
     let digest = plan.digest();
-    let missing = plan.shards.iter().filter(|s| glance_at_shard(dir, &digest, s).is_none());
+    let missing = plan.shards.iter().filter(|s| shard_record_unverified(dir, &digest, s).is_none());
     missing.map(|shard| shard.index).collect()
 }
 
@@ -174,7 +176,7 @@ fn progress(dir: &RunDir, plan: &Plan, poll: &Poll, round: Option<&Round>) -> Pr
     let (mut running, mut pending, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows_since = 0;
     for shard in &plan.shards {
-        if glance_at_shard(dir, &digest, shard).is_some() {
+        if shard_record_unverified(dir, &digest, shard).is_some() {
             progress.done += 1;
             progress.rows_done += shard.rows;
             let finished = fs::metadata(dir.shard(shard.index)).and_then(|found| found.modified());

@@ -1,5 +1,5 @@
 //! What every room needs: files that are whole or not there, results in
-//! order, panics as errors, seeded random numbers, rounding, time. Knows
+//! order, panics as errors, seeded random numbers, rounding, threads, time. Knows
 //! nothing of molecules, scores or packs.
 
 pub mod files;
@@ -7,5 +7,6 @@ pub mod ordered;
 pub mod panics;
 pub mod random;
 pub mod rounding;
+pub mod threads;
 pub mod time;
 pub mod union_find;

@@ -133,7 +133,7 @@ pub enum SpectraError {
         n: usize,
     },
     /// No adapter can be used as asked.
-    #[error("{0}; `hetero2 devices` lists the adapters, `--backend cpu` needs none")]
+    #[error("{0}")]
     Adapter(String),
 }
 

@@ -6,10 +6,11 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
+use serde::Serialize;
+
 use hetero2::bench::{Curve, Plot, RunMeasurement, Spread, measure_run};
 use hetero2::pack::report::grouped;
 use hetero2::run::{LibraryInput, RunRequest, ScoreMode};
-use serde::Serialize;
 
 use super::super::devices::BackendArguments;
 use super::super::failure::{Failure, VERIFICATION};

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use hetero2::bench::{
     BenchError, Curve, MatrixSet, Plot, SpectraBench, SpectraMeasurement, Subject, Work, graphs,
 };
 use hetero2::library::Source;
 use hetero2::spectra::{BackendChoice, BackendKind, CpuBackend, Isa, Precision, open_backend};
-use serde::Serialize;
 
 use super::super::GlobalArguments;
 use super::super::devices::BackendArguments;

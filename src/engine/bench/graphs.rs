@@ -1,6 +1,5 @@
 //! Matrices to measure on: of the molecules of a library.
 
-use crate::run::RunConfig;
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 use hetero2_chemistry::operator::{
     AtomTable, GraphOperators, Operator, OperatorSettings, SymmetricMatrix,
@@ -8,6 +7,7 @@ use hetero2_chemistry::operator::{
 use hetero2_library::Source;
 
 use super::BenchError;
+use crate::run::RunConfig;
 
 /// The Hamiltonians of the first molecules of a library, under the default
 /// settings of a run; rows that a run would not compute are passed over.

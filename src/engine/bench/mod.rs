@@ -45,11 +45,6 @@ pub enum BenchError {
         source: hetero2_spectra::SpectraError,
     },
     /// Threads cannot be started.
-    #[error("cannot start {threads} threads ({why}); ask for fewer")]
-    Threads {
-        /// How many.
-        threads: usize,
-        /// The system's reason.
-        why: String,
-    },
+    #[error(transparent)]
+    Threads(#[from] hetero2_common::threads::ThreadsError),
 }

@@ -17,7 +17,7 @@ const BOTTOM: i32 = 470;
 
 const INK: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(215, 215, 215);
-/// Told apart by the colour-blind too (Okabe and Ito 2008).
+/// Distinguished by the colour-blind too (Okabe and Ito 2008).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

@@ -5,9 +5,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{BenchError, Spread, Usage};
 use hetero2_chemistry::operator::SymmetricMatrix;
+use hetero2_common::threads::on_threads;
 use hetero2_spectra::{SpectraBackend, SpectraError, SymmetricGraph, parts as cut};
+
+use super::{BenchError, Spread, Usage};
 
 /// Parts that each thread gets, so that none waits long for the last one.
 const PARTS_PER_THREAD: usize = 4;
@@ -120,22 +122,28 @@ impl SpectraBench {
         let mut found = Vec::new();
         for subject in subjects {
             for &threads in &subject.threads {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .map_err(|e| BenchError::Threads { threads, why: e.to_string() })?;
-                for (work, set) in
-                    Work::ALL.iter().flat_map(|work| sets.iter().map(move |s| (*work, s)))
-                {
-                    let measured = pool.install(|| self.one(&*subject.backend, threads, work, set));
-                    found.extend(measured.map_err(|source| BenchError::Spectra {
-                        backend: subject.backend.name().to_owned(),
-                        threads,
-                        set: set.name.clone(),
-                        source,
-                    })?);
-                }
+                found.extend(on_threads(Some(threads), || self.all(subject, threads, sets))??);
             }
+        }
+        Ok(found)
+    }
+
+    /// Measures a subject on every set, on the threads of this call.
+    fn all(
+        &self,
+        subject: &Subject,
+        threads: usize,
+        sets: &[MatrixSet],
+    ) -> Result<Vec<SpectraMeasurement>, BenchError> {
+        let mut found = Vec::new();
+        for (work, set) in Work::ALL.iter().flat_map(|work| sets.iter().map(move |s| (*work, s))) {
+            let measured = self.one(&*subject.backend, threads, work, set);
+            found.extend(measured.map_err(|source| BenchError::Spectra {
+                backend: subject.backend.name().to_owned(),
+                threads,
+                set: set.name.clone(),
+                source,
+            })?);
         }
         Ok(found)
     }

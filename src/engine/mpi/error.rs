@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::run::RunError;
 use hetero2_common::files::FileError;
+
+use crate::run::RunError;
 
 /// Why the ranks of a job could not compute all shards.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +15,12 @@ pub enum MpiError {
     Run(#[from] RunError),
     /// MPI was started before.
     #[error(
-        "MPI is initialised already in this process: start the program anew with mpirun or srun"
+        "MPI is initialised already in this process: start the program again with mpirun or srun"
     )]
     Initialized,
     /// The world is not as large as SLURM started it.
     #[error(
-        "this MPI world has {size} ranks where SLURM started {tasks} tasks: start it with `srun --mpi=pmix` or the mpirun of the MPI that it was built with, or accept it with --any-size"
+        "this MPI world has {size} ranks where SLURM started {tasks} tasks: start it with `srun --mpi=pmix` or the mpirun of the MPI that it was built with"
     )]
     WorldSize {
         /// Ranks of the world.

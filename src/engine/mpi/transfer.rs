@@ -9,8 +9,9 @@ use mpi::topology::Process;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::error::MpiError;
 use hetero2_common::files::write_atomically;
+
+use super::error::MpiError;
 
 /// Tag of messages of a rank to rank 0, and of its answers.
 const MESSAGE: i32 = 1;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use hetero2_chemistry::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2_chemistry::operator::{EdgeWeights, Physics};
+
 pub use hetero2_contract::ScoreMode;
 use hetero2_spectra::Precision;
 
@@ -128,10 +129,10 @@ impl Default for RunConfig {
 
 /// A configuration that cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{option} is {value}: it must be {allowed}")]
+#[error("{setting} is {value}: it must be {allowed}")]
 pub struct ConfigError {
-    /// The option as written on the command line.
-    pub option: &'static str,
+    /// The field of [`RunConfig`].
+    pub setting: &'static str,
     /// Its value.
     pub value: String,
     /// What is allowed.
@@ -142,15 +143,15 @@ impl RunConfig {
     /// Checks every value against its range.
     ///
     /// # Errors
-    /// [`ConfigError`] names the first option out of range.
+    /// [`ConfigError`] names the first setting out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let error = |option, value: String, allowed| Err(ConfigError { option, value, allowed });
+        let error = |setting, value: String, allowed| Err(ConfigError { setting, value, allowed });
         if self.decoys > 10_000 {
-            return error("--decoys", self.decoys.to_string(), "at most 10000");
+            return error("decoys", self.decoys.to_string(), "at most 10000");
         }
         if !(self.potential_scale.is_finite() && self.potential_scale.abs() <= 1e6) {
             return error(
-                "--potential-scale",
+                "potential_scale",
                 self.potential_scale.to_string(),
                 "finite and within ±1e6 (dimensionless)",
             );
@@ -159,7 +160,7 @@ impl RunConfig {
             && !(limit.is_finite() && limit > 0.0 && limit <= 86_400.0)
         {
             return error(
-                "--timeout-per-row",
+                "timeout_per_row_s",
                 limit.to_string(),
                 "more than 0 and at most 86400 (seconds)",
             );

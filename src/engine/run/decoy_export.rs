@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use hetero2_common::files::{AtomicFile, FileDigest};
+use hetero2_common::threads::on_threads;
 use hetero2_evidence::pack::csv::UnscoredCsv;
 use hetero2_evidence::pack::rows::DecoyRow;
 use hetero2_evidence::pack::tables::TableWriter;
@@ -68,15 +69,10 @@ pub fn export_decoys(
 ) -> Result<(DecoyExportReport, FileDigest), RunError> {
     export.config.validate()?;
     if export.config.decoys == 0 {
-        let (option, value) = ("--decoys", "0".to_owned());
-        return Err(ConfigError { option, value, allowed: "1 to 10000 here" }.into());
+        let (setting, value) = ("decoys", "0".to_owned());
+        return Err(ConfigError { setting, value, allowed: "1 to 10000 here" }.into());
     }
-    let threads = export.threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| RunError::Threads { threads, why: e.to_string() })?;
-    pool.install(|| write_decoys(export, observer))
+    on_threads(export.threads, || write_decoys(export, observer))?
 }
 
 fn write_decoys(

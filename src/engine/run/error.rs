@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hetero2_audit::{CostLiftError, ScoresError, TruthError};
+use hetero2_common::threads::ThreadsError;
 use hetero2_evidence::pack::PackError;
 use hetero2_library::LibraryError;
 
@@ -47,9 +48,7 @@ pub enum RunError {
         source: TruthError,
     },
     /// The audits cannot be held against known outcomes.
-    #[error(
-        "no report with {truth}: give other outcomes, or none (a run keeps its finished shards: add --resume)"
-    )]
+    #[error("no report with {truth}")]
     CostLift {
         /// Name of the outcomes.
         truth: String,
@@ -67,9 +66,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A `plan.json` that is none.
-    #[error(
-        "{path} is no plan of this program ({why}): give another --out, or remove the directory"
-    )]
+    #[error("{path} is no plan of this program ({why})")]
     NotAPlan {
         /// The file.
         path: PathBuf,
@@ -77,15 +74,13 @@ pub enum RunError {
         why: String,
     },
     /// The run directory holds something else.
-    #[error("{path} is not empty and holds no run: give another --out")]
+    #[error("{path} is not empty and holds no run")]
     NotARun {
         /// The directory.
         path: PathBuf,
     },
     /// The run directory holds another run.
-    #[error(
-        "{path} holds a run with another {what}: give another --out, or the options and the library of that run"
-    )]
+    #[error("{path} holds a run with another {what}")]
     OtherRun {
         /// The directory.
         path: PathBuf,
@@ -93,21 +88,19 @@ pub enum RunError {
         what: &'static str,
     },
     /// The run directory holds this run, unfinished.
-    #[error("{path} holds this run unfinished: add --resume to go on, or give another --out")]
+    #[error("{path} holds this run unfinished")]
     Unfinished {
         /// The directory.
         path: PathBuf,
     },
     /// Another process works in the run directory.
-    #[error("another run is at work in {path}: wait for its end, or give another --out")]
+    #[error("another run is at work in {path}: wait for its end")]
     InUse {
         /// The directory.
         path: PathBuf,
     },
     /// The packed records of a shard are not what the plan says.
-    #[error(
-        "{path} is not as it was planned ({why}): remove the run directory and run again, or give another --out"
-    )]
+    #[error("{path} is not as it was planned ({why})")]
     DamagedRecords {
         /// The file.
         path: PathBuf,
@@ -116,7 +109,7 @@ pub enum RunError {
     },
     /// Rows name too many score files.
     #[error(
-        "the library names more than {limit} score files: put the scores into one table with a molecule_id column and give it as --scores"
+        "the library names more than {limit} score files: put the scores into one table with a molecule_id column"
     )]
     TooManyScoreFiles {
         /// Most files allowed.
@@ -131,10 +124,7 @@ pub enum RunError {
         source: PackError,
     },
     /// A pack fails verification.
-    #[error(
-        "the pack {path} is not whole ({why}): `hetero2 verify` lists every check; take the original pack, or run anew",
-        path = path.display()
-    )]
+    #[error("the pack {path} is not whole ({why})", path = path.display())]
     DamagedPack {
         /// The pack.
         path: PathBuf,
@@ -150,7 +140,7 @@ pub enum RunError {
         why: String,
     },
     /// The place for a new pack is taken.
-    #[error("{path} holds something already: give another --out", path = path.display())]
+    #[error("{path} holds something already", path = path.display())]
     Occupied {
         /// The directory.
         path: PathBuf,
@@ -177,13 +167,13 @@ pub enum RunError {
         shards: usize,
     },
     /// A directory without a plan.
-    #[error("{dir} holds no plan: make one with `hetero2 plan LIBRARY --out {dir}`", dir = path.display())]
+    #[error("{path} holds no plan", path = path.display())]
     NoPlan {
         /// The directory.
         path: PathBuf,
     },
     /// A plan that another version made.
-    #[error("{} was planned by version {found}, this is {}: use that version, or plan anew in another directory",
+    #[error("{} was planned by version {found}, this is {}: use that version, or plan again in another directory",
         path.display(), hetero2_contract::version::VERSION)]
     OtherVersion {
         /// The run directory.
@@ -204,13 +194,8 @@ pub enum RunError {
     #[error(transparent)]
     Dos(#[from] hetero2_spectra::dos::DosError),
     /// The worker threads could not be started.
-    #[error("cannot start {threads} worker threads: {why}")]
-    Threads {
-        /// Threads asked for.
-        threads: usize,
-        /// Why not.
-        why: String,
-    },
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
     /// Shards cannot be computed here.
     #[error("cannot begin: {why}")]
     Unavailable {
@@ -218,9 +203,7 @@ pub enum RunError {
         why: String,
     },
     /// The run was asked to stop.
-    #[error(
-        "stopped; what is finished is kept: the same command goes on from there, `run` with --resume"
-    )]
+    #[error("stopped; what is finished is kept")]
     Cancelled,
 }
 

@@ -18,7 +18,6 @@ mod replay;
 mod request;
 mod shard;
 mod stages;
-mod threads;
 
 pub use config::{
     Artifacts, CONFIG_SCHEMA, ConfigError, Connectivity, RunConfig, ScoreMode, SeedStrategy,
@@ -32,12 +31,13 @@ pub use plan::{
 };
 pub use reduce::RunReport;
 pub use replay::{
-    Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, RescoreRequest, rerun, rescore,
+    Cause, MissingRole, RerunError, RerunReport, RerunRequest, RerunVerdict, RescoreRequest, rerun,
+    rescore,
 };
 pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, TruthInput};
 pub use shard::{
     Attempt, Engine, RowOutcome, SHARD_SCHEMA, ScoreSource, ShardRecord, ShardState, ShardWorker,
-    glance_at_shard, inspect_shard, shard_log_layer,
+    inspect_shard, shard_log_layer, shard_record_unverified,
 };
 #[cfg(feature = "mpi")]
 pub use shard::{place_shard, stage_shard};

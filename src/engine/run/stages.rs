@@ -5,19 +5,18 @@
 use std::fs;
 use std::path::Path;
 
-use hetero2_library::BLOCK_ROWS;
+use hetero2_common::threads::on_threads;
 use hetero2_spectra::{BackendKind, open_backend};
 
 use super::error::RunError;
 use super::layout::RunDir;
 use super::lock::RunLock;
 use super::observer::Observer;
-use super::plan::{self, Plan, PlannedTruth, make_plan, open_plan, shard_count};
+use super::plan::{Plan, make_plan, open_plan, plan_of_same_run};
 use super::provenance::Started;
 use super::reduce::{self, Reduction, RunReport};
-use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
+use super::request::{PackOutput, Resume, RunRequest};
 use super::shard::{ScoreSource, ShardWorker, compute_missing};
-use super::threads::with_threads;
 
 /// Runs a request to its evidence pack: plan, all shards, reduction.
 ///
@@ -29,7 +28,7 @@ use super::threads::with_threads;
 /// [`Resume::Continue`] goes on from it.
 pub fn run(request: &RunRequest, observer: &dyn Observer) -> Result<RunReport, RunError> {
     request.config.validate()?;
-    with_threads(request.threads, || run_in_pool(request, observer))
+    on_threads(request.threads, || run_in_pool(request, observer))?
 }
 
 fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunReport, RunError> {
@@ -67,12 +66,12 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
 /// reading the library and the scores.
 pub fn plan(request: &RunRequest, observer: &dyn Observer) -> Result<Plan, RunError> {
     request.config.validate()?;
-    with_threads(request.threads, || {
+    on_threads(request.threads, || {
         let dir = RunDir::new(&request.out);
         let _lock = RunLock::take(&dir)?;
         let request = RunRequest { resume: Resume::Continue, ..request.clone() };
         Ok(prepare(&request, &dir, observer)?.0)
-    })
+    })?
 }
 
 /// The report of the pack of a run directory, where it is finished.
@@ -97,10 +96,10 @@ pub fn reduce(
     let started = Started::now();
     let plan = open_plan(dir)?;
     let _lock = RunLock::take(dir)?;
-    with_threads(threads, || {
+    on_threads(threads, || {
         let finished = reduce::finished(dir, &plan, output)?;
         conclude(dir, &plan, output, finished, started, observer)
-    })
+    })?
 }
 
 fn conclude(
@@ -132,20 +131,18 @@ fn prepare(
     if request.resume == Resume::Overwrite {
         clear(dir)?;
     }
-    let Some(existing) = Plan::load(dir)? else {
-        refuse_foreign(dir, request.resume)?;
-        let mut plan = make_plan(request, dir, observer)?;
-        let scores = ScoreSource::load(dir, &plan)?;
-        plan.score_key = scores.score_key().map(str::to_owned);
-        plan.save(dir)?;
-        return Ok((plan, Some(scores)));
-    };
-    same_run(request, dir, &existing)?;
-    let existing = with_truth(request, dir, existing)?;
-    if request.resume == Resume::Fresh && !reduce::pack_path(dir, &request.output).exists() {
-        return Err(RunError::Unfinished { path: dir.root().to_path_buf() });
+    if let Some(plan) = plan_of_same_run(request, dir)? {
+        if request.resume == Resume::Fresh && !reduce::pack_path(dir, &request.output).exists() {
+            return Err(RunError::Unfinished { path: dir.root().to_path_buf() });
+        }
+        return Ok((plan, None));
     }
-    Ok((existing, None))
+    refuse_foreign(dir, request.resume)?;
+    let mut plan = make_plan(request, dir, observer)?;
+    let scores = ScoreSource::load(dir, &plan)?;
+    plan.score_key = scores.score_key().map(str::to_owned);
+    plan.save(dir)?;
+    Ok((plan, Some(scores)))
 }
 
 /// Removes what a run of this program left; nothing else.
@@ -175,7 +172,7 @@ fn refuse_foreign(dir: &RunDir, resume: Resume) -> Result<(), RunError> {
         }
     }
     if resume != Resume::Fresh {
-        tracing::info!("nothing to resume in {}: starting anew", root.display());
+        tracing::info!("nothing to resume in {}: starting from nothing", root.display());
     }
     for leftover in [dir.library(), dir.inputs()] {
         remove_if_there(&leftover)?;
@@ -188,51 +185,4 @@ fn remove_if_there(path: &Path) -> Result<(), RunError> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(RunError::io("remove", path, e)),
         _ => Ok(()),
     }
-}
-
-/// Whether a plan is of this request: the same configuration, library and
-/// scores.
-fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunError> {
-    let other = |what| Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
-    if plan.config != request.config {
-        return other("configuration");
-    }
-    if plan.tool_version != hetero2_contract::version::VERSION {
-        return other("version of this program");
-    }
-    let scores = request.scores.as_deref().map(plan::digest_scores).transpose()?;
-    if plan.scores != scores {
-        return other("scores file");
-    }
-    let library = match &request.library {
-        LibraryInput::Demo => plan::demo_digest()?,
-        LibraryInput::File(path) if path == Path::new("-") => return Ok(()),
-        LibraryInput::File(path) => plan::digest_input(path)?,
-    };
-    if plan.library != library {
-        return other("library");
-    }
-    let blocks = plan.rows.div_ceil(BLOCK_ROWS as u64) as usize;
-    let shards = request.shards.map(|shards| shard_count(blocks, Some(shards)));
-    if shards.is_some_and(|shards| shards != plan.shards.len()) {
-        return other("number of shards");
-    }
-    Ok(())
-}
-
-/// The plan with the outcomes of this request: an unfinished run may go on with
-/// others, because shards do not depend on them.
-fn with_truth(request: &RunRequest, dir: &RunDir, plan: Plan) -> Result<Plan, RunError> {
-    let asked = request.truth.as_ref().map(PlannedTruth::digest).transpose()?;
-    if plan.truth == asked {
-        return Ok(plan);
-    }
-    if request.resume != Resume::Continue || !dir.library().exists() {
-        let what = "truth or budget";
-        return Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
-    }
-    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
-    let plan = Plan { truth, ..plan };
-    plan.save(dir)?;
-    Ok(plan)
 }

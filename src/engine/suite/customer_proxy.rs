@@ -2,6 +2,12 @@
 
 use serde_json::Value;
 
+use hetero2_audit::{
+    AcceptanceCounts, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, Decision, Status,
+    Truth, accept, write_proxy_truth,
+};
+use hetero2_common::files::FileError;
+
 use super::error::SuiteError;
 use super::evidence::{Evidence, EvidenceRow};
 use super::fact::Facts;
@@ -9,11 +15,6 @@ use super::folder::SuiteFolder;
 use super::known_bad_good::RANDOM_SEED;
 use super::scores::KeyOrder;
 use super::{pilot, ring};
-use hetero2_audit::{
-    AcceptanceCounts, CostLift, CostLiftError, CostLiftReport, CostLiftSettings, Decision, Status,
-    Truth, accept, write_proxy_truth,
-};
-use hetero2_common::files::FileError;
 
 /// Reports on the suite of 200 rows: over all of them, and over those whose
 /// strict strategy gives a decoy.

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
-use crate::run::RunError;
 use hetero2_audit::{SummaryError, TruthError};
 use hetero2_chemistry::molecule::MoleculeError;
 use hetero2_common::files::FileError;
+
+use crate::run::RunError;
 
 /// Why a suite ended without a report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SuiteError {
     /// A number of rows that the suite cannot have.
-    #[error("--rows is {rows}: the suite {suite} can have {allowed}")]
+    #[error("rows is {rows}: the suite {suite} can have {allowed}")]
     Rows {
         /// The suite.
         suite: &'static str,
@@ -22,10 +23,7 @@ pub enum SuiteError {
         allowed: &'static str,
     },
     /// The directory holds another file under the name of an input.
-    #[error(
-        "{} is there already and is not this suite's: give another --out, or remove it",
-        path.display()
-    )]
+    #[error("{} is there already and is not this suite's", path.display())]
     Occupied {
         /// The file.
         path: PathBuf,

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use super::error::SuiteError;
 use hetero2_audit::{SlackStats, Status, SummaryError, SummaryRow, read_summary};
 use hetero2_chemistry::decoy::StrategyId;
 use hetero2_common::files::FileError;
 use hetero2_contract::Metrics;
 use hetero2_contract::scores::ScoresCoverage;
 use hetero2_contract::slack::SlackStatistics;
+
+use super::error::SuiteError;
 
 /// A row of the summary, and the strategy that gave its decoys.
 #[derive(Debug, Clone)]

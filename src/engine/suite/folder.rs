@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use hetero2_common::files::{FileDigest, FileError, write_atomically};
+use hetero2_contract::StatusCounts;
+
 use super::error::SuiteError;
 use super::evidence::Evidence;
 use super::fact::Facts;
 use super::{SUITE_SCHEMA, Suite, SuiteReport, SuiteRequest};
 use crate::run::{LibraryInput, Observer, Resume, RunConfig, RunRequest, run};
-use hetero2_common::files::{FileDigest, FileError, write_atomically};
-use hetero2_contract::StatusCounts;
 
 /// A file of a suite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

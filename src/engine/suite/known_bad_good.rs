@@ -1,12 +1,13 @@
 //! Known bad, known good: the audit must tell three score files apart.
 
+use hetero2_contract::slack::SlackStatistics;
+
 use super::error::SuiteError;
 use super::evidence::{self, Evidence};
 use super::fact::Facts;
 use super::folder::SuiteFolder;
 use super::scores::{KeyOrder, SuiteScores};
 use super::{pilot, ring};
-use hetero2_contract::slack::SlackStatistics;
 
 /// Seed of the random scores.
 pub(super) const RANDOM_SEED: i64 = 0;

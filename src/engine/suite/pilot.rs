@@ -1,10 +1,11 @@
 //! The pilot input: ten molecules over and over, and its scores.
 
+use hetero2_chemistry::decoy::{DecoyRequest, DecoySet, DecoyStrategy, generate};
+use hetero2_chemistry::molecule::{Molecule, ParseLimits};
+
 use super::error::SuiteError;
 use super::scores::SuiteScores;
 use crate::run::{Artifacts, RunConfig, ScoreMode, SeedStrategy};
-use hetero2_chemistry::decoy::{DecoyRequest, DecoySet, DecoyStrategy, generate};
-use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 
 /// Names and SMILES of the ten, as published, also where the structure is not
 /// the drug's.

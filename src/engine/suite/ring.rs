@@ -1,13 +1,14 @@
 //! The ring suite: no row without an outcome.
 
+use hetero2_audit::{Status, is_expected_skip};
+use hetero2_contract::HardnessBin;
+
 use super::error::SuiteError;
 use super::evidence::Evidence;
 use super::fact::Facts;
 use super::folder::SuiteFolder;
 use super::scores::KeyOrder;
 use super::{evidence, pilot};
-use hetero2_audit::{Status, is_expected_skip};
-use hetero2_contract::HardnessBin;
 
 /// What one round of the ten molecules has, as published for twenty rounds.
 const DECOYS_PER_ROUND: u64 = 44;

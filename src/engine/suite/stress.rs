@@ -1,14 +1,15 @@
 //! Stress: rows that cannot be computed among such that can.
 
+use hetero2_audit::Status;
+use hetero2_chemistry::decoy::DecoyStrategy;
+use hetero2_common::random::PythonRandom;
+use hetero2_contract::Reason;
+
 use super::error::SuiteError;
 use super::evidence::{Evidence, EvidenceRow};
 use super::fact::Facts;
 use super::folder::SuiteFolder;
 use crate::run::{Artifacts, RunConfig, ScoreMode, SeedStrategy};
-use hetero2_audit::Status;
-use hetero2_chemistry::decoy::DecoyStrategy;
-use hetero2_common::random::PythonRandom;
-use hetero2_contract::Reason;
 
 /// Rows of the published suite.
 pub(super) const ROWS: u64 = 10_000;

@@ -64,7 +64,7 @@ pub enum SignatureError {
     /// The signatures beside the pack are of another pack.
     #[error(
         "{} has signatures of another pack or another state of it ({detail}): move that file away, \
-         or sign into another with --signatures",
+         or sign into another",
         path.display()
     )]
     OtherPack {

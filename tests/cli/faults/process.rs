@@ -151,7 +151,7 @@ fn a_damaged_shard_is_computed_again_with_a_warning() {
         stopped(&library, &out, &QUICK, 0, "KILL");
         damage(&out.join("shards/00000"));
         let run = Run::of(&library, &out, &resume(&QUICK));
-        assert!(run.done.stderr.contains("computing the shard anew"), "{}", run.done.stderr);
+        assert!(run.done.stderr.contains("computing the shard again"), "{}", run.done.stderr);
         assert_eq!(run.verify(), expected, "{name}");
     }
 }

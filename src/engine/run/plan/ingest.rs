@@ -16,7 +16,7 @@ use crate::run::layout::RunDir;
 const FILE_ROWS: u64 = 4 * BLOCK_ROWS as u64;
 
 /// The files written so far and the one that is open.
-pub(crate) struct Packing<'a> {
+pub(crate) struct Ingest<'a> {
     dir: &'a RunDir,
     rows: u64,
     done: Vec<PackedFile>,
@@ -25,7 +25,7 @@ pub(crate) struct Packing<'a> {
     costs: Vec<u64>,
 }
 
-impl<'a> Packing<'a> {
+impl<'a> Ingest<'a> {
     pub fn new(dir: &'a RunDir) -> Self {
         Self { dir, rows: 0, done: Vec::new(), open: None, costs: Vec::new() }
     }

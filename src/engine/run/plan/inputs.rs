@@ -40,7 +40,7 @@ pub(crate) fn digest_input(path: &Path) -> Result<InputFile, RunError> {
     Ok(InputFile { name, bytes: digest.bytes, sha256: digest.sha256 })
 }
 
-/// The same for a score file.
+/// Name, size and SHA-256 of a score file, which must be there.
 pub(crate) fn digest_scores(path: &Path) -> Result<InputFile, RunError> {
     open_scores(path)?;
     digest_input(path)
@@ -53,7 +53,7 @@ fn open_scores(path: &Path) -> Result<(), RunError> {
         .map_err(|e| RunError::Scores { path: path.to_path_buf(), source: e.into() })
 }
 
-/// The same for the demo library.
+/// Name, size and SHA-256 of the demo library.
 pub(crate) fn demo_digest() -> Result<InputFile, RunError> {
     input_file(hetero2_library::demo()?.digest()?)
 }

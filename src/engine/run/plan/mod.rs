@@ -5,15 +5,14 @@ mod ingest;
 mod inputs;
 mod partition;
 mod planner;
+mod same_run;
 mod truth;
 
 pub use document::{PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan};
 pub use partition::MAX_SHARDS;
 
 pub(crate) use document::InputFile;
-pub(crate) use inputs::{
-    copy_scores, create_dir, demo_digest, digest_input, digest_scores, open_library,
-};
-pub(crate) use partition::shard_count;
+pub(crate) use inputs::{copy_scores, create_dir, demo_digest, open_library};
 pub(crate) use planner::make_plan;
+pub(crate) use same_run::plan_of_same_run;
 pub(crate) use truth::unusable;

@@ -6,7 +6,7 @@ use std::path::Path;
 use hetero2_library::{BLOCK_ROWS, Record};
 
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
-use super::ingest::Packing;
+use super::ingest::Ingest;
 use super::inputs::{copy_input, copy_scores, create_dir, input_file, open_library};
 use crate::run::config::ScoreMode;
 use crate::run::error::RunError;
@@ -36,7 +36,7 @@ pub fn make_plan(
     let scores =
         scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
-    let mut packing = Packing::new(dir);
+    let mut ingest = Ingest::new(dir);
     let mut row_score_names = BTreeSet::new();
     for batch in &mut batches {
         observer.check_cancelled()?;
@@ -44,12 +44,12 @@ pub fn make_plan(
         if request.config.score_mode == ScoreMode::ExternalScores && request.scores.is_none() {
             collect_row_scores(&batch, &mut row_score_names)?;
         }
-        packing.write(batch)?;
-        observer.event(Event::Planned { rows: packing.rows() });
+        ingest.write(batch)?;
+        observer.event(Event::Planned { rows: ingest.rows() });
     }
     let library = input_file(batches.finish()?.digest()?)?;
-    let rows = packing.rows();
-    let (packed, shards) = packing.finish(request.shards)?;
+    let rows = ingest.rows();
+    let (packed, shards) = ingest.finish(request.shards)?;
     let row_scores = row_score_names
         .into_iter()
         .map(|name| {

@@ -12,8 +12,8 @@ use hetero2_audit::{
 use hetero2_contract::{CountedReason, Reason, StatusCounts};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 
-use super::null_expectation::Chance;
-use super::top_rows::Ranking;
+use super::null_expectation::NullExpectation;
+use super::top_rows::TopRows;
 use crate::run::config::{RunConfig, ScoreMode};
 
 /// Most distinct reasons that are counted apart: internal errors may carry
@@ -34,23 +34,23 @@ pub(crate) struct Aggregate {
     pub auc: ValueHistogram,
     pub hardness: HardnessStats,
     pub coverage: CoverageStats,
-    pub ranking: Ranking,
-    pub chance: Chance,
+    pub top_rows: TopRows,
+    pub null_expectation: NullExpectation,
     /// OK rows with a verdict of PASS or FAIL.
     pub audited: u64,
 }
 
 impl Aggregate {
     pub fn new(config: &RunConfig) -> Self {
-        Self::of(config.score_mode, Chance::new(config, AUC_BINS))
+        Self::of(config.score_mode, NullExpectation::new(config, AUC_BINS))
     }
 
     /// Aggregates of the same run, of no rows.
     pub fn empty(&self) -> Self {
-        Self::of(self.mode, self.chance.empty())
+        Self::of(self.mode, self.null_expectation.empty())
     }
 
-    fn of(mode: ScoreMode, chance: Chance) -> Self {
+    fn of(mode: ScoreMode, null_expectation: NullExpectation) -> Self {
         Self {
             mode,
             counts: StatusCounts::default(),
@@ -59,8 +59,8 @@ impl Aggregate {
             auc: ValueHistogram::default(),
             hardness: HardnessStats::default(),
             coverage: CoverageStats::default(),
-            ranking: Ranking::default(),
-            chance,
+            top_rows: TopRows::default(),
+            null_expectation,
             audited: 0,
         }
     }
@@ -80,8 +80,8 @@ impl Aggregate {
                 self.auc.add(auc);
             }
         }
-        self.ranking.add(row);
-        self.chance.add_row(row);
+        self.top_rows.add(row);
+        self.null_expectation.add_row(row);
         if self.mode == ScoreMode::ExternalScores {
             match (row.status, row.reason.as_ref(), row.n_decoys) {
                 (Status::Ok, _, Some(1..)) => {} // counted with its decoys
@@ -98,8 +98,8 @@ impl Aggregate {
 
     /// Takes in all decoys of one row.
     pub fn add_decoys(&mut self, decoys: &[DecoyRow]) {
-        self.chance.add_decoys(decoys);
-        self.ranking.add_decoys(decoys);
+        self.null_expectation.add_decoys(decoys);
+        self.top_rows.add_decoys(decoys);
         for decoy in decoys {
             let scores = decoy.score.zip(decoy.original_score);
             self.hardness.add(
@@ -132,8 +132,8 @@ impl Aggregate {
         self.auc.merge(&later.auc);
         self.hardness.merge(&later.hardness);
         self.coverage.merge(&later.coverage);
-        self.ranking.merge(later.ranking);
-        self.chance.merge(&later.chance);
+        self.top_rows.merge(later.top_rows);
+        self.null_expectation.merge(&later.null_expectation);
         self.audited += later.audited;
     }
 
@@ -198,7 +198,7 @@ mod tests {
     fn parts_merge_to_the_aggregates_of_all() {
         let config = RunConfig { score_mode: ScoreMode::ExternalScores, ..RunConfig::default() };
         let rows = rows(6_000);
-        let merged = |size: usize| {
+        let merged_by = |size: usize| {
             let mut all = Aggregate::new(&config);
             for part in rows.chunks(size) {
                 let mut sum = all.empty();
@@ -208,20 +208,20 @@ mod tests {
             }
             all
         };
-        let whole = merged(rows.len());
+        let whole = merged_by(rows.len());
         assert_eq!((whole.counts.ok, whole.counts.total(), whole.audited), (3_000, 6_000, 3_000));
         assert_eq!(whole.top_reasons().len(), MAX_REASONS + 1);
         for size in [1, 7, 4_096] {
-            let parts = merged(size);
-            assert_eq!(parts.counts, whole.counts);
-            assert_eq!(parts.audited, whole.audited);
-            assert_eq!(parts.top_reasons(), whole.top_reasons(), "parts of {size}");
-            assert_eq!(parts.slack, whole.slack);
-            assert_eq!(parts.auc, whole.auc);
-            assert_eq!(parts.hardness, whole.hardness);
-            assert_eq!(parts.coverage, whole.coverage);
-            assert_eq!(parts.chance.q_values(), whole.chance.q_values());
-            assert_eq!(parts.chance.summary(), whole.chance.summary());
+            let merged = merged_by(size);
+            assert_eq!(merged.counts, whole.counts);
+            assert_eq!(merged.audited, whole.audited);
+            assert_eq!(merged.top_reasons(), whole.top_reasons(), "parts of {size}");
+            assert_eq!(merged.slack, whole.slack);
+            assert_eq!(merged.auc, whole.auc);
+            assert_eq!(merged.hardness, whole.hardness);
+            assert_eq!(merged.coverage, whole.coverage);
+            assert_eq!(merged.null_expectation.q_values(), whole.null_expectation.q_values());
+            assert_eq!(merged.null_expectation.summary(), whole.null_expectation.summary());
         }
     }
 }

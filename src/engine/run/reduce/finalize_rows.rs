@@ -11,13 +11,13 @@ use hetero2_evidence::pack::rows::MoleculeRow;
 use super::aggregate::Aggregate;
 use super::merge::{AuditedTables, MoleculeText, PackOptions};
 use super::outcomes::{Comparison, Outcomes};
-use super::row_groups::Part;
+use super::row_groups::RowGroups;
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 
 /// Writes molecules with what only the whole run knows of them, and holds them
 /// against known outcomes.
-pub(crate) struct Publication<'a> {
+pub(crate) struct FinalizeRows<'a> {
     tables: AuditedTables,
     options: &'a PackOptions,
     /// False-discovery rates of the run.
@@ -25,15 +25,15 @@ pub(crate) struct Publication<'a> {
     comparison: Option<Comparison<'a>>,
 }
 
-/// Molecules as they are published.
-struct Published {
+/// Molecules of which nothing is missing.
+struct Finalized {
     rows: Vec<Vec<MoleculeRow>>,
     text: MoleculeText,
     /// What they add to the run's aggregates.
     sum: Option<Aggregate>,
 }
 
-impl<'a> Publication<'a> {
+impl<'a> FinalizeRows<'a> {
     pub fn new(
         tables: AuditedTables,
         options: &'a PackOptions,
@@ -44,21 +44,21 @@ impl<'a> Publication<'a> {
         Ok(Self { tables, options, q_values, comparison })
     }
 
-    /// Publishes molecules, which come in the order of their rows, and takes
+    /// Completes and writes molecules, which come in the order of their rows, and takes
     /// them into `aggregate` where no earlier pass has done so.
     pub fn add(
         &mut self,
-        molecules: impl Iterator<Item = Result<Part<MoleculeRow>, RunError>> + Send,
+        molecules: impl Iterator<Item = Result<RowGroups<MoleculeRow>, RunError>> + Send,
         mut aggregate: Option<&mut Aggregate>,
         observer: &dyn Observer,
     ) -> Result<(), RunError> {
         let Self { tables, options, q_values, comparison } = self;
         let none = aggregate.as_deref().map(Aggregate::empty);
-        let work = |part: Part<MoleculeRow>| {
+        let work = |groups: RowGroups<MoleculeRow>| {
             observer.check_cancelled()?;
-            published(&part, options, q_values, none.as_ref().map(Aggregate::empty))
+            finalized(&groups, options, q_values, none.as_ref().map(Aggregate::empty))
         };
-        let take = |Published { rows, text, sum }| {
+        let take = |Finalized { rows, text, sum }| {
             if let Some((aggregate, sum)) = aggregate.as_deref_mut().zip(sum) {
                 aggregate.merge(sum);
             }
@@ -80,14 +80,14 @@ impl<'a> Publication<'a> {
     }
 }
 
-fn published(
-    part: &Part<MoleculeRow>,
+fn finalized(
+    groups: &RowGroups<MoleculeRow>,
     options: &PackOptions,
     q_values: &QValues,
     mut sum: Option<Aggregate>,
-) -> Result<Published, RunError> {
+) -> Result<Finalized, RunError> {
     let (mut read, mut text) = (Vec::new(), MoleculeText::new(options));
-    for rows in part.read()? {
+    for rows in groups.read()? {
         let mut rows = rows?;
         for row in &mut rows {
             if let Some(sum) = &mut sum {
@@ -100,5 +100,5 @@ fn published(
         }
         read.push(rows);
     }
-    Ok(Published { rows: read, text, sum })
+    Ok(Finalized { rows: read, text, sum })
 }

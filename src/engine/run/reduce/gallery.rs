@@ -6,16 +6,16 @@ use hetero2_evidence::pack::report::{
 };
 use hetero2_evidence::pack::rows::DecoyRow;
 
-use super::top_rows::{Kept, Ranking};
+use super::top_rows::{Kept, TopRows};
 
 /// Size of a drawing, pixels.
 const SIZE: (u32, u32) = (240, 170);
 
 /// Draws the rows at both ends of the slack.
-pub(crate) fn gallery(ranking: &Ranking) -> Gallery {
-    let top: Vec<&Kept> = ranking.top.iter().take(DRAWN_ROWS).collect();
+pub(crate) fn gallery(rows: &TopRows) -> Gallery {
+    let top: Vec<&Kept> = rows.top.iter().take(DRAWN_ROWS).collect();
     let shown = |kept: &&Kept| top.iter().any(|other| other.excerpt.row == kept.excerpt.row);
-    let bottom = ranking.bottom.iter().filter(|kept| !shown(kept)).take(DRAWN_ROWS);
+    let bottom = rows.bottom.iter().filter(|kept| !shown(kept)).take(DRAWN_ROWS);
     Gallery { bottom: bottom.map(drawn).collect(), top: top.into_iter().map(drawn).collect() }
 }
 

@@ -15,7 +15,7 @@ mod top_rows;
 pub use reduction::RunReport;
 
 pub(crate) use aggregate::Aggregate;
-pub(crate) use finalize_rows::Publication;
+pub(crate) use finalize_rows::FinalizeRows;
 pub(crate) use merge::{AuditedTables, DOS, DecoyText, LOCAL_DOS, PackOptions, SPECTRA};
 pub(crate) use outcomes::{COST_LIFT, Outcomes, TRUTH};
 pub(crate) use reduction::{Conclusion, Reduction, finished, pack_path, reduce};

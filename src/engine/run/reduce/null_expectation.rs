@@ -1,4 +1,4 @@
-//! What chance explains of a run's audits: p-values, passes, and AUCs under
+//! What is expected of a run's audits under the null hypothesis: p-values, passes, and AUCs under
 //! random labels. Everything adds up exactly, so no partition of the rows shows
 //! in it.
 
@@ -14,12 +14,12 @@ use hetero2_evidence::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, Status};
 
 use crate::run::config::RunConfig;
 
-/// Gathers what the honest statistics of a run are made of.
+/// Gathers what the significance of a run's audits is made of.
 ///
 /// Memory: as [`PValues`], an entry for each distinct pass probability, a
 /// histogram for each number of labelings, and a weight for each row whose
 /// original has one other than 1, until its decoys come.
-pub(crate) struct Chance {
+pub(crate) struct NullExpectation {
     settings: AuditSettings,
     p_values: PValues,
     /// Tested rows that no score could make significant.
@@ -34,7 +34,7 @@ pub(crate) struct Chance {
     weights: BTreeMap<u64, f64>,
 }
 
-impl Chance {
+impl NullExpectation {
     /// Statistics under the audit settings of `config`; distributions of the
     /// AUC have so many bins.
     pub fn new(config: &RunConfig, bins: usize) -> Self {
@@ -104,8 +104,8 @@ impl Chance {
             let items = items(&|decoy| decoy.hardness_bin == bin);
             // Neither an original alone nor scores that cannot be audited count.
             let Ok(audit) = hetero2_audit::evaluate(&items, &self.settings) else { continue };
-            if let Ok(chance) = hetero2_audit::significance(&items, &audit, &self.settings) {
-                passes.add(&audit, &chance);
+            if let Ok(found) = hetero2_audit::significance(&items, &audit, &self.settings) {
+                passes.add(&audit, &found);
             }
         }
     }

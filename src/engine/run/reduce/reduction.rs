@@ -19,10 +19,10 @@ use hetero2_spectra::dos::EnergyRange;
 
 use super::aggregate::Aggregate;
 use super::dos::{Curves, Densities};
-use super::finalize_rows::Publication;
+use super::finalize_rows::FinalizeRows;
 use super::merge::{self, AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
 use super::outcomes::Outcomes;
-use super::row_groups::{self, AuditedPart, Part};
+use super::row_groups::{self, AuditedGroups, RowGroups};
 use super::summarise;
 use crate::run::config::ScoreMode;
 use crate::run::error::RunError;
@@ -99,14 +99,14 @@ pub(crate) fn reduce(
     let twice = plan.config.decoys > 0;
     let audits = || {
         if twice {
-            let parts = row_groups::audited(dir, &records);
-            merge_audits(parts, &options, &mut tables, &mut aggregate, observer)?;
+            let groups = row_groups::audited(dir, &records);
+            merge_audits(groups, &options, &mut tables, &mut aggregate, observer)?;
         }
-        let q_values = aggregate.chance.q_values();
-        let mut publication = Publication::new(tables, &options, q_values, outcomes.as_ref())?;
+        let q_values = aggregate.null_expectation.q_values();
+        let mut finalizing = FinalizeRows::new(tables, &options, q_values, outcomes.as_ref())?;
         let molecules = row_groups::molecules(dir, &records);
-        publication.add(molecules, (!twice).then_some(&mut aggregate), observer)?;
-        Ok::<_, RunError>(publication)
+        finalizing.add(molecules, (!twice).then_some(&mut aggregate), observer)?;
+        Ok::<_, RunError>(finalizing)
     };
     let spectra = || {
         let densities = densities.as_ref();
@@ -116,8 +116,8 @@ pub(crate) fn reduce(
         };
         densities.map(merge).transpose()
     };
-    let (publication, dos) = rayon::join(audits, spectra);
-    let cost_lift = publication?.finish(&mut pack)?;
+    let (finalizing, dos) = rayon::join(audits, spectra);
+    let cost_lift = finalizing?.finish(&mut pack)?;
     let dos = dos?;
     spectral.finish(&mut pack)?;
     if let Some(points) = &dos {
@@ -232,34 +232,34 @@ struct Audited {
 
 /// Gathers what only the whole run knows, and writes the decoys.
 fn merge_audits(
-    parts: impl Iterator<Item = Result<AuditedPart, RunError>> + Send,
+    groups: impl Iterator<Item = Result<AuditedGroups, RunError>> + Send,
     options: &PackOptions,
     tables: &mut AuditedTables,
     aggregate: &mut Aggregate,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
     let none = aggregate.empty();
-    let work = |part: AuditedPart| {
+    let work = |groups: AuditedGroups| {
         observer.check_cancelled()?;
-        audited(&part, options, none.empty())
+        audited(&groups, options, none.empty())
     };
     let take = |Audited { sum, decoys, text }| {
         aggregate.merge(sum);
         tables.add_decoys(&decoys, text)
     };
-    in_order(parts, work, take)
+    in_order(groups, work, take)
 }
 
 fn audited(
-    part: &AuditedPart,
+    groups: &AuditedGroups,
     options: &PackOptions,
     mut sum: Aggregate,
 ) -> Result<Audited, RunError> {
-    for rows in part.molecules.read()? {
+    for rows in groups.molecules.read()? {
         rows?.iter().for_each(|row| sum.add_row(row));
     }
     let mut decoys: Vec<DecoyRow> = Vec::new();
-    for rows in part.decoys.read()? {
+    for rows in groups.decoys.read()? {
         decoys.extend(rows?);
     }
     decoys.chunk_by(|a, b| a.row == b.row).for_each(|of_row| sum.add_decoys(of_row));
@@ -270,13 +270,13 @@ fn audited(
 
 /// Writes spectra and local densities; returns the densities of the run.
 fn merge_spectra(
-    blocks: impl Iterator<Item = Result<Part<SpectrumRow>, RunError>> + Send,
+    blocks: impl Iterator<Item = Result<RowGroups<SpectrumRow>, RunError>> + Send,
     tables: &mut SpectralTables,
     densities: &Densities,
     observer: &dyn Observer,
 ) -> Result<Vec<DosPoint>, RunError> {
     let mut curves = densities.empty_curves();
-    let work = |block: Part<SpectrumRow>| {
+    let work = |block: RowGroups<SpectrumRow>| {
         observer.check_cancelled()?;
         let mut rows: Vec<SpectrumRow> = Vec::new();
         for some in block.read()? {

@@ -1,5 +1,5 @@
-//! The tables of a run's shards in parts of some thousand rows, in row order,
-//! which several threads read at once. Metadata is read shard by shard.
+//! The tables of a run's shards in row groups of some thousand rows, in row
+//! order, which several threads read at once. Metadata is read shard by shard.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
@@ -15,13 +15,13 @@ use crate::run::layout::RunDir;
 use crate::run::shard::{DECOYS, MOLECULES, SPECTRA, ShardRecord};
 
 /// Some row groups of one table.
-pub(crate) struct Part<R> {
+pub(crate) struct RowGroups<R> {
     table: Arc<TableGroups<R>>,
     groups: Range<usize>,
 }
 
-impl<R: TableRow> Part<R> {
-    /// Reads the rows of the part, a batch at a time.
+impl<R: TableRow> RowGroups<R> {
+    /// Reads the rows of the groups, a batch at a time.
     ///
     /// # Errors
     /// As of [`TableReader::open`].
@@ -30,25 +30,25 @@ impl<R: TableRow> Part<R> {
     }
 }
 
-/// A part of the molecules of a run with all their decoys.
-pub(crate) struct AuditedPart {
-    pub molecules: Part<MoleculeRow>,
-    pub decoys: Part<DecoyRow>,
+/// Some molecules of a run with all their decoys.
+pub(crate) struct AuditedGroups {
+    pub molecules: RowGroups<MoleculeRow>,
+    pub decoys: RowGroups<DecoyRow>,
 }
 
 /// The molecules of a table, a row group at a time.
 ///
 /// # Errors
 /// The table is missing, damaged or of another version.
-pub(crate) fn molecules_of(path: &Path) -> Result<Vec<Part<MoleculeRow>>, PackError> {
-    parts(path, |rows| (0..rows.len()).map(|group| group..group + 1).collect())
+pub(crate) fn molecules_of(path: &Path) -> Result<Vec<RowGroups<MoleculeRow>>, PackError> {
+    row_groups(path, |rows| (0..rows.len()).map(|group| group..group + 1).collect())
 }
 
 /// The molecules of a run, a row group at a time.
 pub(crate) fn molecules<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
-) -> impl Iterator<Item = Result<Part<MoleculeRow>, RunError>> + Send + 'a {
+) -> impl Iterator<Item = Result<RowGroups<MoleculeRow>, RunError>> + Send + 'a {
     each(shards, |shard| molecules_of(&dir.shard(shard.index).join(MOLECULES)))
 }
 
@@ -56,17 +56,17 @@ pub(crate) fn molecules<'a>(
 pub(crate) fn audited<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
-) -> impl Iterator<Item = Result<AuditedPart, RunError>> + Send + 'a {
+) -> impl Iterator<Item = Result<AuditedGroups, RunError>> + Send + 'a {
     each(shards, |shard| {
         let folder = dir.shard(shard.index);
         let molecules = Arc::new(TableGroups::open(&folder.join(MOLECULES))?);
         let decoys = Arc::new(TableGroups::open(&folder.join(DECOYS))?);
         let pairs = side_by_side(molecules.rows(), decoys.rows()).into_iter();
-        let part = |(of_molecules, of_decoys)| AuditedPart {
-            molecules: Part { table: Arc::clone(&molecules), groups: of_molecules },
-            decoys: Part { table: Arc::clone(&decoys), groups: of_decoys },
+        let gather = |(of_molecules, of_decoys)| AuditedGroups {
+            molecules: RowGroups { table: Arc::clone(&molecules), groups: of_molecules },
+            decoys: RowGroups { table: Arc::clone(&decoys), groups: of_decoys },
         };
-        Ok(pairs.map(part).collect())
+        Ok(pairs.map(gather).collect())
     })
 }
 
@@ -74,28 +74,28 @@ pub(crate) fn audited<'a>(
 pub(crate) fn spectra<'a>(
     dir: &'a RunDir,
     shards: &'a [ShardRecord],
-) -> impl Iterator<Item = Result<Part<SpectrumRow>, RunError>> + Send + 'a {
-    each(shards, |shard| parts(&dir.shard(shard.index).join(SPECTRA), whole_blocks))
+) -> impl Iterator<Item = Result<RowGroups<SpectrumRow>, RunError>> + Send + 'a {
+    each(shards, |shard| row_groups(&dir.shard(shard.index).join(SPECTRA), whole_blocks))
 }
 
-/// The parts of a table, whose groups are cut by the rows that they hold.
-fn parts<R: TableRow>(
+/// The row groups of a table, which are gathered by the rows that they hold.
+fn row_groups<R: TableRow>(
     path: &Path,
     cut: impl FnOnce(&[RangeInclusive<u64>]) -> Vec<Range<usize>>,
-) -> Result<Vec<Part<R>>, PackError> {
+) -> Result<Vec<RowGroups<R>>, PackError> {
     let table = Arc::new(TableGroups::open(path)?);
-    let part = |groups| Part { table: Arc::clone(&table), groups };
-    Ok(cut(table.rows()).into_iter().map(part).collect())
+    let gather = |groups| RowGroups { table: Arc::clone(&table), groups };
+    Ok(cut(table.rows()).into_iter().map(gather).collect())
 }
 
-/// The parts of each shard, one shard after the other.
+/// The row groups of each shard, one shard after the other.
 fn each<'a, P: Send + 'a>(
     shards: &'a [ShardRecord],
-    parts: impl Fn(&ShardRecord) -> Result<Vec<P>, PackError> + Send + 'a,
+    of_shard: impl Fn(&ShardRecord) -> Result<Vec<P>, PackError> + Send + 'a,
 ) -> impl Iterator<Item = Result<P, RunError>> + Send + 'a {
     shards.iter().flat_map(move |shard| {
-        let (found, failed) = match parts(shard) {
-            Ok(parts) => (parts, None),
+        let (found, failed) = match of_shard(shard) {
+            Ok(found) => (found, None),
             Err(error) => (Vec::new(), Some(Err(error.into()))),
         };
         found.into_iter().map(Ok).chain(failed)

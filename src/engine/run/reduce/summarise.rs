@@ -47,12 +47,12 @@ pub(crate) fn summary(
         dos: dos.map(<[DosPoint]>::to_vec),
         slack_histogram: histogram(-1.0, 0.05, BINS, aggregate.slack.values()),
         auc_histogram: histogram(0.0, 1.0, AUC_BINS, aggregate.auc.iter()),
-        null_auc: aggregate.chance.null_auc(),
+        null_auc: aggregate.null_expectation.null_auc(),
         tanimoto_histogram: histogram(0.0, 1.0, BINS, aggregate.hardness.tanimoto_counts()),
-        top: excerpts(&aggregate.ranking.top),
-        bottom: excerpts(&aggregate.ranking.bottom),
-        gallery: gallery(&aggregate.ranking),
-        first: aggregate.ranking.first.clone(),
+        top: excerpts(&aggregate.top_rows.top),
+        bottom: excerpts(&aggregate.top_rows.bottom),
+        gallery: gallery(&aggregate.top_rows),
+        first: aggregate.top_rows.first.clone(),
         // The commit is the manifest's: equal evidence must read the same
         // whichever commit computed it.
         tool: Tool { commit: None, ..tool(plan) },
@@ -75,7 +75,7 @@ fn metrics(plan: &Plan, aggregate: &Aggregate) -> Metrics {
             hard_pairs_min_n,
             tanimoto_bins,
         },
-        significance: aggregate.chance.summary(),
+        significance: aggregate.null_expectation.summary(),
         scores_coverage: (plan.config.score_mode == ScoreMode::ExternalScores)
             .then(|| aggregate.coverage.report()),
     }

@@ -13,7 +13,7 @@ const MAX_SMILES: usize = 2_000;
 /// Rows with the largest and the smallest slack; ties by AUC, then by the
 /// number of decoys (many say more), then by input order.
 #[derive(Debug, Default)]
-pub(crate) struct Ranking {
+pub(crate) struct TopRows {
     /// Largest slack first.
     pub top: Vec<Kept>,
     /// Smallest slack first.
@@ -34,7 +34,7 @@ pub(crate) struct Kept {
     pub decoys: Vec<DecoyRow>,
 }
 
-impl Ranking {
+impl TopRows {
     /// Takes a row in; rows come in input order, each before its decoys.
     pub fn add(&mut self, row: &MoleculeRow) {
         if self.first.len() < TABLE_ROWS {
@@ -49,7 +49,7 @@ impl Ranking {
         keep(&mut self.bottom, place, by_least, || Kept::of(row));
     }
 
-    /// Takes in the ranking of rows that come after all others, with their
+    /// Takes in the top rows among rows that come after all others, with their
     /// decoys.
     pub fn merge(&mut self, later: Self) {
         let missing = TABLE_ROWS.saturating_sub(self.first.len());
@@ -142,23 +142,23 @@ mod tests {
 
     #[test]
     fn both_ends_are_kept_in_order_and_ties_stay_in_input_order() {
-        let mut ranking = Ranking::default();
+        let mut kept = TopRows::default();
         for row in 0..200u64 {
             let mut molecule = MoleculeRow::new(row, &row.to_string(), Status::Ok, 0);
             let slack = -((row % 10) as f64);
             molecule.audit = Some(AuditColumns { slack: Some(slack), ..AuditColumns::skipped() });
             molecule.n_decoys_scored = Some(if row == 30 { 20 } else { 3 });
-            ranking.add(&molecule);
+            kept.add(&molecule);
         }
         let rows = |list: &[Kept]| list.iter().map(|kept| kept.excerpt.row).collect::<Vec<_>>();
-        assert_eq!(rows(&ranking.top)[..3], [30, 0, 10]);
-        assert_eq!(rows(&ranking.top)[20..22], [1, 11]);
-        assert_eq!(rows(&ranking.bottom)[..3], [9, 19, 29]);
-        assert_eq!(ranking.top.len(), TABLE_ROWS);
+        assert_eq!(rows(&kept.top)[..3], [30, 0, 10]);
+        assert_eq!(rows(&kept.top)[20..22], [1, 11]);
+        assert_eq!(rows(&kept.bottom)[..3], [9, 19, 29]);
+        assert_eq!(kept.top.len(), TABLE_ROWS);
     }
 
     #[test]
-    fn parts_merge_to_the_ranking_of_all() {
+    fn parts_merge_to_the_top_rows_of_all() {
         let molecules: Vec<MoleculeRow> = (0..500u64)
             .map(|row| {
                 let mut molecule = MoleculeRow::new(row, &row.to_string(), Status::Ok, 0);
@@ -170,13 +170,13 @@ mod tests {
             })
             .collect();
         let ranked = |part: &[MoleculeRow]| {
-            let mut ranking = Ranking::default();
-            part.iter().for_each(|row| ranking.add(row));
-            ranking
+            let mut kept = TopRows::default();
+            part.iter().for_each(|row| kept.add(row));
+            kept
         };
         let whole = ranked(&molecules);
         for size in [1, 49, 170, 500] {
-            let mut merged = Ranking::default();
+            let mut merged = TopRows::default();
             molecules.chunks(size).for_each(|part| merged.merge(ranked(part)));
             let rows = |list: &[Kept]| list.iter().map(|kept| kept.excerpt.row).collect::<Vec<_>>();
             assert_eq!(rows(&merged.top), rows(&whole.top), "parts of {size}");

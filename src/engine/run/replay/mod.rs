@@ -4,5 +4,5 @@
 mod rerun;
 mod rescore;
 
-pub use rerun::{Cause, RerunError, RerunReport, RerunRequest, RerunVerdict, rerun};
+pub use rerun::{Cause, MissingRole, RerunError, RerunReport, RerunRequest, RerunVerdict, rerun};
 pub use rescore::{RescoreRequest, rescore};

@@ -79,6 +79,27 @@ pub struct RerunReport {
     pub rerun_pack: Option<PathBuf>,
 }
 
+/// An input that a rerun needs and was not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingRole {
+    /// The molecules.
+    Library,
+    /// The scores.
+    Scores,
+    /// A score file that rows of the library name.
+    RowScores,
+}
+
+impl std::fmt::Display for MissingRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Library => "library",
+            Self::Scores => "scores",
+            Self::RowScores => "score file of its rows",
+        })
+    }
+}
+
 /// Why a pack could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -106,21 +127,17 @@ pub enum RerunError {
         found: Sha256Digest,
     },
     /// An input was not given.
-    #[error(
-        "the pack was made from the {role} {name} (SHA-256 {expected}): give that file as {option}"
-    )]
+    #[error("the pack was made from the {role} {name} (SHA-256 {expected}): give that file")]
     MissingInput {
         /// What it is used as.
-        role: &'static str,
+        role: MissingRole,
         /// Name in the manifest.
         name: String,
         /// Digest in the manifest.
         expected: Sha256Digest,
-        /// The option that takes it.
-        option: &'static str,
     },
     /// An input was given that the pack was made without.
-    #[error("the pack was made without a scores file: leave out --scores")]
+    #[error("the pack was made without a scores file")]
     NoScores,
     /// Score files lie beside the library, which therefore cannot be renamed.
     #[error(
@@ -131,7 +148,7 @@ pub enum RerunError {
         name: String,
     },
     /// The directory holds this run, finished: comparing with it proves nothing.
-    #[error("{} holds a finished run, so nothing would be computed: give another --out", path.display())]
+    #[error("{} holds a finished run, so nothing would be computed", path.display())]
     NothingComputed {
         /// The directory.
         path: PathBuf,
@@ -226,7 +243,7 @@ fn library(
         if plan::demo_digest()?.sha256 == recorded.digest.sha256 {
             return Ok(LibraryInput::Demo);
         }
-        return Err(missing("library", recorded, "--input"));
+        return Err(missing(MissingRole::Library, recorded));
     };
     check(path, recorded)?;
     let other_name = path.file_name().is_none_or(|name| name != recorded.name.as_str());
@@ -253,7 +270,7 @@ fn scores(
             let path = place(recorded, &folder)?;
             let name = reduce::scores_name(&recorded.name);
             let found = extract(&request.pack, &name, &path)
-                .map_err(|_| missing("scores", recorded, "--scores"))?;
+                .map_err(|_| missing(MissingRole::Scores, recorded))?;
             compare(&request.pack.join(name), found, recorded)?;
             Ok(Some(path))
         }
@@ -280,9 +297,9 @@ fn recorded<'a>(manifest: &'a Manifest, role: &str) -> Option<&'a Input> {
     manifest.parts.inputs.iter().find(|input| input.role == role)
 }
 
-fn missing(role: &'static str, recorded: &Input, option: &'static str) -> RerunError {
+fn missing(role: MissingRole, recorded: &Input) -> RerunError {
     let (name, expected) = (recorded.name.clone(), recorded.digest.sha256);
-    RerunError::MissingInput { role, name, expected, option }
+    RerunError::MissingInput { role, name, expected }
 }
 
 fn check(path: &Path, recorded: &Input) -> Result<(), RerunError> {
@@ -335,7 +352,7 @@ fn same_inputs(manifest: &Manifest, fresh: &Manifest) -> Result<(), RerunError> 
     let now = fresh.parts.inputs.iter().find(|input| input.name == recorded.name);
     match now {
         Some(now) => compare(Path::new(&recorded.name), now.digest, recorded),
-        None => Err(missing("score file of its rows", recorded, "a file beside the library")),
+        None => Err(missing(MissingRole::RowScores, recorded)),
     }
 }
 

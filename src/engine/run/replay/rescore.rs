@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use hetero2_audit::{DecoyHash, ScoreTable};
 use hetero2_common::files::{Sha256Digest, parent_of};
+use hetero2_common::threads::on_threads;
 use hetero2_contract::{Reason, Warning};
 use hetero2_evidence::pack::csv::{DosPoint, read_dos};
 use hetero2_evidence::pack::manifest::{MANIFEST, Manifest, Provenance};
@@ -26,8 +27,8 @@ use crate::run::plan::{InputFile, PLAN_SCHEMA, Plan, PlannedTruth, copy_scores, 
 use crate::run::provenance::{self, Started};
 use crate::run::reduce;
 use crate::run::reduce::{
-    Aggregate, AuditedTables, COST_LIFT, Conclusion, DOS, DecoyText, LOCAL_DOS, Outcomes,
-    PackOptions, Publication, RunReport, SPECTRA, TRUTH, molecules_of,
+    Aggregate, AuditedTables, COST_LIFT, Conclusion, DOS, DecoyText, FinalizeRows, LOCAL_DOS,
+    Outcomes, PackOptions, RunReport, SPECTRA, TRUTH, molecules_of,
 };
 use crate::run::request::{Reports, TruthInput};
 use crate::run::shard::{RowScoring, audit_row, load_table};
@@ -86,12 +87,7 @@ pub struct RescoreRequest {
 /// # Errors
 /// [`RunError`]; nothing is left at the destination then.
 pub fn rescore(request: &RescoreRequest, observer: &dyn Observer) -> Result<RunReport, RunError> {
-    let threads = request.threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| RunError::Threads { threads, why: e.to_string() })?;
-    pool.install(|| rescore_in_pool(request, observer))
+    on_threads(request.threads, || rescore_in_pool(request, observer))?
 }
 
 fn rescore_in_pool(
@@ -115,7 +111,7 @@ fn rescore_in_pool(
     let score_key = table.score_key().map(str::to_owned);
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, &dir)).transpose()?;
     if truth.is_none() && old.source.entries().contains_key(TRUTH) {
-        tracing::warn!("the known outcomes of the pack are left out: give them with --truth");
+        tracing::warn!("the known outcomes of the pack are left out, since none were given");
     }
     let plan = Plan { score_key, truth, ..old.plan(scores)? };
     observer.event(Event::Reducing { rows: plan.rows });
@@ -126,10 +122,10 @@ fn rescore_in_pool(
     let (aggregate, tables) =
         audit_all(&mut old, &plan, &table, tables, &options, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
-    let q_values = aggregate.chance.q_values();
-    let mut publication = Publication::new(tables, &options, q_values, outcomes.as_ref())?;
-    publication.add(molecules_of(&staged)?.into_iter().map(Ok), None, &Silent)?;
-    let cost_lift = publication.finish(&mut pack)?;
+    let q_values = aggregate.null_expectation.q_values();
+    let mut finalizing = FinalizeRows::new(tables, &options, q_values, outcomes.as_ref())?;
+    finalizing.add(molecules_of(&staged)?.into_iter().map(Ok), None, &Silent)?;
+    let cost_lift = finalizing.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
     let conclusion = Conclusion {
         dir: &dir,
@@ -193,7 +189,7 @@ impl OldPack {
         let parts = &self.manifest.parts;
         if parts.tool.version != hetero2_contract::version::VERSION {
             return Err(self.refuse(format!(
-                "version {} made it, this is {}: audit it with that version, or run anew",
+                "version {} made it, this is {}: audit it with that version, or run again",
                 parts.tool.version,
                 hetero2_contract::version::VERSION
             )));
@@ -230,7 +226,7 @@ impl OldPack {
             shards: Vec::new(),
         };
         if reduce::manifest_parts(&plan).atom_table_sha256 != parts.atom_table_sha256 {
-            return Err(self.refuse("another atom table made it: run anew"));
+            return Err(self.refuse("another atom table made it: run again"));
         }
         Ok(plan)
     }
@@ -243,7 +239,7 @@ impl OldPack {
         match self.manifest.files.iter().find(|file| !known(&file.name)) {
             None => Ok(()),
             Some(file) => Err(self.refuse(format!(
-                "it is not known how {} depends on scores: run anew with --scores",
+                "it is not known how {} depends on scores: run again with these scores",
                 file.name
             ))),
         }
@@ -322,7 +318,7 @@ fn audit_all(
                 &molecule.reason
             {
                 return Err(old.refuse(format!(
-                    "row {} ended as {reason}, so it has no decoys to score: run anew with --scores",
+                    "row {} ended as {reason}, so it has no decoys to score: run again with these scores",
                     molecule.row
                 )));
             }

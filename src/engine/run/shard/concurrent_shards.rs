@@ -9,30 +9,30 @@ use crate::run::observer::{Event, Observer};
 
 /// Threads that one shard keeps busy: one thread hands its rows to the tables
 /// and writes what was encoded.
-const THREADS_OF_A_LANE: usize = 8;
-/// Memory grows with the lanes, by some 40 MiB each.
-const MOST_LANES: usize = 16;
+const THREADS_PER_SHARD: usize = 8;
+/// Memory grows with the shards that are computed at once, by some 40 MiB each.
+const MOST_SHARDS: usize = 16;
 
 /// How many shards are computed at once on this many threads: at least two, of
 /// which one hides what the other leaves idle.
-pub(crate) fn lanes(threads: usize) -> usize {
-    threads.div_ceil(THREADS_OF_A_LANE).clamp(threads.clamp(1, 2), MOST_LANES)
+pub(crate) fn concurrent_shards(threads: usize) -> usize {
+    threads.div_ceil(THREADS_PER_SHARD).clamp(threads.clamp(1, 2), MOST_SHARDS)
 }
 
-/// Computes the shards, `lanes` at a time, in their order. When one fails or
+/// Computes the shards, `at_once` at a time, in their order. When one fails or
 /// the observer asks to stop, the others are asked to stop as well.
 ///
 /// # Errors
 /// The first error; [`RunError::Cancelled`] only where there is no other.
 pub(crate) fn side_by_side(
     shards: &[u32],
-    lanes: usize,
+    at_once: usize,
     observer: &dyn Observer,
     compute: &(dyn Fn(u32, &dyn Observer) -> Result<(), RunError> + Sync),
 ) -> Result<(), RunError> {
     let stop = Stop { observer, asked: AtomicBool::new(false), failure: Mutex::new(None) };
     let next = AtomicUsize::new(0);
-    let lane = || {
+    let work = || {
         while let Some(&shard) = shards.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Err(error) = stop.check_cancelled().and_then(|()| compute(shard, &stop)) {
                 return stop.fail(error);
@@ -40,15 +40,15 @@ pub(crate) fn side_by_side(
         }
     };
     rayon::scope(|scope| {
-        for _ in 1..lanes {
-            scope.spawn(|_| lane());
+        for _ in 1..at_once {
+            scope.spawn(|_| work());
         }
-        lane();
+        work();
     });
     stop.failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// An observer that also stops when a lane has failed.
+/// An observer that also stops when a shard has failed.
 struct Stop<'a> {
     observer: &'a dyn Observer,
     asked: AtomicBool,
@@ -59,7 +59,7 @@ impl Stop<'_> {
     fn fail(&self, error: RunError) {
         self.asked.store(true, Ordering::Relaxed);
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        // A lane that is stopped by another's error says that it was cancelled.
+        // A shard that is stopped by another's error says that it was cancelled.
         if matches!(*failure, None | Some(RunError::Cancelled)) {
             *failure = Some(error);
         }
@@ -92,8 +92,8 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_get_more_lanes() {
-        assert_eq!([1, 2, 8, 16, 24, 128, 512].map(lanes), [1, 2, 2, 2, 3, 16, 16]);
+    fn many_threads_compute_more_shards_at_once() {
+        assert_eq!([1, 2, 8, 16, 24, 128, 512].map(concurrent_shards), [1, 2, 2, 2, 3, 16, 16]);
     }
 
     #[test]
@@ -111,18 +111,18 @@ mod tests {
     }
 
     #[test]
-    fn one_lane_takes_shards_in_their_order() {
+    fn one_at_a_time_takes_shards_in_their_order() {
         let done = Mutex::new(Vec::new());
         let compute = |shard, _: &dyn Observer| {
             done.lock().unwrap().push(shard);
             Ok(())
         };
-        side_by_side(&[2, 3, 5, 7], lanes(1), &Silent, &compute).unwrap();
+        side_by_side(&[2, 3, 5, 7], concurrent_shards(1), &Silent, &compute).unwrap();
         assert_eq!(done.into_inner().unwrap(), [2, 3, 5, 7]);
     }
 
     #[test]
-    fn a_failure_stops_the_other_lane_and_is_what_is_told() {
+    fn a_failure_stops_the_other_shard_and_is_what_is_returned() {
         for failing in [0, 1] {
             let (begun, together) = (Mutex::new(Vec::new()), Barrier::new(2));
             let compute = |shard: u32, observer: &dyn Observer| {
@@ -136,14 +136,14 @@ mod tests {
                 }
                 Err(RunError::Cancelled)
             };
-            let told = on_two_threads(|| side_by_side(&[0, 1, 2, 3], 2, &Silent, &compute));
-            assert_eq!(told.unwrap_err().to_string(), damaged(failing).to_string());
+            let ended = on_two_threads(|| side_by_side(&[0, 1, 2, 3], 2, &Silent, &compute));
+            assert_eq!(ended.unwrap_err().to_string(), damaged(failing).to_string());
             assert_eq!(begun.into_inner().unwrap().len(), 2);
         }
     }
 
     #[test]
-    fn a_failure_is_told_though_a_lane_was_cancelled_before() {
+    fn a_failure_is_returned_though_a_shard_was_cancelled_before() {
         let together = Barrier::new(2);
         let compute = |shard: u32, observer: &dyn Observer| {
             together.wait();
@@ -155,8 +155,8 @@ mod tests {
             }
             Err(damaged(shard))
         };
-        let told = on_two_threads(|| side_by_side(&[0, 1], 2, &Silent, &compute));
-        assert_eq!(told.unwrap_err().to_string(), damaged(1).to_string());
+        let ended = on_two_threads(|| side_by_side(&[0, 1], 2, &Silent, &compute));
+        assert_eq!(ended.unwrap_err().to_string(), damaged(1).to_string());
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
             }
         }
         let compute = |shard: u32, _: &dyn Observer| Err(damaged(shard));
-        let told = on_two_threads(|| side_by_side(&[0, 1], 2, &Stopped, &compute));
-        assert!(matches!(told, Err(RunError::Cancelled)));
+        let ended = on_two_threads(|| side_by_side(&[0, 1], 2, &Stopped, &compute));
+        assert!(matches!(ended, Err(RunError::Cancelled)));
     }
 }

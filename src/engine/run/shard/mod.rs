@@ -15,7 +15,9 @@ mod worker;
 pub use attempt::{place_shard, stage_shard};
 pub use compute::{Engine, RowOutcome};
 pub use log::shard_log_layer;
-pub use record::{Attempt, SHARD_SCHEMA, ShardRecord, ShardState, glance_at_shard, inspect_shard};
+pub use record::{
+    Attempt, SHARD_SCHEMA, ShardRecord, ShardState, inspect_shard, shard_record_unverified,
+};
 pub use scoring::ScoreSource;
 pub use worker::ShardWorker;
 

@@ -92,7 +92,11 @@ pub fn inspect_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Shar
 /// Whether a shard is there, and its record fits, without reading its tables:
 /// quick, for showing progress.
 #[must_use]
-pub fn glance_at_shard(dir: &RunDir, plan_digest: &str, shard: &ShardPlan) -> Option<ShardRecord> {
+pub fn shard_record_unverified(
+    dir: &RunDir,
+    plan_digest: &str,
+    shard: &ShardPlan,
+) -> Option<ShardRecord> {
     read_fitting(&dir.shard(shard.index), plan_digest, shard)
         .ok()
         .filter(|record| record.rows == shard.rows)

@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 
+use hetero2_common::threads::on_threads;
 use hetero2_spectra::{BackendChoice, BackendKind, SpectraBackend, open_backend};
 
 use super::attempt::compute_shard;
 use super::compute::Engine;
-use super::concurrent_shards::{lanes, side_by_side};
+use super::concurrent_shards::{concurrent_shards, side_by_side};
 use super::log::ShardLog;
 use super::record::{ShardRecord, ShardState, inspect_shard};
 use super::scoring::ScoreSource;
@@ -14,7 +15,6 @@ use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::{Plan, ShardPlan, open_plan};
-use crate::run::threads::with_threads;
 
 /// Runs with fewer rows do not look for a GPU unless they are told to.
 const FEW_ROWS: u64 = 20_000;
@@ -84,7 +84,7 @@ impl ShardWorker {
                 ShardState::Done(_) => false,
                 ShardState::Missing => true,
                 ShardState::Unusable(why) => {
-                    tracing::warn!(shard = shard.index, "computing the shard anew: {why}");
+                    tracing::warn!(shard = shard.index, "computing the shard again: {why}");
                     true
                 }
             });
@@ -100,7 +100,8 @@ impl ShardWorker {
         self.compute_beside(1, index, observer)
     }
 
-    /// The same where this many shards are computed at once, this one included.
+    /// [`ShardWorker::compute`] where `at_once` shards share the threads, this one
+    /// included.
     fn compute_beside(
         &self,
         at_once: usize,
@@ -146,7 +147,7 @@ impl ShardWorker {
         index: u32,
         observer: &dyn Observer,
     ) -> Result<ShardRecord, RunError> {
-        with_threads(threads, || self.compute(index, observer))
+        on_threads(threads, || self.compute(index, observer))?
     }
 }
 
@@ -163,11 +164,12 @@ pub(crate) fn compute_missing(
     if missing.is_empty() {
         return Ok(());
     }
-    // Opened before the lanes ask for it at the same time. What becomes of
+    // Opened before several shards ask for it at the same time. What becomes of
     // spectra on a GPU is counted for one shard at a time.
     let counted = worker.backend()?.counts().is_some();
-    let lanes = if counted { 1 } else { lanes(rayon::current_num_threads()).min(missing.len()) };
+    let threads = rayon::current_num_threads();
+    let at_once = if counted { 1 } else { concurrent_shards(threads).min(missing.len()) };
     let compute =
-        |index, observer: &dyn Observer| worker.compute_beside(lanes, index, observer).map(drop);
-    side_by_side(&missing, lanes, observer, &compute)
+        |index, observer: &dyn Observer| worker.compute_beside(at_once, index, observer).map(drop);
+    side_by_side(&missing, at_once, observer, &compute)
 }

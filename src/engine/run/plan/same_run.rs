@@ -1,0 +1,74 @@
+//! Whether the plan of a run directory is what a request asks for.
+
+use std::path::Path;
+
+use hetero2_library::BLOCK_ROWS;
+
+use super::document::{Plan, PlannedTruth};
+use super::inputs::{demo_digest, digest_input, digest_scores};
+use super::partition::shard_count;
+use crate::run::error::RunError;
+use crate::run::layout::RunDir;
+use crate::run::request::{LibraryInput, Resume, RunRequest};
+
+/// The plan of a run directory, where it has one, with the outcomes of this
+/// request.
+///
+/// # Errors
+/// [`RunError::OtherRun`] when it is the plan of another run; [`RunError`] when
+/// it or an input cannot be read.
+pub(crate) fn plan_of_same_run(
+    request: &RunRequest,
+    dir: &RunDir,
+) -> Result<Option<Plan>, RunError> {
+    let Some(plan) = Plan::load(dir)? else { return Ok(None) };
+    same_run(request, dir, &plan)?;
+    with_truth(request, dir, plan).map(Some)
+}
+
+/// Whether a plan is of this request: the same configuration, library and
+/// scores.
+fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunError> {
+    let other = |what| Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
+    if plan.config != request.config {
+        return other("configuration");
+    }
+    if plan.tool_version != hetero2_contract::version::VERSION {
+        return other("version of this program");
+    }
+    let scores = request.scores.as_deref().map(digest_scores).transpose()?;
+    if plan.scores != scores {
+        return other("scores file");
+    }
+    let library = match &request.library {
+        LibraryInput::Demo => demo_digest()?,
+        LibraryInput::File(path) if path == Path::new("-") => return Ok(()),
+        LibraryInput::File(path) => digest_input(path)?,
+    };
+    if plan.library != library {
+        return other("library");
+    }
+    let blocks = plan.rows.div_ceil(BLOCK_ROWS as u64) as usize;
+    let shards = request.shards.map(|shards| shard_count(blocks, Some(shards)));
+    if shards.is_some_and(|shards| shards != plan.shards.len()) {
+        return other("number of shards");
+    }
+    Ok(())
+}
+
+/// The plan with the outcomes of this request: an unfinished run may go on with
+/// others, because shards do not depend on them.
+fn with_truth(request: &RunRequest, dir: &RunDir, plan: Plan) -> Result<Plan, RunError> {
+    let asked = request.truth.as_ref().map(PlannedTruth::digest).transpose()?;
+    if plan.truth == asked {
+        return Ok(plan);
+    }
+    if request.resume != Resume::Continue || !dir.library().exists() {
+        let what = "truth or budget";
+        return Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
+    }
+    let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
+    let plan = Plan { truth, ..plan };
+    plan.save(dir)?;
+    Ok(plan)
+}
