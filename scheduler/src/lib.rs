@@ -32,22 +32,30 @@ pub use tasks::{TaskSet, TaskSetError};
 pub use work::{Document, Prepared, Work};
 
 /// A batch scheduler, or what stands in for one.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Processes on this machine.
+    #[cfg_attr(feature = "clap", value(help = "Processes on this machine"))]
     Local,
     /// SLURM job arrays.
+    #[cfg_attr(feature = "clap", value(help = "SLURM job arrays"))]
     Slurm,
     /// One `mpirun` on this machine or in this allocation.
+    #[cfg_attr(feature = "clap", value(help = "One mpirun on this machine or in this allocation"))]
     Mpi,
     /// PBS Pro and OpenPBS job arrays.
+    #[cfg_attr(feature = "clap", value(help = "PBS Pro or OpenPBS job arrays"))]
     Pbs,
     /// Indexed Jobs, through `kubectl`.
+    #[cfg_attr(feature = "clap", value(help = "Kubernetes Indexed Jobs, through kubectl"))]
     Kubernetes,
     /// HyperQueue task arrays.
+    #[cfg_attr(feature = "clap", value(name = "hyperqueue", help = "HyperQueue task arrays"))]
     HyperQueue,
     /// Jobs of a Ray cluster.
+    #[cfg_attr(feature = "clap", value(help = "Jobs of a Ray cluster"))]
     Ray,
 }
 

@@ -8,8 +8,9 @@ use hetero2::audit::{Decision, Met};
 use hetero2::outcomes::{PackAcceptance, accept_pack};
 use hetero2::run::ScoreMode;
 
+use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Say GO or STOP for a pack, with every criterion and its value
 ///

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use hetero2::run::{RescoreRequest, RunError, ZipOutput, rescore};
 
-use super::GlobalArguments;
+use super::arguments::{GlobalArguments, TruthArguments};
 use super::failure::Failure;
 use super::progress::watched;
-use super::run::{TruthArguments, print_report};
+use super::run::print_report;
 
 /// Audit new scores against the decoys and spectra of a pack
 ///

@@ -8,17 +8,15 @@ use clap::ArgAction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use hetero2::decoy::{DecoyStrategy, TanimotoRange};
+use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::run::{
-    Connectivity, LibraryInput, PackOutput, Reports, Resume, RunConfig, RunRequest, ScoreMode,
-    ZipOutput,
+    Artifacts, Connectivity, LibraryInput, PackOutput, Reports, Resume, RunConfig, RunRequest,
+    ScoreMode, SeedStrategy, ZipOutput,
 };
 
-use super::GlobalArguments;
+use super::arguments::{GlobalArguments, ReadingArguments};
 use super::failure::Failure;
-use super::run::{
-    ArtifactsName, EdgeWeightsName, PhysicsName, ReadingArguments, SeedStrategyName, execute,
-    print_report,
-};
+use super::run::{execute, print_report};
 
 /// Run with the command line of the Python implementation
 ///
@@ -36,8 +34,8 @@ pub struct BatchArguments {
     #[arg(long, default_value = "out")]
     out_dir: PathBuf,
     /// light: tables, metrics, report; full: also spectra, descriptors and pairs
-    #[arg(long, value_enum, default_value_t = ArtifactsName::Full)]
-    artifacts: ArtifactsName,
+    #[arg(long, value_enum, default_value_t = Artifacts::Full)]
+    artifacts: Artifacts,
     /// Decoys per molecule, 0 to 10000
     #[arg(long, default_value_t = 20)]
     k_decoys: u32,
@@ -71,11 +69,11 @@ pub struct BatchArguments {
     #[arg(long, default_value_t = 0.95)]
     decoy_hard_tanimoto_max: f64,
     /// Operators: L, H = L + V, or both
-    #[arg(long, value_enum, default_value_t = PhysicsName::Topological)]
-    physics_mode: PhysicsName,
+    #[arg(long, value_enum, default_value_t = Physics::Topological)]
+    physics_mode: Physics,
     /// Edge weights of W and WH = W + V
-    #[arg(long, value_enum, default_value_t = EdgeWeightsName::Unweighted)]
-    edge_weight_mode: EdgeWeightsName,
+    #[arg(long, value_enum, default_value_t = EdgeWeights::Unweighted)]
+    edge_weight_mode: EdgeWeights,
     /// Scale of the potential V, dimensionless
     #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     potential_scale_gamma: f64,
@@ -86,8 +84,8 @@ pub struct BatchArguments {
     #[arg(long, default_value = "baseline", value_parser = ["baseline"])]
     integrator_mode: String,
     /// One seed for all rows, or one per row: seed XOR CRC-32 of the id
-    #[arg(long, value_enum, default_value_t = SeedStrategyName::Global)]
-    seed_strategy: SeedStrategyName,
+    #[arg(long, value_enum, default_value_t = SeedStrategy::Global)]
+    seed_strategy: SeedStrategy,
     /// Worker threads
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: u16,
@@ -152,11 +150,11 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
     let config = RunConfig {
         decoys: arguments.k_decoys,
         seed: arguments.seed,
-        seed_strategy: arguments.seed_strategy.into(),
+        seed_strategy: arguments.seed_strategy,
         decoy_strategy: DecoyStrategy::Published,
         hard_decoys,
-        physics: arguments.physics_mode.into(),
-        edge_weights: arguments.edge_weight_mode.into(),
+        physics: arguments.physics_mode,
+        edge_weights: arguments.edge_weight_mode,
         potential_scale: arguments.potential_scale_gamma,
         max_atoms: arguments.guardrails_max_atoms,
         connectivity: if arguments.no_guardrails_require_connected {
@@ -166,7 +164,7 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
         },
         score_mode,
         timeout_per_row_s: arguments.timeout_s,
-        artifacts: arguments.artifacts.into(),
+        artifacts: arguments.artifacts,
         ..RunConfig::default()
     };
     let name = arguments.out_dir.file_name().unwrap_or_else(|| "out".as_ref());

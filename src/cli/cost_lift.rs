@@ -9,8 +9,9 @@ use hetero2::audit::{CostLiftSettings, Estimate, MethodResult, RankingReport};
 use hetero2::files::write_atomically;
 use hetero2::outcomes::{CostLiftOutcome, CostLiftRequest, SummaryInput, cost_lift as report};
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, json_text, print_text};
+use super::output::{json_text, print_text};
 
 /// Compare the hits that a budget finds by chance, by score, and by score plus audit
 ///

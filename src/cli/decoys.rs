@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use hetero2::pack::report::grouped;
 use hetero2::run::{DecoyExport, DecoyFormat, LibraryInput, RunError, ScoreMode, export_decoys};
 
+use super::arguments::{GlobalArguments, ReadingArguments, SettingsArguments};
 use super::failure::Failure;
+use super::output::{print_json, print_text};
 use super::progress::watched;
-use super::run::{ReadingArguments, SettingsArguments};
-use super::{GlobalArguments, print_json, print_text};
 
 /// Write all decoys of a library before any score exists
 ///

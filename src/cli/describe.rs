@@ -11,9 +11,9 @@ use hetero2::pack::rows::{MoleculeRow, OperatorColumns, Status};
 use hetero2::run::{Artifacts, Engine, RowOutcome, ScoreMode, ScoreSource};
 use hetero2::spectra::CpuBackend;
 
+use super::arguments::{GlobalArguments, SettingsArguments};
 use super::failure::Failure;
-use super::run::SettingsArguments;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Look at one molecule: graph, spectra, features, decoys, audit
 #[derive(Debug, clap::Args)]

@@ -2,58 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind};
-
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
-
-/// Which device computes spectra.
-#[derive(Debug, Clone, clap::Args)]
-pub struct BackendArguments {
-    /// Device that computes spectra; no result in double precision depends on it
-    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
-    backend: BackendName,
-    /// GPU adapter by number or part of its name, as `hetero2 devices` lists them; a software
-    /// adapter is used only if named
-    #[arg(long, value_name = "NAME|INDEX")]
-    gpu_adapter: Option<AdapterChoice>,
-}
-
-/// `--backend`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BackendName {
-    /// What is measured to be fastest: a GPU, the CPU, or both
-    Auto,
-    /// The CPU
-    Cpu,
-    /// A GPU, or an error
-    Gpu,
-}
-
-impl From<BackendName> for BackendKind {
-    fn from(name: BackendName) -> Self {
-        match name {
-            BackendName::Auto => Self::Auto,
-            BackendName::Cpu => Self::Cpu,
-            BackendName::Gpu => Self::Gpu,
-        }
-    }
-}
-
-impl BackendArguments {
-    /// The choice that these options make.
-    pub fn choice(&self) -> Result<BackendChoice, Failure> {
-        let kind = self.backend.into();
-        if kind == BackendKind::Cpu && self.gpu_adapter.is_some() {
-            let why = "--gpu-adapter names a GPU, --backend cpu uses none: drop one of them";
-            return Err(Failure::usage(anyhow::Error::msg(why)));
-        }
-        Ok(BackendChoice { kind, adapter: self.gpu_adapter.clone(), ..BackendChoice::default() })
-    }
-}
+use super::output::{print_json, print_text};
 
 /// List what can compute spectra, and test it
 ///

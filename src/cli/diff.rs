@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use hetero2::pack::diff::{Difference, FileDiff, PackDiff};
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Tell what differs between two packs, down to rows and columns
 #[derive(Debug, clap::Args)]

@@ -10,7 +10,8 @@ use hetero2::run::RunError;
 use hetero2::signature::SignatureError;
 use hetero2::spectra::SpectraError;
 
-use super::{GlobalArguments, cure};
+use super::arguments::GlobalArguments;
+use super::cure;
 
 /// Wrong usage or input.
 const USAGE: u8 = 2;
@@ -83,7 +84,7 @@ impl Failure {
         let message = self.message();
         if global.json {
             let document = serde_json::json!({ "error": message, "exit_code": self.code });
-            let _ = super::print_json(&document);
+            let _ = super::output::print_json(&document);
         }
         let style = anstyle_error();
         anstream::eprintln!("{style}error{style:#}: {message}");

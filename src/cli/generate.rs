@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, ValueEnum};
+use clap::CommandFactory as _;
 use clap_complete::Shell;
 
+use super::Arguments;
 use super::failure::Failure;
-use super::{Arguments, print_text};
+use super::output::print_text;
 
 /// Print a shell completion script
 ///
@@ -14,28 +15,7 @@ use super::{Arguments, print_text};
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArguments {
     /// Shell to complete for
-    shell: ShellName,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ShellName {
-    Bash,
-    Elvish,
-    Fish,
-    Powershell,
-    Zsh,
-}
-
-impl From<ShellName> for Shell {
-    fn from(name: ShellName) -> Self {
-        match name {
-            ShellName::Bash => Self::Bash,
-            ShellName::Elvish => Self::Elvish,
-            ShellName::Fish => Self::Fish,
-            ShellName::Powershell => Self::PowerShell,
-            ShellName::Zsh => Self::Zsh,
-        }
-    }
+    shell: Shell,
 }
 
 /// Print the manual page (roff)
@@ -51,7 +31,7 @@ pub struct ManArguments {
 pub fn completions(arguments: &CompletionsArguments) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     let mut command = Arguments::command();
-    clap_complete::generate(Shell::from(arguments.shell), &mut command, "hetero2", &mut script);
+    clap_complete::generate(arguments.shell, &mut command, "hetero2", &mut script);
     print_text(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

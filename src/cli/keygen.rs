@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Make a key pair to sign packs with
 ///

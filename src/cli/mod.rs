@@ -2,12 +2,12 @@
 //! prints. Every subcommand has a file of its own.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 mod accept;
+mod arguments;
 mod audit;
 mod batch;
 mod bench;
@@ -20,6 +20,7 @@ mod diff;
 mod failure;
 mod generate;
 mod keygen;
+mod logging;
 mod mpi;
 mod output;
 mod plan;
@@ -40,6 +41,7 @@ mod suite;
 mod verify;
 mod wait;
 
+use arguments::GlobalArguments;
 use failure::Failure;
 
 /// The fast, reproducible first truth filter for generated molecules.
@@ -54,20 +56,6 @@ struct Arguments {
     global: GlobalArguments,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Options of every subcommand.
-#[derive(Debug, Clone, clap::Args)]
-struct GlobalArguments {
-    /// Print one JSON document on standard output instead of text
-    #[arg(long, global = true, help_heading = "Everywhere")]
-    json: bool,
-    /// Log more to standard error: -v what happens, -vv details
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
-    verbose: u8,
-    /// Print errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
-    quiet: bool,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -130,7 +118,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if code == 0 { 0 } else { 2 });
         }
     };
-    start_logging(&arguments.global);
+    logging::start(&arguments.global);
     match dispatch(&arguments) {
         Ok(code) => code,
         Err(failure) => failure.report(&arguments.global),
@@ -182,51 +170,6 @@ fn kebab_flag(argument: OsString) -> OsString {
     let (flag, value) = text.split_once('=').map_or((text, None), |(f, v)| (f, Some(v)));
     let flag = flag.replace('_', "-");
     OsString::from(value.map_or_else(|| flag.clone(), |value| format!("{flag}={value}")))
-}
-
-fn start_logging(global: &GlobalArguments) {
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
-    use tracing_subscriber::{EnvFilter, Layer as _, fmt};
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "info",
-        (false, _) => "debug",
-    };
-    let filter = EnvFilter::try_from_env("HETERO2_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let terminal = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(output::stderr_is_terminal())
-        .without_time()
-        .with_filter(filter);
-    let _ = tracing_subscriber::registry()
-        .with(terminal)
-        .with(hetero2::run::shard_log_layer())
-        .try_init();
-}
-
-/// Writes to standard output; a reader that went away is no failure.
-fn print_text(text: &str) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::other(anyhow::Error::new(error).context("cannot write the output")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Prints a value as one JSON document.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    print_text(&json_text(value)?)
-}
-
-/// A value as one JSON document.
-fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
-    let mut text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
-    text.push('\n');
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::GlobalArguments;
-use super::devices::BackendArguments;
+use super::arguments::{BackendArguments, GlobalArguments, OutputArguments};
 use super::failure::Failure;
-use super::run::OutputArguments;
 
 /// Compute a planned run with the ranks of an MPI job
 ///

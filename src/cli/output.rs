@@ -1,8 +1,33 @@
 //! What is printed where: terminals get colours and bars, files plain lines.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
+
+use super::failure::Failure;
 
 /// Whether standard error is a terminal that understands escape codes.
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Writes to standard output; a reader that went away is no failure.
+pub fn print_text(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::other(anyhow::Error::new(error).context("cannot write the output")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a value as one JSON document.
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print_text(&json_text(value)?)
+}
+
+/// A value as one JSON document.
+pub fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
+    text.push('\n');
+    Ok(text)
 }

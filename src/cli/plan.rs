@@ -8,10 +8,10 @@ use serde::Serialize;
 use hetero2::pack::report::grouped;
 use hetero2::run::{Plan, RunRequest};
 
+use super::arguments::{GlobalArguments, RequestArguments};
 use super::failure::Failure;
+use super::output::{print_json, print_text};
 use super::progress::watched;
-use super::run::RequestArguments;
-use super::{GlobalArguments, print_json, print_text};
 
 /// Pack a library into shards for a cluster, and compute nothing yet
 #[derive(Debug, clap::Args)]

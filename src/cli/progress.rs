@@ -10,8 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use hetero2::pack::report::grouped;
 use hetero2::run::{Event, Observer};
 
+use super::arguments::GlobalArguments;
 use super::output::stderr_is_terminal;
-use super::{GlobalArguments, stop};
+use super::stop;
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use hetero2::proxy_truth::{TruthLibrary, proxy_truth as write};
 
+use super::arguments::{GlobalArguments, ReadingArguments};
 use super::failure::Failure;
-use super::run::ReadingArguments;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Write outcomes that follow from a hash of each SMILES, to try cost-lift with
 ///

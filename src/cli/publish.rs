@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use hetero2::files::Sha256Digest;
 use hetero2::registry::PublishRequest;
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
+use super::output::{print_json, print_text};
 use super::sign::timestamp;
-use super::{GlobalArguments, print_json, print_text};
 
 /// Publish a pack in a registry, under its content digest
 ///

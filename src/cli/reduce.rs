@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use hetero2::run::{RunDir, RunError};
 use hetero2_scheduler::TaskSet;
 
+use super::arguments::{GlobalArguments, OutputArguments};
 use super::failure::Failure;
+use super::output::print_text;
 use super::progress::watched;
-use super::run::{OutputArguments, print_report};
-use super::{GlobalArguments, print_text};
+use super::run::print_report;
 
 /// Merge the shards of a run into its evidence pack
 ///

@@ -11,8 +11,9 @@ use hetero2::audit::Decision;
 use hetero2::files::Sha256Digest;
 use hetero2::registry::{Logged, RegistryReport, read_log, verify_registry};
 
+use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// List, show and verify what was published
 #[derive(Debug, clap::Args)]

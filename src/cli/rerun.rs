@@ -8,9 +8,10 @@ use hetero2::pack::PackDiff;
 use hetero2::pack::manifest::Tool;
 use hetero2::run::{RerunError, RerunReport, RerunRequest, RerunVerdict};
 
+use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
+use super::output::{print_json, print_text};
 use super::progress::watched;
-use super::{GlobalArguments, print_json, print_text};
 
 /// Rebuild a pack from its manifest and prove that it is the same
 ///

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use hetero2::schema::{DOCUMENTS, Document};
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Print the JSON Schema of a document, or list the documents that have one
 #[derive(Debug, clap::Args)]

@@ -8,10 +8,10 @@ use serde::Serialize;
 use hetero2::run::{Event, Observer as _, RunDir, ShardWorker, finished_pack, open_plan};
 use hetero2_scheduler::TaskSet;
 
-use super::devices::BackendArguments;
+use super::arguments::{BackendArguments, GlobalArguments};
 use super::failure::Failure;
+use super::output::{print_json, print_text};
 use super::progress::{Progress, watched};
-use super::{GlobalArguments, print_json, print_text};
 
 /// Compute shards of a planned run
 ///

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use clap::ValueEnum;
 use serde_json::json;
 
 use hetero2::signature::{Approval, PrivateKey, Role, Signed, bundle_path};
 use hetero2::time::{normalized_timestamp, utc_timestamp};
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Sign a pack, or approve it in a role
 ///
@@ -35,7 +35,7 @@ pub struct SignArguments {
     key: PathBuf,
     /// Sign in this role
     #[arg(long, requires_all = ["name", "meaning"])]
-    role: Option<RoleName>,
+    role: Option<Role>,
     /// Who signs
     #[arg(long, value_name = "TEXT", requires = "role")]
     name: Option<String>,
@@ -50,23 +50,6 @@ pub struct SignArguments {
     signatures: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum RoleName {
-    Author,
-    Reviewer,
-    Approver,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Author => Self::Author,
-            RoleName::Reviewer => Self::Reviewer,
-            RoleName::Approver => Self::Approver,
-        }
-    }
-}
-
 /// A time as text, for clap.
 pub fn timestamp(text: &str) -> Result<String, String> {
     normalized_timestamp(text)
@@ -76,7 +59,7 @@ pub fn timestamp(text: &str) -> Result<String, String> {
 /// Runs `sign`.
 pub fn sign(arguments: &SignArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let approval = match (arguments.role, &arguments.name, &arguments.meaning) {
-        (Some(role), Some(name), Some(meaning)) => Some(Approval::new(role.into(), name, meaning)?),
+        (Some(role), Some(name), Some(meaning)) => Some(Approval::new(role, name, meaning)?),
         _ => None,
     };
     let signed_at = arguments.timestamp.clone().unwrap_or_else(|| utc_timestamp(SystemTime::now()));

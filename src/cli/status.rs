@@ -9,8 +9,9 @@ use hetero2::pack::report::grouped;
 use hetero2::run::RunDir;
 use hetero2_scheduler::{TaskSet, TaskState};
 
+use super::arguments::GlobalArguments;
 use super::failure::{Failure, MISSING};
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Show how far a run on a cluster is
 ///

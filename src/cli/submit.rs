@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use serde_json::json;
 
 use hetero2::cluster::{ClusterError, Settings, SettingsFile, SubmitSettings, Submitted};
@@ -11,9 +10,10 @@ use hetero2::run::RunDir;
 use hetero2::spectra::BackendKind;
 use hetero2_scheduler::{Job, Kind, Prepared};
 
-use super::devices::BackendName;
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text, wait};
+use super::output::{print_json, print_text};
+use super::wait;
 
 /// Submit the shards of a planned run to a scheduler
 ///
@@ -27,7 +27,7 @@ pub struct SubmitArguments {
     run: PathBuf,
     /// Where to submit; `local` without it and without a settings file
     #[arg(long, value_enum)]
-    scheduler: Option<SchedulerName>,
+    scheduler: Option<Kind>,
     /// Print what would be written and run, and do nothing
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
@@ -96,7 +96,7 @@ pub struct SubmitOptions {
     gpus: Option<u32>,
     /// Device that computes spectra; no result in double precision depends on it
     #[arg(long, value_enum)]
-    backend: Option<BackendName>,
+    backend: Option<BackendKind>,
     /// GPU adapter by number or part of its name, the same on every node
     #[arg(long, value_name = "NAME|INDEX")]
     gpu_adapter: Option<String>,
@@ -130,40 +130,6 @@ pub struct SubmitOptions {
     /// Factor of time and memory from round to round, 1 to 10; 1.5 without it
     #[arg(long, value_name = "FACTOR", value_parser = escalation)]
     escalation: Option<f64>,
-}
-
-/// `--scheduler`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum SchedulerName {
-    /// Processes on this machine
-    Local,
-    /// SLURM job arrays
-    Slurm,
-    /// One mpirun on this machine or in this allocation
-    Mpi,
-    /// PBS Pro or OpenPBS job arrays
-    Pbs,
-    /// Kubernetes Indexed Jobs, through kubectl
-    Kubernetes,
-    /// HyperQueue task arrays
-    #[value(name = "hyperqueue")]
-    HyperQueue,
-    /// Jobs of a Ray cluster
-    Ray,
-}
-
-impl From<SchedulerName> for Kind {
-    fn from(name: SchedulerName) -> Self {
-        match name {
-            SchedulerName::Local => Self::Local,
-            SchedulerName::Slurm => Self::Slurm,
-            SchedulerName::Mpi => Self::Mpi,
-            SchedulerName::Pbs => Self::Pbs,
-            SchedulerName::Kubernetes => Self::Kubernetes,
-            SchedulerName::HyperQueue => Self::HyperQueue,
-            SchedulerName::Ray => Self::Ray,
-        }
-    }
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -202,7 +168,7 @@ impl SubmitOptions {
             extra: self.extra.clone(),
             max_rounds: self.max_rounds,
             escalation: self.escalation,
-            backend: self.backend.map(BackendKind::from),
+            backend: self.backend,
             gpu_adapter: self.gpu_adapter.clone(),
         }
     }
@@ -212,7 +178,7 @@ impl SubmitOptions {
 pub fn submit(arguments: &SubmitArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let files = SettingsFile::load_all()?;
     let from_files = files.iter().rev().find_map(|settings| settings.scheduler);
-    let kind = arguments.scheduler.map(Kind::from).or(from_files).unwrap_or(Kind::Local);
+    let kind = arguments.scheduler.or(from_files).unwrap_or(Kind::Local);
     let mut settings = Settings::default();
     for layer in files.iter().chain([&arguments.options.settings()]) {
         settings = layer.apply(settings).map_err(Failure::usage)?;

@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-
 use hetero2::pack::report::grouped;
 use hetero2::suite::{Suite, SuiteError, SuiteReport, SuiteRequest, run_suite};
 
+use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
+use super::output::{print_json, print_text};
 use super::progress::watched;
-use super::{GlobalArguments, print_json, print_text};
 
 /// Run a suite with published outcomes and check them
 ///
@@ -28,7 +27,7 @@ Exit codes: 0 every fact holds; 3 one does not; 2 wrong usage; 4 stopped (the sa
 pub struct SuiteArguments {
     /// Suite to run
     #[arg(value_enum)]
-    suite: SuiteName,
+    suite: Suite,
     /// Directory of inputs, runs and report
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -40,33 +39,10 @@ pub struct SuiteArguments {
     threads: Option<u16>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum SuiteName {
-    /// Ten molecules over and over: no row without an outcome
-    Ring,
-    /// Constant, random and separating scores: the audit tells them apart
-    KnownBadGood,
-    /// Rows that cannot be computed among such that can: no row is an error
-    Stress,
-    /// Proxy truth, cost and lift, acceptance
-    CustomerProxy,
-}
-
-impl From<SuiteName> for Suite {
-    fn from(name: SuiteName) -> Self {
-        match name {
-            SuiteName::Ring => Self::Ring,
-            SuiteName::KnownBadGood => Self::KnownBadGood,
-            SuiteName::Stress => Self::Stress,
-            SuiteName::CustomerProxy => Self::CustomerProxy,
-        }
-    }
-}
-
 /// Runs `suite`.
 pub fn suite(arguments: &SuiteArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let request = SuiteRequest {
-        suite: arguments.suite.into(),
+        suite: arguments.suite,
         out: arguments.out.clone(),
         rows: arguments.rows,
         threads: arguments.threads.map(usize::from),

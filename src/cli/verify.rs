@@ -11,8 +11,9 @@ use hetero2::signature::{
     PublicKey, SignatureReport, SignatureState, bundle_path, verify_signatures,
 };
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
 
 /// Check a pack: checksums, files, schemas, row counts, content digest, signatures
 ///

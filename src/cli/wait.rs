@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use hetero2::cluster::{RunStatus, Stage};
 use hetero2::run::{Event, Observer as _, RunDir};
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
+use super::output::{print_json, print_text};
 use super::progress::{Progress, watched};
 use super::run::print_report;
 use super::status::{exit_code, text};
-use super::{GlobalArguments, print_json, print_text, stop};
+use super::stop;
 
 /// Follow a submitted run until it is complete
 ///

@@ -8,18 +8,24 @@ use serde::{Deserialize, Serialize};
 use super::LibraryError;
 
 /// The format of a library.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Comma-separated values with a header (`;` and tab are recognised).
+    #[cfg_attr(feature = "clap", value(help = "Comma-separated values with a header"))]
     Csv,
     /// Tab-separated values with a header.
+    #[cfg_attr(feature = "clap", value(help = "Tab-separated values with a header"))]
     Tsv,
     /// One `SMILES<blank or tab>name` per line.
+    #[cfg_attr(feature = "clap", value(help = "SMILES and a name on each line"))]
     Smiles,
     /// Molfiles (V2000 or V3000) separated by `$$$$`.
+    #[cfg_attr(feature = "clap", value(help = "Structure-data file, V2000 or V3000"))]
     Sdf,
     /// Apache Parquet.
+    #[cfg_attr(feature = "clap", value(help = "Apache Parquet"))]
     Parquet,
 }
 

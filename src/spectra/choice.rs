@@ -10,15 +10,22 @@ use super::screening::ScreeningBackend;
 use super::{CpuBackend, Precision, SpectraBackend, SpectraError};
 
 /// Kind of device.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendKind {
     /// What is fastest on this machine: a GPU, the CPU, or both at once.
     #[default]
+    #[cfg_attr(
+        feature = "clap",
+        value(help = "What is measured to be fastest: a GPU, the CPU, or both")
+    )]
     Auto,
     /// The CPU.
+    #[cfg_attr(feature = "clap", value(help = "The CPU"))]
     Cpu,
     /// A GPU, or an error.
+    #[cfg_attr(feature = "clap", value(help = "A GPU, or an error"))]
     Gpu,
 }
 

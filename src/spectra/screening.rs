@@ -16,15 +16,18 @@ pub const SCREENING_DECIMALS: u32 = 4;
 pub(super) const LEVEL_TOLERANCE: f64 = 2e-5;
 
 /// How exactly spectra are computed.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Double precision, 8 decimals published: the same bytes on every device.
     #[default]
+    #[cfg_attr(feature = "clap", value(help = "Double precision, the same bytes on every device"))]
     Double,
     /// Eigenvalues of 4 decimals, the last of which may differ between
     /// devices: single precision on GPUs, double precision rounded likewise on
     /// CPUs.
+    #[cfg_attr(feature = "clap", value(help = "Four decimals, for GPUs without double precision"))]
     Screening,
 }
 

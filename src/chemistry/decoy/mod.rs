@@ -44,6 +44,7 @@ pub enum DecoySet {
 }
 
 /// How swaps of set v1 are chosen.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(
     Debug,
     Clone,
@@ -59,9 +60,11 @@ pub enum DecoySet {
 #[serde(rename_all = "lowercase")]
 pub enum DecoyStrategy {
     /// The published way: random draws, the first strategy that gives a decoy.
+    #[cfg_attr(feature = "clap", value(help = "The published random draws"))]
     Published,
     /// Every swap in a seeded order, strategy after strategy.
     #[default]
+    #[cfg_attr(feature = "clap", value(help = "Every swap, strictest strategy first"))]
     Exhaustive,
 }
 

@@ -37,6 +37,7 @@ impl Operator {
 }
 
 /// Which halves of the operators are published.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(
     Debug,
     Clone,
@@ -54,15 +55,19 @@ impl Operator {
 #[serde(rename_all = "snake_case")]
 pub enum Physics {
     /// L, and W with edge weights: needs no ε.
+    #[cfg_attr(feature = "clap", value(help = "The Laplacian L only"))]
     Topological,
     /// H, and WH with edge weights.
+    #[cfg_attr(feature = "clap", value(help = "The Hamiltonian H only"))]
     Hamiltonian,
     /// Both of them.
     #[default]
+    #[cfg_attr(feature = "clap", value(help = "L and H"))]
     Both,
 }
 
 /// How bonds are weighted in W and WH.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(
     Debug,
     Clone,
@@ -81,10 +86,19 @@ pub enum Physics {
 pub enum EdgeWeights {
     /// There is no W and no WH.
     #[default]
+    #[cfg_attr(feature = "clap", value(help = "No weighted operators"))]
     Unweighted,
     /// `w = order`: 1, 1.5, 2, 3, 4; dative 1; zero-order 0.
+    #[cfg_attr(feature = "clap", value(alias = "bond_order", help = "Bond orders"))]
     BondOrder,
     /// `w = order · (1 + α·|χ_i − χ_j|)`; needs χ.
+    #[cfg_attr(
+        feature = "clap",
+        value(
+            alias = "bond_order_delta_chi",
+            help = "Bond orders scaled by electronegativity differences"
+        )
+    )]
     BondOrderDeltaChi,
 }
 

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use serde::Serialize;
-use table::Table;
 
 use hetero2::bench::{Machine, Plot};
 use hetero2::contract::version::VERSION;
 use hetero2::files::write_atomically;
 
+use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::{GlobalArguments, print_json, print_text};
+use super::output::{print_json, print_text};
+use table::Table;
 
 mod run;
 mod spectra;

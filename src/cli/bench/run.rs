@@ -12,10 +12,12 @@ use hetero2::bench::{Curve, Plot, RunMeasurement, Spread, measure_run};
 use hetero2::pack::report::grouped;
 use hetero2::run::{LibraryInput, RunRequest, ScoreMode};
 
-use super::super::devices::BackendArguments;
+use super::super::arguments::{
+    BackendArguments, GlobalArguments, OutputArguments, ReadingArguments, SettingsArguments,
+};
 use super::super::failure::{Failure, VERIFICATION};
-use super::super::run::{OutputArguments, ReadingArguments, SettingsArguments};
-use super::super::{GlobalArguments, print_json, stop};
+use super::super::output::print_json;
+use super::super::stop;
 use super::table::{Cell, Column, Table};
 use super::{Report, ResultArguments, all_cores, thread_counts};
 

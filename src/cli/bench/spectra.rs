@@ -11,10 +11,8 @@ use hetero2::bench::{
 use hetero2::library::Source;
 use hetero2::spectra::{BackendChoice, BackendKind, CpuBackend, Isa, Precision, open_backend};
 
-use super::super::GlobalArguments;
-use super::super::devices::BackendArguments;
+use super::super::arguments::{BackendArguments, GlobalArguments, ReadingArguments};
 use super::super::failure::Failure;
-use super::super::run::ReadingArguments;
 use super::table::{Cell, Column, Table};
 use super::{Report, ResultArguments, all_cores, thread_counts};
 

@@ -14,12 +14,18 @@ use hetero2_spectra::Precision;
 pub const CONFIG_SCHEMA: &str = "hetero2_run_config.v1";
 
 /// How the seed of a row's decoys follows from the run's seed.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeedStrategy {
     /// Every row uses the run's seed.
+    #[cfg_attr(feature = "clap", value(help = "One seed for all rows"))]
     Global,
     /// The run's seed XOR the CRC-32 of the row's id.
+    #[cfg_attr(
+        feature = "clap",
+        value(alias = "per_row", help = "Seed XOR CRC-32 of the row's id")
+    )]
     PerRow,
 }
 
@@ -35,12 +41,15 @@ impl SeedStrategy {
 }
 
 /// How much a pack holds.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Artifacts {
     /// Tables of rows and decoys, metrics, report.
+    #[cfg_attr(feature = "clap", value(help = "Tables, metrics, report"))]
     Light,
     /// Also eigenvalues, descriptors and the pairs of the hardness curve.
+    #[cfg_attr(feature = "clap", value(help = "Also spectra, descriptors and pairs"))]
     Full,
 }
 

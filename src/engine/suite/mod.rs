@@ -34,16 +34,30 @@ pub const SUITE_SCHEMA: &str = "hetero2_suite.v1";
 const MAX_ROWS: u64 = 100_000;
 
 /// A suite.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Suite {
     /// Ten ring molecules over and over: no row may be without an outcome.
+    #[cfg_attr(
+        feature = "clap",
+        value(help = "Ten molecules over and over: no row without an outcome")
+    )]
     Ring,
     /// Scores known to be bad and good: the audit must tell them apart.
+    #[cfg_attr(
+        feature = "clap",
+        value(help = "Constant, random and separating scores: the audit tells them apart")
+    )]
     KnownBadGood,
     /// Rows that cannot be computed among such that can: none may be an error.
+    #[cfg_attr(
+        feature = "clap",
+        value(help = "Rows that cannot be computed among such that can: no row is an error")
+    )]
     Stress,
     /// Proxy truth, cost and lift, acceptance: what a customer would see.
+    #[cfg_attr(feature = "clap", value(help = "Proxy truth, cost and lift, acceptance"))]
     CustomerProxy,
 }
 

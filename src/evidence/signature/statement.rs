@@ -114,6 +114,18 @@ pub enum Role {
     Approver,
 }
 
+// By hand, since the names say all: derived, help would explain each.
+#[cfg(feature = "clap")]
+impl clap::ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Author, Self::Reviewer, Self::Approver]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(self.as_str().into())
+    }
+}
+
 impl Role {
     /// As it is written.
     #[must_use]

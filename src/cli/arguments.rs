@@ -1,0 +1,239 @@
+//! Groups of options that several subcommands have, and the typed requests that
+//! they stand for.
+
+use std::path::PathBuf;
+
+use hetero2::decoy::{DecoyStrategy, TanimotoRange};
+use hetero2::library::{Format, ReadOptions};
+use hetero2::operator::{EdgeWeights, Physics};
+use hetero2::run::{
+    Artifacts, Connectivity, LibraryInput, MAX_SHARDS, PackOutput, RunConfig, RunRequest,
+    ScoreMode, SeedStrategy, TruthInput, ZipOutput,
+};
+use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
+
+use super::failure::Failure;
+
+/// Default run directory.
+const DEFAULT_OUT: &str = "hetero2-run";
+
+/// Options of every subcommand.
+#[derive(Debug, Clone, clap::Args)]
+pub struct GlobalArguments {
+    /// Print one JSON document on standard output instead of text
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Log more to standard error: -v what happens, -vv details
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
+    pub quiet: bool,
+}
+
+/// What is run: the library, the scores, the settings.
+#[derive(Debug, clap::Args)]
+pub struct RequestArguments {
+    /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; the
+    /// shipped demo library without it
+    library: Option<PathBuf>,
+    /// Run directory; the pack is written to DIR/pack
+    #[arg(short, long, value_name = "DIR", default_value = DEFAULT_OUT)]
+    pub out: PathBuf,
+    /// Scores of the model under audit (hetero_scores.v1 as JSON, CSV or Parquet); stand-in scores
+    /// that say nothing of any model without it
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+    /// SHA-256 that the scores file must have
+    #[arg(long, value_name = "HEX", requires = "scores")]
+    scores_sha256: Option<String>,
+    #[command(flatten)]
+    truth: TruthArguments,
+    #[command(flatten)]
+    settings: SettingsArguments,
+    #[command(flatten)]
+    reading: ReadingArguments,
+    /// Number of shards, 1 to 100000; at most one for 4,096 rows, of about 16,384 rows without it.
+    /// No result depends on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SHARDS)))]
+    shards: Option<u32>,
+}
+
+/// How the pack is written.
+#[derive(Debug, clap::Args)]
+pub struct OutputArguments {
+    /// Do not write evidence_pack.zip
+    #[arg(long)]
+    no_zip: bool,
+}
+
+/// What decides a run's results.
+#[derive(Debug, clap::Args)]
+pub struct SettingsArguments {
+    /// Decoys per molecule, 0 to 10000; 0 computes spectra only
+    #[arg(long, value_name = "K", default_value_t = 20)]
+    pub decoys: u32,
+    /// Seed of the run
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
+    pub seed: i64,
+    /// One seed for all rows, or one per row: seed XOR CRC-32 of the id
+    #[arg(long, value_enum, default_value_t = SeedStrategy::Global)]
+    pub seed_strategy: SeedStrategy,
+    /// Operators: L, H = L + V, or both
+    #[arg(long, value_enum, default_value_t = Physics::Both)]
+    pub physics: Physics,
+    /// Edge weights of W and WH = W + V; neither is computed when unweighted
+    #[arg(long, value_enum, default_value_t = EdgeWeights::Unweighted)]
+    pub edge_weights: EdgeWeights,
+    /// Scale of the potential V, dimensionless, within ±1e6
+    #[arg(long, value_name = "GAMMA", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub potential_scale: f64,
+    /// Every swap in a seeded order, or the published random draws
+    #[arg(long, value_enum, default_value_t = DecoyStrategy::Exhaustive)]
+    pub decoy_strategy: DecoyStrategy,
+    /// Keep only decoys whose Tanimoto similarity lies in this range, as in 0.65..0.95
+    #[arg(long, value_name = "MIN..MAX")]
+    pub hard_decoys: Option<TanimotoRange>,
+    /// Skip molecules with more heavy atoms; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub max_atoms: u32,
+    /// Compute molecules of several fragments instead of skipping them
+    #[arg(long)]
+    pub allow_disconnected: bool,
+    /// light: tables, metrics, report; full: also spectra, descriptors and pairs
+    #[arg(long, value_enum, default_value_t = Artifacts::Light)]
+    pub artifacts: Artifacts,
+    /// double: 8 decimals, the same on every device; screening: eigenvalues of 4 decimals, in single
+    /// precision on GPUs, the last of which may differ between devices
+    #[arg(long, value_enum, default_value_t = Precision::Double)]
+    pub precision: Precision,
+    /// End a row that takes longer than this many seconds as ERROR timeout
+    #[arg(long, value_name = "S")]
+    pub timeout_per_row: Option<f64>,
+}
+
+/// Known outcomes.
+#[derive(Debug, clap::Args)]
+pub struct TruthArguments {
+    /// Known outcomes (customer_truth.v1) to hold the audits against, as `cost-lift` does
+    #[arg(long, value_name = "FILE", requires = "budget")]
+    truth: Option<PathBuf>,
+    /// SHA-256 that the known outcomes must have
+    #[arg(long, value_name = "HEX", requires = "truth")]
+    truth_sha256: Option<String>,
+    /// Molecules that can be afforded, at least 1
+    #[arg(long, value_name = "K", requires = "truth")]
+    budget: Option<usize>,
+}
+
+impl TruthArguments {
+    /// The outcomes, where some were given.
+    pub fn input(&self) -> Option<TruthInput> {
+        let (path, budget) = self.truth.clone().zip(self.budget)?;
+        Some(TruthInput { path, sha256: self.truth_sha256.clone(), budget })
+    }
+}
+
+/// How the library is read.
+#[derive(Debug, clap::Args)]
+pub struct ReadingArguments {
+    /// Format of the library; by its name and content without it
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Column or property that holds the SMILES
+    #[arg(long, value_name = "NAME")]
+    pub smiles_column: Option<String>,
+    /// Column or property that holds the id
+    #[arg(long, value_name = "NAME")]
+    pub id_column: Option<String>,
+}
+
+/// Which device computes spectra.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BackendArguments {
+    /// Device that computes spectra; no result in double precision depends on it
+    #[arg(long, value_enum, default_value_t = BackendKind::Auto)]
+    backend: BackendKind,
+    /// GPU adapter by number or part of its name, as `hetero2 devices` lists them; a software
+    /// adapter is used only if named
+    #[arg(long, value_name = "NAME|INDEX")]
+    gpu_adapter: Option<AdapterChoice>,
+}
+
+impl BackendArguments {
+    /// The choice that these options make.
+    pub fn choice(&self) -> Result<BackendChoice, Failure> {
+        let kind = self.backend;
+        if kind == BackendKind::Cpu && self.gpu_adapter.is_some() {
+            let why = "--gpu-adapter names a GPU, --backend cpu uses none: drop one of them";
+            return Err(Failure::usage(anyhow::Error::msg(why)));
+        }
+        Ok(BackendChoice { kind, adapter: self.gpu_adapter.clone(), ..BackendChoice::default() })
+    }
+}
+
+impl SettingsArguments {
+    /// The configuration that these options ask for.
+    pub fn config(&self, score_mode: ScoreMode) -> RunConfig {
+        RunConfig {
+            decoys: self.decoys,
+            seed: self.seed,
+            seed_strategy: self.seed_strategy,
+            decoy_strategy: self.decoy_strategy,
+            hard_decoys: self.hard_decoys,
+            physics: self.physics,
+            edge_weights: self.edge_weights,
+            potential_scale: self.potential_scale,
+            max_atoms: self.max_atoms,
+            connectivity: if self.allow_disconnected {
+                Connectivity::Any
+            } else {
+                Connectivity::Required
+            },
+            score_mode,
+            timeout_per_row_s: self.timeout_per_row,
+            artifacts: self.artifacts,
+            precision: self.precision,
+            ..RunConfig::default()
+        }
+    }
+}
+
+impl ReadingArguments {
+    /// The reader's options.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions {
+            format: self.format,
+            smiles_column: self.smiles_column.clone(),
+            id_column: self.id_column.clone(),
+            ..ReadOptions::default()
+        }
+    }
+}
+
+impl RequestArguments {
+    /// The request for a new run.
+    pub fn request(&self) -> RunRequest {
+        let score_mode =
+            if self.scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
+        let library = self.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
+        RunRequest {
+            read_options: self.reading.options(),
+            scores: self.scores.clone(),
+            scores_sha256: self.scores_sha256.clone(),
+            truth: self.truth.input(),
+            shards: self.shards,
+            ..RunRequest::new(library, self.out.clone(), self.settings.config(score_mode))
+        }
+    }
+}
+
+impl OutputArguments {
+    /// Where the pack goes: into the run directory.
+    pub fn output(&self) -> PackOutput {
+        PackOutput {
+            zip: if self.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
+            ..PackOutput::default()
+        }
+    }
+}
