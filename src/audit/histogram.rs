@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// Distinct values kept before the grid is made coarser.
 const MAX_DISTINCT: usize = 1 << 18;
 
-/// How finely values are told apart.
+/// How finely values are distinguished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resolution {
     /// As they are.
@@ -62,7 +62,7 @@ impl ValueHistogram {
         self.total
     }
 
-    /// How finely values are told apart.
+    /// How finely values are distinguished.
     #[must_use]
     pub fn resolution(&self) -> Resolution {
         self.resolution

@@ -44,9 +44,9 @@ fn documents_of_a_stored_pack_are_still_read() {
     let pack = stored("pack");
     let manifest = read_manifest(&pack).unwrap();
     assert_eq!(manifest.content_digest.to_string(), DIGEST);
-    let config: RunConfig = serde_json::from_value(manifest.parts.config).unwrap();
+    let config: RunConfig = serde_json::from_value(manifest.body.config).unwrap();
     assert_eq!(config.decoys, 4);
-    assert_eq!(manifest.parts.inputs.len(), 2);
+    assert_eq!(manifest.body.inputs.len(), 2);
     let provenance: Provenance = read(&pack.join("provenance.json"));
     assert!(provenance.finished_at.is_some());
     let metrics: Metrics = read(&pack.join("metrics.json"));

@@ -97,7 +97,7 @@ impl Builder {
         }
         let buckets = self.table.buckets.par_iter_mut().enumerate();
         let found: Vec<Option<DecoyHash>> =
-            buckets.map(|(first, bucket)| settle(first, bucket)).collect();
+            buckets.map(|(first, bucket)| keep_last_of_each(first, bucket)).collect();
         if must_agree && let Some(key) = found.into_iter().flatten().next() {
             return conflict(key);
         }
@@ -108,7 +108,7 @@ impl Builder {
 
 /// Sorts a bucket and keeps the last of each key; returns a key whose entries
 /// differ, if there is one.
-fn settle(first: usize, bucket: &mut Vec<Entry>) -> Option<DecoyHash> {
+fn keep_last_of_each(first: usize, bucket: &mut Vec<Entry>) -> Option<DecoyHash> {
     // Stable, so that equal keys stay in the order in which they were given.
     bucket.sort_by_key(|entry| entry.tail);
     let mut differing = None;

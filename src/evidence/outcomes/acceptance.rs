@@ -50,7 +50,7 @@ pub fn accept_pack(path: &Path) -> Result<PackAcceptance, OutcomesError> {
         Ok(())
     })?;
     let mode =
-        |manifest: &Manifest| Some(Scoring::deserialize(&manifest.parts.config).ok()?.score_mode);
+        |manifest: &Manifest| Some(Scoring::deserialize(&manifest.body.config).ok()?.score_mode);
     Ok(PackAcceptance {
         acceptance: accept(&counts),
         rows,

@@ -78,7 +78,7 @@ impl Input {
 /// Must not depend on when, where or how fast the run was: no thread counts, no
 /// paths, no times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ManifestParts {
+pub struct ManifestBody {
     /// The program.
     pub tool: Tool,
     /// The full configuration as it was used.
@@ -111,7 +111,7 @@ pub struct Manifest {
     pub schema_version: String,
     /// What does not come from the files.
     #[serde(flatten)]
-    pub parts: ManifestParts,
+    pub body: ManifestBody,
     /// Every file of the content, by name.
     pub files: Vec<ListedFile>,
     /// SHA-256 over the files' names and digests, see [`content_digest`].

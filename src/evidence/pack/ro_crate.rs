@@ -47,7 +47,7 @@ pub(super) fn ro_crate(
     provenance: &Provenance,
     files: &BTreeMap<String, FileDigest>,
 ) -> Value {
-    let library = manifest.parts.inputs.iter().find(|input| input.role == "library");
+    let library = manifest.body.inputs.iter().find(|input| input.role == "library");
     let name = library.map_or("a library", |input| &input.name);
     let names: Vec<&str> = files.keys().map(String::as_str).chain([CHECKSUMS]).collect();
     let finished = crate_time(provenance.finished_at.as_deref());
@@ -88,7 +88,7 @@ pub(super) fn ro_crate(
         software(manifest),
         action(manifest, files.keys().map(String::as_str), started.as_deref(), &finished),
     ];
-    graph.extend(manifest.parts.inputs.iter().enumerate().map(|(i, input)| source(i, input)));
+    graph.extend(manifest.body.inputs.iter().enumerate().map(|(i, input)| source(i, input)));
     graph.extend(names.iter().map(|name| file(name, files.get(*name))));
     json!({
         "@context": [
@@ -100,7 +100,7 @@ pub(super) fn ro_crate(
 }
 
 fn software(manifest: &Manifest) -> Value {
-    let tool = &manifest.parts.tool;
+    let tool = &manifest.body.tool;
     let commit = tool.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
     json!({
         "@id": "#software",
@@ -116,8 +116,8 @@ fn action<'a>(
     started: Option<&str>,
     finished: &str,
 ) -> Value {
-    let tool = &manifest.parts.tool;
-    let inputs: Vec<String> = (0..manifest.parts.inputs.len()).map(input_id).collect();
+    let tool = &manifest.body.tool;
+    let inputs: Vec<String> = (0..manifest.body.inputs.len()).map(input_id).collect();
     let mut action = json!({
         "@id": "#run",
         "@type": "CreateAction",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::error::PackError;
 use super::manifest::{
-    self, CHECKSUMS, ListedFile, MANIFEST, MANIFEST_SCHEMA, Manifest, ManifestParts, PROVENANCE,
+    self, CHECKSUMS, ListedFile, MANIFEST, MANIFEST_SCHEMA, Manifest, ManifestBody, PROVENANCE,
     PROVENANCE_SCHEMA, Provenance, RO_CRATE, ZIP,
 };
 use super::ro_crate::ro_crate;
@@ -168,7 +168,7 @@ impl PackWriter {
     /// is then as it was.
     pub fn finish(
         mut self,
-        parts: ManifestParts,
+        body: ManifestBody,
         provenance: &Provenance,
         zip: ZipOutput,
     ) -> Result<PackDigest, PackError> {
@@ -180,7 +180,7 @@ impl PackWriter {
         };
         let manifest = Manifest {
             schema_version: MANIFEST_SCHEMA.to_owned(),
-            parts,
+            body,
             files: files.iter().map(listed).collect(),
             content_digest,
         };

@@ -103,7 +103,7 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
         files: report.files,
         bytes: report.bytes,
         command: recipe(&manifest, audited_pack),
-        tool: manifest.parts.tool,
+        tool: manifest.body.tool,
         outcome: Outcome {
             decision: accept_pack(path)?.acceptance.decision,
             rows: report.rows.unwrap_or_default(),
@@ -121,8 +121,8 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
 fn recipe(manifest: &Manifest, audited_pack: Option<Sha256Digest>) -> Recipe {
     Recipe {
         name: if audited_pack.is_some() { "audit" } else { "run" }.to_owned(),
-        inputs: manifest.parts.inputs.clone(),
-        config: manifest.parts.config.clone(),
+        inputs: manifest.body.inputs.clone(),
+        config: manifest.body.config.clone(),
     }
 }
 

@@ -16,7 +16,7 @@ use hetero2::files::{FileDigest, Sha256Digest};
 use hetero2::pack::csv::{
     DosPoint, EdgeWeightColumns, HardnessCsv, OperatorFeaturesCsv, SummaryCsv,
 };
-use hetero2::pack::manifest::{Input, ManifestParts, Provenance, Seeds, Tool};
+use hetero2::pack::manifest::{Input, ManifestBody, Provenance, Seeds, Tool};
 use hetero2::pack::report::*;
 use hetero2::pack::rows::{DecoyRow, HardnessBin, MoleculeRow, SpectrumRow, Verdict};
 use hetero2::pack::{PackDigest, PackWriter, ZipOutput};
@@ -46,7 +46,7 @@ pub fn build(path: &Path, rows: &[MoleculeRow], provenance: &str) -> PackDigest 
     pack.add_bytes("index.md", index_md(&summary).as_bytes()).unwrap();
     pack.add_bytes("index.html", index_html(&summary).as_bytes()).unwrap();
     let provenance = Provenance { started_at: Some(provenance.into()), ..Default::default() };
-    pack.finish(parts(), &provenance, ZipOutput::Written).unwrap()
+    pack.finish(body(), &provenance, ZipOutput::Written).unwrap()
 }
 
 fn write_rows(pack: &mut PackWriter, rows: &[MoleculeRow]) {
@@ -230,8 +230,8 @@ fn inputs() -> Vec<Input> {
     vec![Input::new("library", Path::new("/somewhere/else/library.smi"), digest)]
 }
 
-fn parts() -> ManifestParts {
-    ManifestParts {
+fn body() -> ManifestBody {
+    ManifestBody {
         tool: tool(),
         config: json!({"decoys": 2}),
         seeds: Seeds { seed: 0, strategy: "global".into() },

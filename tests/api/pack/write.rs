@@ -53,7 +53,7 @@ fn a_pack_verifies_as_directory_and_as_zip() {
     let manifest: Manifest =
         serde_json::from_slice(&fs::read(pack.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest.content_digest, digest.content_digest);
-    assert_eq!(manifest.parts.inputs[0].name, "library.smi");
+    assert_eq!(manifest.body.inputs[0].name, "library.smi");
     assert!(manifest.files.iter().all(|f| f.name != "provenance.json"));
 }
 

@@ -298,7 +298,7 @@ fn audit_leaves_no_file_out() {
         writer.add_file(&file.name, &run.pack().join(&file.name)).unwrap();
     }
     writer.add_bytes("later.csv", b"a,b\n").unwrap();
-    writer.finish(manifest.parts, &Provenance::default(), ZipOutput::Omitted).unwrap();
+    writer.finish(manifest.body, &Provenance::default(), ZipOutput::Omitted).unwrap();
     verify(&more);
     let scores = write(dir, "none.json", r#"{"schema_version": "hetero_scores.v1"}"#);
     let done = call(&mut audit_command(&more, &scores, &dir.join("out"))).expect_code(2);

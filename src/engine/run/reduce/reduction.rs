@@ -160,7 +160,7 @@ impl Conclusion<'_> {
         let Self { plan, aggregate, destination, .. } = self;
         let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift);
         self.write_documents(&mut pack, &summary)?;
-        let digest = pack.finish(summarise::manifest_parts(plan), provenance, self.zip)?;
+        let digest = pack.finish(summarise::manifest_body(plan), provenance, self.zip)?;
         if let Some(previous) = &digest.previous {
             tracing::warn!("what lay in {} is now {}", destination.display(), previous.display());
         }

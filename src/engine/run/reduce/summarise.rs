@@ -16,7 +16,7 @@ use hetero2_contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
 use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
-use hetero2_evidence::pack::manifest::{Input, Manifest, ManifestParts, Seeds, Tool};
+use hetero2_evidence::pack::manifest::{Input, Manifest, ManifestBody, Seeds, Tool};
 use hetero2_evidence::pack::report::{self, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
@@ -105,7 +105,7 @@ fn excerpts(kept: &[Kept]) -> Vec<RowExcerpt> {
 }
 
 /// The manifest, but for the files.
-pub(crate) fn manifest_parts(plan: &Plan) -> ManifestParts {
+pub(crate) fn manifest_body(plan: &Plan) -> ManifestBody {
     let config = &plan.config;
     let strategy = match config.seed_strategy {
         SeedStrategy::Global => "global",
@@ -123,7 +123,7 @@ pub(crate) fn manifest_parts(plan: &Plan) -> ManifestParts {
         "read_options".into(),
         serde_json::to_value(&plan.read_options).unwrap_or_default(),
     );
-    ManifestParts {
+    ManifestBody {
         tool: tool(plan),
         config: config_value(config),
         seeds: Seeds { seed: config.seed, strategy: strategy.into() },
@@ -247,7 +247,7 @@ pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport
         let found = std::fs::metadata(path.join(&file.name));
         found.is_ok_and(|found| found.len() == file.digest.bytes)
     });
-    if manifest.parts != manifest_parts(plan) || !whole {
+    if manifest.body != manifest_body(plan) || !whole {
         return Ok(None);
     }
     let slack = &metrics.audit_slack_stats_ok;

@@ -205,8 +205,8 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
         verdict: if same { RerunVerdict::Same } else { RerunVerdict::Different },
         content_digest: verification.content_digest,
         rerun_content_digest: fresh.content_digest,
-        tool: manifest.parts.tool,
-        rerun_tool: fresh.parts.tool,
+        tool: manifest.body.tool,
+        rerun_tool: fresh.body.tool,
         causes,
         diff: if same { None } else { Some(diff(&request.pack, &run.pack)?) },
         rerun_pack: request.out.is_some().then_some(run.pack),
@@ -216,7 +216,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
 fn config(manifest: &Manifest) -> Result<RunConfig, RerunError> {
     let error = |why| RerunError::Manifest { part: "config", why };
     let config: RunConfig =
-        serde_json::from_value(manifest.parts.config.clone()).map_err(|e| error(e.to_string()))?;
+        serde_json::from_value(manifest.body.config.clone()).map_err(|e| error(e.to_string()))?;
     if config.schema_version != CONFIG_SCHEMA {
         let found = &config.schema_version;
         return Err(error(format!("schema_version is {found:?}, not {CONFIG_SCHEMA}")));
@@ -225,7 +225,7 @@ fn config(manifest: &Manifest) -> Result<RunConfig, RerunError> {
 }
 
 fn read_options(manifest: &Manifest) -> Result<ReadOptions, RerunError> {
-    let options = manifest.parts.notes.get("read_options").cloned().unwrap_or(Value::Null);
+    let options = manifest.body.notes.get("read_options").cloned().unwrap_or(Value::Null);
     serde_json::from_value(options)
         .map_err(|e| RerunError::Manifest { part: "notes.read_options", why: e.to_string() })
 }
@@ -284,7 +284,7 @@ fn truth(
     staging: &Path,
 ) -> Result<Option<TruthInput>, RerunError> {
     let Some(recorded) = recorded(manifest, "truth") else { return Ok(None) };
-    let budget = manifest.parts.notes.get(reduce::BUDGET).cloned().unwrap_or(Value::Null);
+    let budget = manifest.body.notes.get(reduce::BUDGET).cloned().unwrap_or(Value::Null);
     let budget = serde_json::from_value(budget)
         .map_err(|e| RerunError::Manifest { part: "notes.truth_budget", why: e.to_string() })?;
     let path = place(recorded, &staging.join("truth"))?;
@@ -294,7 +294,7 @@ fn truth(
 }
 
 fn recorded<'a>(manifest: &'a Manifest, role: &str) -> Option<&'a Input> {
-    manifest.parts.inputs.iter().find(|input| input.role == role)
+    manifest.body.inputs.iter().find(|input| input.role == role)
 }
 
 fn missing(role: MissingRole, recorded: &Input) -> RerunError {
@@ -347,9 +347,9 @@ fn place(recorded: &Input, folder: &Path) -> Result<PathBuf, RerunError> {
 
 /// Whatever rows name beside the library is only known after the run.
 fn same_inputs(manifest: &Manifest, fresh: &Manifest) -> Result<(), RerunError> {
-    let known = |input: &&Input| !fresh.parts.inputs.contains(input);
-    let Some(recorded) = manifest.parts.inputs.iter().find(known) else { return Ok(()) };
-    let now = fresh.parts.inputs.iter().find(|input| input.name == recorded.name);
+    let known = |input: &&Input| !fresh.body.inputs.contains(input);
+    let Some(recorded) = manifest.body.inputs.iter().find(known) else { return Ok(()) };
+    let now = fresh.body.inputs.iter().find(|input| input.name == recorded.name);
     match now {
         Some(now) => compare(Path::new(&recorded.name), now.digest, recorded),
         None => Err(missing(MissingRole::RowScores, recorded)),
@@ -373,7 +373,7 @@ fn causes(
         let now = format!("{} FAILS: {}", check.name, check.detail);
         add("wholeness of the pack", "whole".into(), now);
     }
-    let (old, new) = (&manifest.parts, &fresh.parts);
+    let (old, new) = (&manifest.body, &fresh.body);
     let commit = |tool: &Tool| tool.commit.clone().unwrap_or_else(|| "unknown".into());
     add("program", old.tool.name.clone(), new.tool.name.clone());
     add("program version", old.tool.version.clone(), new.tool.version.clone());

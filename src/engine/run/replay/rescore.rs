@@ -186,15 +186,15 @@ impl OldPack {
 
     /// The plan of the run that the new pack is of.
     fn plan(&self, scores: InputFile) -> Result<Plan, RunError> {
-        let parts = &self.manifest.parts;
-        if parts.tool.version != hetero2_contract::version::VERSION {
+        let body = &self.manifest.body;
+        if body.tool.version != hetero2_contract::version::VERSION {
             return Err(self.refuse(format!(
                 "version {} made it, this is {}: audit it with that version, or run again",
-                parts.tool.version,
+                body.tool.version,
                 hetero2_contract::version::VERSION
             )));
         }
-        let config: RunConfig = serde_json::from_value(parts.config.clone())
+        let config: RunConfig = serde_json::from_value(body.config.clone())
             .map_err(|e| self.refuse(format!("its configuration is not readable ({e})")))?;
         if config.schema_version != CONFIG_SCHEMA {
             let found = config.schema_version;
@@ -202,9 +202,9 @@ impl OldPack {
         }
         config.validate()?;
         self.check_files()?;
-        let library = parts.inputs.iter().find(|input| input.role == "library");
+        let library = body.inputs.iter().find(|input| input.role == "library");
         let library = library.ok_or_else(|| self.damaged("its manifest names no library"))?;
-        let note = |name: &str| parts.notes.get(name).cloned().unwrap_or_default();
+        let note = |name: &str| body.notes.get(name).cloned().unwrap_or_default();
         let unreadable = |e: serde_json::Error| self.damaged(format!("notes of its manifest: {e}"));
         let plan = Plan {
             schema_version: PLAN_SCHEMA.into(),
@@ -225,7 +225,7 @@ impl OldPack {
             packed: Vec::new(),
             shards: Vec::new(),
         };
-        if reduce::manifest_parts(&plan).atom_table_sha256 != parts.atom_table_sha256 {
+        if reduce::manifest_body(&plan).atom_table_sha256 != body.atom_table_sha256 {
             return Err(self.refuse("another atom table made it: run again"));
         }
         Ok(plan)

@@ -130,7 +130,7 @@ pub fn manifest(
             problems.push(format!("{name} is not listed"));
         }
     }
-    for input in &manifest.parts.inputs {
+    for input in &manifest.body.inputs {
         if input.name.contains(['/', '\\']) {
             problems.push(format!("input {:?} is a path", input.name));
         }
