@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use hetero2_contract::{Reason, Status, Verdict};
+use hetero2_contract::{Reason, Status, TruthLabel, Verdict};
 use serde::Serialize;
 
 use super::library_ranking::{LibraryRanking, RankingReport};
 use super::summary::SummaryRow;
 use super::top_k::TopK;
-use super::truth::{TRUTH_SCHEMA, Truth, TruthLabel};
+use super::truth::{TRUTH_SCHEMA, Truth};
 use hetero2_common::random::PythonRandom;
 
 /// Identifier of the report's definition.

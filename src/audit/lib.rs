@@ -28,7 +28,7 @@ mod top_k;
 mod truth;
 
 pub use hetero2_contract::hardness::{EASY_BELOW, HardnessBin, MEDIUM_BELOW};
-pub use hetero2_contract::{DecoyHash, NotAHash, Status, Verdict};
+pub use hetero2_contract::{DecoyHash, NotAHash, Status, TruthLabel, Verdict};
 
 pub use acceptance::{
     Acceptance, AcceptanceCounts, Criterion, Decision, EXPECTED_SKIPS, Met, accept,
@@ -60,6 +60,5 @@ pub use significance::{
 pub use slack::SlackStats;
 pub use summary::{SummaryError, SummaryRow, read_summary};
 pub use truth::{
-    PROXY_SOURCE, ProxyTruthWriter, TRUTH_SCHEMA, Truth, TruthError, TruthLabel, proxy_label,
-    write_proxy_truth,
+    PROXY_SOURCE, ProxyTruthWriter, TRUTH_SCHEMA, Truth, TruthError, proxy_label, write_proxy_truth,
 };

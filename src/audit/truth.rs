@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, Read};
 
+use hetero2_contract::TruthLabel;
 use sha2::{Digest, Sha256};
 
 use super::scores::limits::{Format, LimitedReader};
@@ -14,26 +15,6 @@ pub const TRUTH_SCHEMA: &str = "customer_truth.v1";
 pub const PROXY_SOURCE: &str = "proxy_rule_v1";
 
 const COLUMNS: [&str; 4] = ["molecule_id", "expensive_label", "truth_source", "truth_version"];
-
-/// Outcome of the expensive experiment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TruthLabel {
-    /// A hit.
-    Pass,
-    /// Not a hit.
-    Fail,
-}
-
-impl TruthLabel {
-    /// `PASS` or `FAIL`, as published.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-        }
-    }
-}
 
 /// Why a truth table cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -142,10 +123,8 @@ fn check_row(line: u64, cells: [&str; 4]) -> Result<(&str, TruthLabel), TruthErr
     if id.is_empty() {
         return bad(0, "names no molecule");
     }
-    let label = match label.to_ascii_uppercase().as_str() {
-        "PASS" => TruthLabel::Pass,
-        "FAIL" => TruthLabel::Fail,
-        _ => return bad(1, "is not a label; write PASS or FAIL"),
+    let Ok(label) = label.to_ascii_uppercase().parse() else {
+        return bad(1, "is not a label; write PASS or FAIL");
     };
     if source.is_empty() {
         return bad(2, "names no source");

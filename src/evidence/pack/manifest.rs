@@ -6,17 +6,16 @@
 //! not have it; `checksums.sha256` covers both.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+pub use hetero2_contract::manifest::{
+    Input, ListedFile, MANIFEST_SCHEMA, Manifest, ManifestBody, ManifestNotes, Seeds, Tool,
+};
+pub use hetero2_contract::provenance::{PROVENANCE_SCHEMA, Provenance, ProvenanceNotes};
 use sha2::{Digest, Sha256};
 
 use super::error::PackError;
 pub use super::ro_crate::RO_CRATE;
 use hetero2_common::files::{FileDigest, Sha256Digest};
-use hetero2_contract::SpectraCounts;
 
 /// Name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -26,126 +25,6 @@ pub const PROVENANCE: &str = "provenance.json";
 pub const CHECKSUMS: &str = "checksums.sha256";
 /// Name of the zip.
 pub const ZIP: &str = "evidence_pack.zip";
-
-/// Version of the manifest's layout.
-pub const MANIFEST_SCHEMA: &str = "hetero2_manifest.v1";
-/// Version of the provenance's layout.
-pub const PROVENANCE_SCHEMA: &str = "hetero2_provenance.v1";
-
-/// The program that made a pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tool {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// The commit that it was built from, where known.
-    pub commit: Option<String>,
-}
-
-/// Seeds of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Seeds {
-    /// The run's seed.
-    pub seed: i64,
-    /// How rows get theirs from it, as published.
-    pub strategy: String,
-}
-
-/// An input of a run, pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Input {
-    /// What it was used as: `library`, `scores`, `truth`.
-    pub role: String,
-    /// Its file name, without directories.
-    pub name: String,
-    /// Size and SHA-256.
-    #[serde(flatten)]
-    pub digest: FileDigest,
-}
-
-impl Input {
-    /// An input by the last part of its path.
-    #[must_use]
-    pub fn new(role: &str, path: &Path, digest: FileDigest) -> Self {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Self { role: role.to_owned(), name, digest }
-    }
-}
-
-/// What the manifest says besides the files: everything that a rerun needs.
-///
-/// Must not depend on when, where or how fast the run was: no thread counts, no
-/// paths, no times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ManifestBody {
-    /// The program.
-    pub tool: Tool,
-    /// The full configuration as it was used.
-    pub config: Value,
-    /// Seeds.
-    pub seeds: Seeds,
-    /// Inputs with their digests.
-    pub inputs: Vec<Input>,
-    /// SHA-256 of the atom table.
-    pub atom_table_sha256: Sha256Digest,
-    /// Further facts, such as the provenance of scores.
-    #[serde(default)]
-    pub notes: Map<String, Value>,
-}
-
-/// A file of the pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ListedFile {
-    /// Name in the pack.
-    pub name: String,
-    /// Size and SHA-256.
-    #[serde(flatten)]
-    pub digest: FileDigest,
-}
-
-/// `manifest.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Manifest {
-    /// [`MANIFEST_SCHEMA`].
-    pub schema_version: String,
-    /// What does not come from the files.
-    #[serde(flatten)]
-    pub body: ManifestBody,
-    /// Every file of the content, by name.
-    pub files: Vec<ListedFile>,
-    /// SHA-256 over the files' names and digests, see [`content_digest`].
-    pub content_digest: Sha256Digest,
-}
-
-/// `provenance.json`: what may differ between two runs of one manifest.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Provenance {
-    /// When the run began, RFC 3339.
-    pub started_at: Option<String>,
-    /// When the pack was complete, RFC 3339.
-    pub finished_at: Option<String>,
-    /// Wall-clock time, seconds.
-    pub runtime_s_total: Option<f64>,
-    /// Rows per second of wall-clock time.
-    pub throughput_rows_per_s: Option<f64>,
-    /// Host names.
-    pub hosts: Vec<String>,
-    /// Processors and accelerators that computed spectra.
-    pub devices: Vec<String>,
-    /// What became of the spectra, where a GPU took part.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spectra: Option<SpectraCounts>,
-    /// Threads per process.
-    pub threads: Option<u64>,
-    /// Shards that the run was cut into.
-    pub shards: Option<u64>,
-    /// What scheduled the shards.
-    pub scheduler: Option<String>,
-    /// Further facts.
-    #[serde(default)]
-    pub notes: Map<String, Value>,
-}
 
 /// Whether `name` is a file that the content digest leaves out.
 #[must_use]

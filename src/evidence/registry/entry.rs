@@ -89,8 +89,7 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
     let mut source = PackSource::open(path)?;
     let provenance: Provenance = json(&mut source, PROVENANCE)?;
     let metrics: Metrics = json(&mut source, "metrics.json")?;
-    let note = provenance.notes.get("audited_pack_content_digest").and_then(Value::as_str);
-    let audited_pack = note.and_then(|digest| digest.parse().ok());
+    let audited_pack = provenance.notes.audited_pack_content_digest;
     // A pack that passed verification has it.
     let checksums = report.digests.get(CHECKSUMS).map(|digest| digest.sha256);
     Ok(Entry {

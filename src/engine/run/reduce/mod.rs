@@ -20,4 +20,4 @@ pub(crate) use merge::{AuditedTables, DOS, DecoyText, LOCAL_DOS, PackOptions, SP
 pub(crate) use outcomes::{COST_LIFT, Outcomes, TRUTH};
 pub(crate) use reduction::{Conclusion, Reduction, finished, pack_path, reduce};
 pub(crate) use row_groups::molecules_of;
-pub(crate) use summarise::{BUDGET, manifest_body, read_finished, scores_name};
+pub(crate) use summarise::{manifest_body, read_finished, scores_name};

@@ -11,7 +11,7 @@ use hetero2_common::ordered::in_order;
 use hetero2_contract::{CountedReason, StatusCounts};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
-use hetero2_evidence::pack::manifest::Provenance;
+use hetero2_evidence::pack::manifest::{Provenance, ProvenanceNotes};
 use hetero2_evidence::pack::report;
 use hetero2_evidence::pack::rows::{DecoyRow, SpectrumRow};
 use hetero2_evidence::pack::{PackWriter, ZipOutput};
@@ -300,8 +300,6 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
     let attempts = || records.iter().map(|record| &record.attempt);
     let computing: f64 = attempts().map(|attempt| attempt.seconds).sum();
     let distinct = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
-    let mut notes = serde_json::Map::new();
-    notes.insert("computing_s".into(), computing.into());
     let time = |now: String| Some(output.timestamp.clone().unwrap_or(now));
     Provenance {
         started_at: time(started.timestamp()),
@@ -318,7 +316,7 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
         threads: attempts().map(|attempt| attempt.threads).max(),
         shards: Some(plan.shards.len() as u64),
         scheduler: Some(provenance::scheduler().into()),
-        notes,
+        notes: ProvenanceNotes { computing_s: Some(computing), ..ProvenanceNotes::default() },
     }
 }
 

@@ -16,7 +16,7 @@ use hetero2_contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
 use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
-use hetero2_evidence::pack::manifest::{Input, Manifest, ManifestBody, Seeds, Tool};
+use hetero2_evidence::pack::manifest::{Input, Manifest, ManifestBody, ManifestNotes, Seeds, Tool};
 use hetero2_evidence::pack::report::{self, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
@@ -28,9 +28,6 @@ use super::top_rows::Kept;
 use crate::run::config::{RunConfig, ScoreMode, SeedStrategy};
 use crate::run::error::RunError;
 use crate::run::plan::{InputFile, Plan, RowScores};
-
-/// Note of the manifest: the budget that known outcomes are compared with.
-pub(crate) const BUDGET: &str = "truth_budget";
 
 /// What the metrics and the report are made of.
 pub(crate) fn summary(
@@ -111,18 +108,13 @@ pub(crate) fn manifest_body(plan: &Plan) -> ManifestBody {
         SeedStrategy::Global => "global",
         SeedStrategy::PerRow => "per_row",
     };
-    let mut notes = Map::new();
-    notes.insert("rows".into(), plan.rows.into());
-    if let Some(key) = &plan.score_key {
-        notes.insert("score_key".into(), key.as_str().into());
-    }
-    if let Some(truth) = &plan.truth {
-        notes.insert(BUDGET.into(), truth.budget.into());
-    }
-    notes.insert(
-        "read_options".into(),
-        serde_json::to_value(&plan.read_options).unwrap_or_default(),
-    );
+    let notes = ManifestNotes {
+        rows: Some(plan.rows),
+        score_key: plan.score_key.clone(),
+        truth_budget: plan.truth.as_ref().map(|truth| truth.budget as u64),
+        read_options: Some(serde_json::to_value(&plan.read_options).unwrap_or_default()),
+        further: Map::new(),
+    };
     ManifestBody {
         tool: tool(plan),
         config: config_value(config),

@@ -225,7 +225,7 @@ fn config(manifest: &Manifest) -> Result<RunConfig, RerunError> {
 }
 
 fn read_options(manifest: &Manifest) -> Result<ReadOptions, RerunError> {
-    let options = manifest.body.notes.get("read_options").cloned().unwrap_or(Value::Null);
+    let options = manifest.body.notes.read_options.clone().unwrap_or(Value::Null);
     serde_json::from_value(options)
         .map_err(|e| RerunError::Manifest { part: "notes.read_options", why: e.to_string() })
 }
@@ -284,9 +284,11 @@ fn truth(
     staging: &Path,
 ) -> Result<Option<TruthInput>, RerunError> {
     let Some(recorded) = recorded(manifest, "truth") else { return Ok(None) };
-    let budget = manifest.body.notes.get(reduce::BUDGET).cloned().unwrap_or(Value::Null);
-    let budget = serde_json::from_value(budget)
-        .map_err(|e| RerunError::Manifest { part: "notes.truth_budget", why: e.to_string() })?;
+    let budget = manifest.body.notes.truth_budget.ok_or_else(|| RerunError::Manifest {
+        part: "notes.truth_budget",
+        why: "there are known outcomes, and no budget".into(),
+    })?;
+    let budget = usize::try_from(budget).unwrap_or(usize::MAX);
     let path = place(recorded, &staging.join("truth"))?;
     let found = extract(&request.pack, TRUTH, &path)?;
     compare(&request.pack.join(TRUTH), found, recorded)?;

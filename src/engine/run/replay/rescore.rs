@@ -13,7 +13,7 @@ use hetero2_common::files::{Sha256Digest, parent_of};
 use hetero2_common::threads::on_threads;
 use hetero2_contract::{Reason, Warning};
 use hetero2_evidence::pack::csv::{DosPoint, read_dos};
-use hetero2_evidence::pack::manifest::{MANIFEST, Manifest, Provenance};
+use hetero2_evidence::pack::manifest::{MANIFEST, Manifest, Provenance, ProvenanceNotes};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 use hetero2_evidence::pack::tables::{TableReader, TableWriter, bytes_of};
 use hetero2_evidence::pack::{PackSource, PackWriter, ZipOutput, verify};
@@ -204,14 +204,16 @@ impl OldPack {
         self.check_files()?;
         let library = body.inputs.iter().find(|input| input.role == "library");
         let library = library.ok_or_else(|| self.damaged("its manifest names no library"))?;
-        let note = |name: &str| body.notes.get(name).cloned().unwrap_or_default();
+        let rows = body.notes.rows;
+        let rows = rows.ok_or_else(|| self.damaged("its manifest does not say how many rows"))?;
+        let options = body.notes.read_options.clone().unwrap_or_default();
         let unreadable = |e: serde_json::Error| self.damaged(format!("notes of its manifest: {e}"));
         let plan = Plan {
             schema_version: PLAN_SCHEMA.into(),
             tool_version: hetero2_contract::version::VERSION.into(),
             tool_commit: hetero2_contract::version::commit().into(),
             config: RunConfig { score_mode: ScoreMode::ExternalScores, ..config },
-            read_options: serde_json::from_value(note("read_options")).map_err(unreadable)?,
+            read_options: serde_json::from_value(options).map_err(unreadable)?,
             library: InputFile {
                 name: library.name.clone(),
                 bytes: library.digest.bytes,
@@ -221,7 +223,7 @@ impl OldPack {
             score_key: None,
             truth: None,
             row_scores: std::collections::BTreeMap::new(),
-            rows: serde_json::from_value(note("rows")).map_err(unreadable)?,
+            rows,
             packed: Vec::new(),
             shards: Vec::new(),
         };
@@ -478,8 +480,6 @@ impl DecoysByRow {
 fn provenance_of(old: &Manifest, started: Started, rows: u64) -> Provenance {
     let seconds = started.seconds();
     let source: Sha256Digest = old.content_digest;
-    let mut notes = serde_json::Map::new();
-    notes.insert("audited_pack_content_digest".into(), source.to_string().into());
     Provenance {
         started_at: Some(started.timestamp()),
         finished_at: Some(Started::now().timestamp()),
@@ -492,6 +492,9 @@ fn provenance_of(old: &Manifest, started: Started, rows: u64) -> Provenance {
         threads: Some(rayon::current_num_threads() as u64),
         shards: None,
         scheduler: Some("local".into()),
-        notes,
+        notes: ProvenanceNotes {
+            audited_pack_content_digest: Some(source),
+            ..ProvenanceNotes::default()
+        },
     }
 }

@@ -1,0 +1,55 @@
+//! `provenance.json`: when, where and how fast a pack was made.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::digest::Sha256Digest;
+use crate::spectra_counts::SpectraCounts;
+
+/// Version of the provenance's layout.
+pub const PROVENANCE_SCHEMA: &str = "hetero2_provenance.v1";
+
+/// `provenance.json`: what may differ between two runs of one manifest.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// When the run began, RFC 3339.
+    pub started_at: Option<String>,
+    /// When the pack was complete, RFC 3339.
+    pub finished_at: Option<String>,
+    /// Wall-clock time, seconds.
+    pub runtime_s_total: Option<f64>,
+    /// Rows per second of wall-clock time.
+    pub throughput_rows_per_s: Option<f64>,
+    /// Host names.
+    pub hosts: Vec<String>,
+    /// Processors and accelerators that computed spectra.
+    pub devices: Vec<String>,
+    /// What became of the spectra, where a GPU took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectra: Option<SpectraCounts>,
+    /// Threads per process.
+    pub threads: Option<u64>,
+    /// Shards that the run was cut into.
+    pub shards: Option<u64>,
+    /// What scheduled the shards.
+    pub scheduler: Option<String>,
+    /// Further facts.
+    #[serde(default)]
+    #[schemars(with = "Map<String, Value>")]
+    pub notes: ProvenanceNotes,
+}
+
+/// Further facts of how a pack was made.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ProvenanceNotes {
+    /// Content digest of the pack whose decoys were audited again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited_pack_content_digest: Option<Sha256Digest>,
+    /// Computing time of all shards together, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computing_s: Option<f64>,
+    /// What other versions note.
+    #[serde(flatten)]
+    pub further: Map<String, Value>,
+}
