@@ -210,27 +210,28 @@ fn equivalence(auc: &Estimate) -> EquivalenceTest {
 /// What a control comes to, and whether the model is above it.
 pub(super) struct ControlResult {
     pub(super) figures: ControlFigures,
-    /// Whether the interval of model minus control lies above 0.
-    pub(super) model_is_above: Side,
+    /// Where the interval of model minus control lies, about 0; none where the
+    /// control scored no unit.
+    pub(super) model_is: Option<Side>,
 }
 
 /// A control on the same units.
 pub(super) fn control(units: &Clustered<'_>, index: usize, name: ControlName) -> ControlResult {
-    let of = |unit: usize| -> &ControlUnit { &units.controls[unit][index] };
+    let of = |unit: usize| -> ControlUnit { units.controls[unit][index] };
     let typical = random_auc_variance(20.0);
-    let auc = mean(units, |unit| of(unit).auc.mean(), typical);
-    let pass_rate = mean(units, |unit| of(unit).passed.mean(), ANY_SHARE);
+    let auc = mean(units, |unit| of(unit).auc(), typical);
+    let pass_rate = mean(units, |unit| of(unit).pass_rate(), ANY_SHARE);
     let difference = mean(
         units,
         |unit| {
             let model = units.units[unit].auc.mean();
-            model.zip(of(unit).auc.mean()).map(|(model, control)| model - control)
+            model.zip(of(unit).auc()).map(|(model, control)| model - control)
         },
         typical,
     );
-    let scored = (0..units.units.len()).filter(|unit| of(*unit).auc.mean().is_some());
+    let scored = (0..units.units.len()).filter(|unit| of(*unit).auc().is_some());
     ControlResult {
-        model_is_above: difference.map_or(Side::Around, |estimate| side(&estimate, 0.0)),
+        model_is: difference.map(|estimate| side(&estimate, 0.0)),
         figures: ControlFigures {
             name,
             units: scored.count() as u64,

@@ -41,12 +41,14 @@ impl EvidenceTable {
         };
         let (verdict, reasons) = decide(&grounds);
         let better = grounds.audit == AuditGrounds::BetterThanChance;
-        let as_good = controls.iter().any(|control| control.model_is_above != Side::Above);
+        let mut compared = controls.iter().filter_map(|control| control.model_is).peekable();
+        let plausibility_suffices = (better && compared.peek().is_some())
+            .then(|| compared.any(|model| model != Side::Above));
         let mut evidence = Evidence {
             schema_version: EVIDENCE_SCHEMA.to_owned(),
             verdict,
             reasons,
-            plausibility_suffices: (better && !controls.is_empty()).then_some(as_good),
+            plausibility_suffices,
             intervals: IntervalMethod {
                 method: interval::METHOD.to_owned(),
                 ranking_method: resample::METHOD.to_owned(),

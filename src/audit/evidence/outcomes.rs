@@ -59,7 +59,7 @@ impl Labelled<'_> {
         let unit = |place: &usize| self.units.controls[*place][index];
         Column {
             score: self.places.iter().map(|place| unit(place).score).collect(),
-            auc: self.places.iter().map(|place| unit(place).auc.mean()).collect(),
+            auc: self.places.iter().map(|place| unit(place).auc()).collect(),
         }
     }
 
@@ -129,7 +129,7 @@ pub(super) fn outcomes(
     let grounds = match (spread(roc_auc), spread(contrast)) {
         _ if !enough([0; 2]) && enough(left_out) => OutcomeGrounds::Leakage,
         _ if !enough([0; 2]) => OutcomeGrounds::TooFew,
-        (Some(_), Some(_)) if controls.is_empty() => OutcomeGrounds::NoControls,
+        (Some(_), Some(_)) if differences.is_empty() => OutcomeGrounds::NoControls,
         (Some(roc_auc), Some(contrast)) => OutcomeGrounds::Enough {
             roc_auc: side(&roc_auc, 0.5),
             contrast: side(&contrast, 0.0),
@@ -181,7 +181,8 @@ fn scorer_outcomes(
 }
 
 /// The model's ROC AUC minus each control's, over units that both scored, with
-/// Holm's (1979) correction over the controls.
+/// Holm's (1979) correction over the controls. Controls that scored no unit are
+/// left out.
 fn differences(
     labelled: &Labelled<'_>,
     model: &Column,
@@ -189,6 +190,11 @@ fn differences(
     controls: &[Column],
 ) -> Vec<Difference> {
     let clusters = labelled.units.count;
+    let scored = |(_, control): &(&ControlName, &Column)| {
+        control.score.iter().any(|score| score.is_finite())
+    };
+    let (names, controls): (Vec<&ControlName>, Vec<&Column>) =
+        names.iter().zip(controls).filter(scored).unzip();
     let estimates: Vec<Option<Estimate>> = controls
         .iter()
         .map(|control| {
@@ -205,7 +211,7 @@ fn differences(
     let adjusted = holm(&p_values);
     let rows = names.iter().zip(&estimates).zip(p_values.iter().zip(&adjusted));
     rows.map(|((control, estimate), (p_value, p_holm))| Difference {
-        control: *control,
+        control: **control,
         difference: estimate
             .map_or(Figure { value: 0.0, low: None, high: None }, |e| e.figure(DIFFERENCE)),
         p_value: p_value.map(round8),

@@ -17,6 +17,8 @@ pub(super) struct Ranking {
     places: Vec<Place>,
     /// Where each group of equal values ends.
     ends: Vec<u32>,
+    /// Units and hits of each cluster.
+    clusters: Vec<(f64, f64)>,
 }
 
 /// Enrichment among the first rows.
@@ -40,19 +42,25 @@ impl Ranking {
         }
         let place =
             |item: &&Item| Place { cluster: item.cluster, hit: item.class == Class::Active };
-        Self { places: sorted.iter().map(place).collect(), ends }
+        let count = items.iter().map(|item| item.cluster as usize + 1).max().unwrap_or(0);
+        let mut clusters = vec![(0.0, 0.0); count];
+        for item in items {
+            let (units, hits) = &mut clusters[item.cluster as usize];
+            *units += 1.0;
+            *hits += if item.class == Class::Active { 1.0 } else { 0.0 };
+        }
+        Self { places: sorted.iter().map(place).collect(), ends, clusters }
     }
 
     /// Units and hits of all places, clusters repeated as often as `times`
     /// says.
     pub(super) fn totals(&self, times: Option<&[u32]>) -> (f64, f64) {
-        let mut totals = (0.0, 0.0);
-        for place in &self.places {
-            let count = repeated(place, times);
-            totals.0 += count;
-            totals.1 += if place.hit { count } else { 0.0 };
-        }
-        totals
+        let times = |cluster: usize| times.map_or(1.0, |times| f64::from(times[cluster]));
+        let of = |(cluster, (units, hits)): (usize, &(f64, f64))| {
+            (times(cluster) * units, times(cluster) * hits)
+        };
+        let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
+        self.clusters.iter().enumerate().map(of).fold((0.0, 0.0), add)
     }
 
     /// Hits among the first units, for ascending numbers of units.

@@ -43,42 +43,47 @@ impl MeanOf {
     }
 }
 
-/// A control on one unit.
+/// A control on one unit: 24 bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ControlUnit {
-    /// Of the unit's first row that the control scored.
-    first_row: u64,
+    /// Of the molecule, so the same in each of its rows; NaN where there is
+    /// none.
     pub(super) score: f64,
-    pub(super) auc: MeanOf,
-    pub(super) passed: MeanOf,
-}
-
-impl Default for ControlUnit {
-    fn default() -> Self {
-        let (auc, passed) = (MeanOf::default(), MeanOf::default());
-        Self { first_row: u64::MAX, score: f64::NAN, auc, passed }
-    }
+    auc: i64,
+    rows: u32,
+    passed: u32,
 }
 
 impl ControlUnit {
-    fn of(row: &EvidenceRow<'_>, audit: Option<ControlAudit>) -> Self {
-        let mut control = Self::default();
-        if let Some(audit) = audit {
-            control.first_row = row.row;
-            control.score = audit.score;
-            control.auc.add(audit.auc);
-            control.passed.add(f64::from(u8::from(audit.verdict == Verdict::Pass)));
+    fn of(audit: Option<ControlAudit>) -> Self {
+        match audit.filter(|audit| audit.auc.is_finite()) {
+            Some(audit) => Self {
+                score: audit.score,
+                auc: (audit.auc * UNITS_PER_ONE).round() as i64,
+                rows: 1,
+                passed: u32::from(audit.verdict == Verdict::Pass),
+            },
+            None => Self { score: f64::NAN, auc: 0, rows: 0, passed: 0 },
         }
-        control
     }
 
     fn absorb(&mut self, other: &Self) {
-        if other.first_row < self.first_row {
-            self.first_row = other.first_row;
-            self.score = other.score;
-        }
-        self.auc.merge(other.auc);
-        self.passed.merge(other.passed);
+        // The larger of two scores, where they differ all the same: not the
+        // one that happened to come first.
+        self.score = self.score.max(other.score);
+        self.auc = self.auc.saturating_add(other.auc);
+        self.rows = self.rows.saturating_add(other.rows);
+        self.passed = self.passed.saturating_add(other.passed);
+    }
+
+    /// Mean AUC over the rows that the control scored.
+    pub(super) fn auc(self) -> Option<f64> {
+        (self.rows > 0).then(|| self.auc as f64 / UNITS_PER_ONE / f64::from(self.rows))
+    }
+
+    /// Share of these rows that pass.
+    pub(super) fn pass_rate(self) -> Option<f64> {
+        (self.rows > 0).then(|| f64::from(self.passed) / f64::from(self.rows))
     }
 }
 
@@ -236,7 +241,7 @@ impl Store {
         if !self.keeps(unit.key) {
             return;
         }
-        let control = |index| ControlUnit::of(row, row.controls.get(index).copied().flatten());
+        let control = |index| ControlUnit::of(row.controls.get(index).copied().flatten());
         let controls: Vec<ControlUnit> = (0..self.width).map(control).collect();
         self.put(unit, &controls);
         self.decoys.extend(row.decoys.iter().map(|decoy| (*decoy, row.unit)));
@@ -326,7 +331,7 @@ impl Store {
 
 /// Audited rows, gathered by molecule.
 ///
-/// Memory: about 250 bytes a unit, 16 for each of its decoys and 56 for each
+/// Memory: about 250 bytes a unit, 16 for each of its decoys and 24 for each
 /// control, of at most [`MAX_UNITS`] units and as many labelled ones.
 #[derive(Debug, Clone)]
 pub struct EvidenceTable {

@@ -74,7 +74,7 @@ impl SeparabilityFit {
     /// or a shared decoy). `environments` is the number of hashed columns.
     /// `None` where fewer than two folds have molecules with decoys.
     ///
-    /// Cost: about 0.2 s for 1,000 molecules of 20 decoys and 60 environments.
+    /// Cost: about 0.7 s for 1,000 molecules of 20 decoys and 60 environments.
     #[must_use]
     pub fn fit(units: &[SeparabilityUnit], environments: u32) -> Option<Self> {
         let units: Vec<&SeparabilityUnit> =

@@ -37,7 +37,7 @@ impl TrainedControls {
     /// Fits them; labels are shuffled by seeds 1 to [`SCRAMBLES`]. Fingerprints
     /// of another length than the first are left out.
     ///
-    /// Cost: about a second for 10,000 molecules of 60 bits.
+    /// Cost: about 0.2 s for 10,000 molecules of 60 bits; then 0.4 ms a structure.
     #[must_use]
     pub fn fit(molecules: &[TrainingMolecule]) -> Self {
         let words = molecules.first().map_or(0, |molecule| molecule.fingerprint.len());
