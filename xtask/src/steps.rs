@@ -107,7 +107,7 @@ fn lints() -> Outcome {
 
 fn docs() -> Outcome {
     run(cargo()
-        .args(["doc", "--locked", "--release", "--no-deps"])
+        .args(["doc", "--locked", "--release", "--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))
 }
 
