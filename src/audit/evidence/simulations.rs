@@ -231,14 +231,17 @@ fn the_shipped_random_scores_are_not_significant() {
     assert!((mean - 0.5) / libm::sqrt(squares / count / (count - 1.0)) > 3.0, "{mean}");
 }
 
+/// Decoys, controls, and the rest of a row.
+type FullRow = (Vec<Key>, Vec<Option<ControlAudit>>, EvidenceRow<'static>);
+
 /// Rows of a library with everything: repeated molecules, controls, outcomes.
-fn everything(rows: u64) -> Vec<(Vec<Key>, Vec<Option<ControlAudit>>, EvidenceRow<'static>)> {
+fn everything(rows: u64) -> Vec<FullRow> {
     let mut numbers = Numbers::new(77);
     let mut row = |row: u64| {
         let unit = row % (rows * 3 / 4);
         let keys: Vec<Key> = (0..6).map(|d| key(1, unit * 5 + d)).collect();
         let scores: Vec<f64> = (0..6).map(|_| uniform(&mut numbers)).collect();
-        let active = unit % 3 == 0;
+        let active = unit.is_multiple_of(3);
         let score = uniform(&mut numbers) + if active { 0.5 } else { 0.0 };
         let random = |numbers: &mut Numbers| {
             let decoys: Vec<f64> = (0..6).map(|_| uniform(numbers)).collect();
@@ -265,7 +268,7 @@ fn partitions_give_the_same_document() {
     let rows = everything(900);
     let controls = [ControlName::Qed, ControlName::SaScore];
     for limit in [MAX_UNITS, 100] {
-        let gather = |rows: &[(Vec<Key>, Vec<Option<ControlAudit>>, EvidenceRow<'static>)]| {
+        let gather = |rows: &[FullRow]| {
             let mut table = EvidenceTable::with_limit(&controls, limit);
             for (decoys, controls, row) in rows {
                 table.add(&EvidenceRow { decoys, controls, ..*row });
