@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use hetero2::decoy::{DecoyStrategy, TanimotoRange};
+use hetero2::decoy::{DecoySet, DecoyStrategy, TanimotoRange};
 use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::run::{
@@ -88,7 +88,10 @@ pub struct SettingsArguments {
     /// Scale of the potential V, dimensionless, within ±1e6
     #[arg(long, value_name = "GAMMA", default_value_t = 1.0, allow_negative_numbers = true)]
     pub potential_scale: f64,
-    /// Every swap in a seeded order, or the published random draws
+    /// How decoys come about
+    #[arg(long, value_enum, default_value_t = DecoySet::V1)]
+    pub decoy_set: DecoySet,
+    /// Of decoy set v1: every swap in a seeded order, or the published random draws
     #[arg(long, value_enum, default_value_t = DecoyStrategy::Exhaustive)]
     pub decoy_strategy: DecoyStrategy,
     /// Keep only decoys whose Tanimoto similarity lies in this range, as in 0.65..0.95
@@ -179,6 +182,7 @@ impl SettingsArguments {
             decoys: self.decoys,
             seed: self.seed,
             seed_strategy: self.seed_strategy,
+            decoy_set: self.decoy_set,
             decoy_strategy: self.decoy_strategy,
             hard_decoys: self.hard_decoys,
             physics: self.physics,

@@ -25,6 +25,10 @@ pub enum StrategyId {
     /// Set v2: any other swap.
     #[serde(rename = "swap")]
     Swap,
+    /// Set v2: one swap of a bond with a bond to a hydrogen, which moves a
+    /// substituent.
+    #[serde(rename = "swap_hydrogen")]
+    SwapHydrogen,
     /// Set v2: two swaps, one after the other.
     #[serde(rename = "chain_2")]
     Chain2,
@@ -40,6 +44,7 @@ words!(StrategyId, "decoy strategy", "one of the published strategies", {
     AromaticAsSingle => "rewire_fallback_aromatic_as_single_v1",
     Swap2K => "swap_2k",
     Swap => "swap",
+    SwapHydrogen => "swap_hydrogen",
     Chain2 => "chain_2",
     Chain3 => "chain_3",
 });
@@ -50,7 +55,8 @@ impl StrategyId {
     pub const V1: [Self; 4] = [Self::Strict, Self::RelaxA, Self::RelaxB, Self::AromaticAsSingle];
 
     /// The families of set v2, in the order in which they are tried.
-    pub const V2: [Self; 4] = [Self::Swap2K, Self::Swap, Self::Chain2, Self::Chain3];
+    pub const V2: [Self; 5] =
+        [Self::Swap2K, Self::Swap, Self::SwapHydrogen, Self::Chain2, Self::Chain3];
 
     /// The published identifier.
     #[must_use]

@@ -20,6 +20,7 @@ pub use record::{Decoy, DecoyCounters, Similarity};
 pub use v2::RuleCounters;
 
 /// How decoys come about.
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[derive(
     Debug,
     Clone,
@@ -36,10 +37,15 @@ pub use v2::RuleCounters;
 pub enum DecoySet {
     /// The published strategies as they are (see [`DecoyStrategy`]).
     #[default]
+    #[cfg_attr(feature = "clap", value(help = "The published strategies as they are"))]
     V1,
     /// Swaps and chains of swaps whose results are as plausible as their
     /// original: its fragments, its formula, no uncommon new ring, no
     /// environment rarer than its rarest.
+    #[cfg_attr(
+        feature = "clap",
+        value(help = "Swaps and chains of swaps that are as plausible as their original")
+    )]
     V2,
 }
 

@@ -8,7 +8,7 @@ use chematic::smiles as cs;
 use super::canonical::Molecule;
 use super::catch_panic::catch_panic;
 use super::error::MoleculeError;
-use super::graph::BondOrder;
+use super::graph::{Bond, BondOrder};
 use super::limits::ParseLimits;
 use super::topology;
 
@@ -70,18 +70,21 @@ impl Molecule {
         catch_panic(|| chem::calc_mol_formula(model))
     }
 
+    /// Hydrogens and net charge of what is known of the atoms, if it is.
+    #[must_use]
+    pub fn hydrogens_and_charge(&self) -> Option<(u32, i32)> {
+        let atoms = self.morgan_atoms.as_ref()?;
+        let hydrogens = atoms.iter().map(|atom| atom.hydrogens).sum();
+        Some((hydrogens, atoms.iter().map(|atom| atom.charge).sum()))
+    }
+
     /// Sizes of the rings of a minimum cycle basis, ascending. Unlike the
     /// basis itself, its sizes do not depend on how the atoms are numbered.
     ///
     /// # Errors
     /// [`MoleculeError::TooLarge`] above 10,000 relevant cycles.
     pub fn ring_sizes(&self) -> Result<Vec<usize>, MoleculeError> {
-        let n = self.atom_count();
-        let mut cycles = catch_panic(|| topology::relevant_cycles(n, &self.bonds))??;
-        cycles.sort_by_key(Vec::len);
-        let mut basis = topology::CycleSpace::new(&self.bonds);
-        let independent = cycles.iter().filter(|cycle| basis.adds(cycle));
-        Ok(independent.map(Vec::len).collect())
+        ring_sizes(self.atom_count(), &self.bonds)
     }
 
     /// The canonical SMILES without stereo marks.
@@ -103,6 +106,15 @@ impl Molecule {
         let rings = rdkit_symmetrized_sssr(self.atom_count(), &bonds).unwrap_or_default();
         rings.iter().filter(|ring| ring.len() > LARGEST_COMMON_RING).count()
     }
+}
+
+/// Sizes of the rings of a minimum cycle basis of a graph, ascending.
+pub(super) fn ring_sizes(atoms: usize, bonds: &[Bond]) -> Result<Vec<usize>, MoleculeError> {
+    let mut cycles = catch_panic(|| topology::relevant_cycles(atoms, bonds))??;
+    cycles.sort_by_key(Vec::len);
+    let mut basis = topology::CycleSpace::new(bonds);
+    let independent = cycles.iter().filter(|cycle| basis.adds(cycle));
+    Ok(independent.map(Vec::len).collect())
 }
 
 /// The canonical SMILES of the molecule of `canonical` without stereo marks.

@@ -43,4 +43,4 @@ pub use limits::ParseLimits;
 pub use molfile::{MolfileError, smiles_from_molfile};
 pub use parse::MolecularGraph;
 pub use rewire::{BondKind, BondSwap, Rewired, RewiredMolecule, Rewirer};
-pub use sketch::{MetSketches, Sketch};
+pub use sketch::{MetSketches, Rings, Sketch};

@@ -31,7 +31,8 @@ pub enum BondKind {
     Any,
 }
 
-/// Replaces bonds `a-b` and `c-d` by `a-d` and `c-b`.
+/// Replaces bonds `a-b` and `c-d` by `a-d` and `c-b`. Where `d` is
+/// [`BondSwap::HYDROGEN`], `c` gives a hydrogen to `a` and takes `b` from it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
@@ -47,6 +48,14 @@ pub struct BondSwap {
 }
 
 impl BondSwap {
+    /// Stands for a hydrogen that is no atom of the graph.
+    pub const HYDROGEN: u32 = u32::MAX;
+
+    /// Its atoms; three where it swaps a hydrogen.
+    pub fn atoms(self) -> impl Iterator<Item = u32> {
+        [self.a, self.b, self.c, self.d].into_iter().filter(|&atom| atom != Self::HYDROGEN)
+    }
+
     /// The pairs of atoms whose bonds it breaks.
     fn broken(self) -> [(u32, u32); 2] {
         [(self.a, self.b), (self.c, self.d)]
@@ -75,6 +84,8 @@ impl BondSwap {
 struct Edit {
     broken: Vec<(u32, u32)>,
     made: Vec<(u32, u32)>,
+    /// Hydrogens that atoms gain (or lose, where negative); none is zero.
+    hydrogens: Vec<(u32, i8)>,
 }
 
 impl Edit {
@@ -91,14 +102,22 @@ impl Edit {
                 Some(at) => drop(out.remove(at)),
                 None => into.push(pair),
             };
+        let mut gained = std::collections::BTreeMap::new();
         for swap in swaps {
             for pair in swap.broken() {
-                moved(pair, &mut edit.made, &mut edit.broken);
+                match pair.1 {
+                    BondSwap::HYDROGEN => *gained.entry(pair.0).or_default() -= 1,
+                    _ => moved(pair, &mut edit.made, &mut edit.broken),
+                }
             }
             for pair in swap.made() {
-                moved(pair, &mut edit.broken, &mut edit.made);
+                match pair.1 {
+                    BondSwap::HYDROGEN => *gained.entry(pair.0).or_default() += 1,
+                    _ => moved(pair, &mut edit.broken, &mut edit.made),
+                }
             }
         }
+        edit.hydrogens = gained.into_iter().filter(|&(_, gained)| gained != 0).collect();
         edit
     }
 }
@@ -303,7 +322,11 @@ impl<'a> Rewirer<'a> {
         let kept = |bond: &&EditBond| !broken.contains(&ordered((bond.begin, bond.end)));
         let made = edit.made.iter().map(|&(a, b)| EditBond::single(a, b));
         let bonds = graph.bonds.iter().filter(kept).copied().chain(made).collect();
-        Ok(EditableGraph { atoms: graph.atoms.clone(), bonds })
+        let mut atoms = graph.atoms.clone();
+        for &(atom, gained) in &edit.hydrogens {
+            gain_hydrogens(&mut atoms[atom as usize], gained);
+        }
+        Ok(EditableGraph { atoms, bonds })
     }
 
     /// Applies `swap`, which [`Self::allows`], to the prepared molecule.
@@ -335,7 +358,14 @@ impl<'a> Rewirer<'a> {
         }
         let invalid = |error: MoleculeError| Rewired::Invalid(error.into());
         let made = self.made_by(&edit).map_err(invalid)?;
-        let graph = RefinedGraph::new(made.coloured());
+        let coloured = made.coloured();
+        if !edit.hydrogens.is_empty() {
+            // Colours are ranks among the atoms of one graph, so that graphs
+            // with other hydrogens cannot be compared by them.
+            let canonicalized = self.canonicalized(&edit, made, &coloured);
+            return canonicalized.map_err(Rewired::Invalid);
+        }
+        let graph = RefinedGraph::new(coloured);
         if let Some(met) = self.graphs.get(&graph.hash) {
             let known = self.coloured(met.edit.as_ref()).map_err(invalid)?;
             if graph.is_isomorphic(&RefinedGraph::new(known)) {
@@ -375,7 +405,7 @@ impl<'a> Rewirer<'a> {
 
     fn made_by(&self, edit: &Edit) -> Result<Swapped<'_>, MoleculeError> {
         Ok(match &self.fast {
-            Some(fast) => Swapped::Fast(fast.rewired(&edit.broken, &edit.made)),
+            Some(fast) => Swapped::Fast(fast.rewired(&edit.broken, &edit.made, &edit.hydrogens)),
             None => Swapped::General(self.edited(edit)?),
         })
     }
@@ -388,6 +418,18 @@ impl<'a> Rewirer<'a> {
             (None, None) => self.graph().map(EditableGraph::coloured),
         }
     }
+}
+
+/// Gives hydrogens to an atom, or takes them; it loses its handedness.
+fn gain_hydrogens(atom: &mut cc::Atom, gained: i8) {
+    const ORGANIC: [u8; 10] = [5, 6, 7, 8, 9, 15, 16, 17, 35, 53];
+    atom.chirality = cc::Chirality::None;
+    let number = atom.element.atomic_number();
+    let hydrogens = atom.hydrogen_count.unwrap_or(0).saturating_add_signed(gained);
+    // What valence implies where it does, as for atoms written without brackets.
+    let implied = atom.charge == 0 && atom.isotope.is_none() && ORGANIC.contains(&number);
+    let pyrrolic = atom.aromatic && matches!(number, 7 | 15) && hydrogens > 0;
+    atom.hydrogen_count = (!implied || pyrrolic).then_some(hydrogens);
 }
 
 /// A graph that a swap makes.

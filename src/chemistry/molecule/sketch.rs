@@ -8,9 +8,12 @@
 use std::collections::VecDeque;
 
 use super::canonical::Molecule;
+use super::complexity::ring_sizes;
+use super::error::MoleculeError;
 use super::fast;
+use super::graph::{Bond, BondOrder};
 use super::isomorphism::RefinedGraph;
-use super::labelling::{ColouredGraph, ranks};
+use super::labelling::ColouredGraph;
 use super::morgan::{MorganAtom, MorganBond, environments, wider};
 use super::rewire::BondSwap;
 
@@ -27,6 +30,16 @@ pub struct Sketch {
     swaps: Vec<BondSwap>,
     ring_bonds: Vec<bool>,
     fragments: usize,
+    rings: Rings,
+}
+
+/// Whether a sketch has the rings of its molecule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rings {
+    /// No swap opened or closed one.
+    Kept,
+    /// A swap did.
+    Changed,
 }
 
 /// Graphs that were met, whatever their stereo marks were.
@@ -65,8 +78,15 @@ impl Sketch {
         }
         let ring_bonds = vec![false; bonds.len()];
         let aromatic = molecule.atom_aromatic.clone();
-        let mut sketch =
-            Self { atoms, bonds, aromatic, swaps: Vec::new(), ring_bonds, fragments: 0 };
+        let mut sketch = Self {
+            atoms,
+            bonds,
+            aromatic,
+            swaps: Vec::new(),
+            ring_bonds,
+            fragments: 0,
+            rings: Rings::Kept,
+        };
         sketch.find_rings();
         Some(sketch)
     }
@@ -102,6 +122,9 @@ impl Sketch {
     #[must_use]
     pub fn swapped(&self, swap: BondSwap) -> Option<Self> {
         let BondSwap { a, b, c, d } = swap;
+        if d == BondSwap::HYDROGEN {
+            return self.hydrogen_swapped(swap);
+        }
         let distinct = a != b && a != c && a != d && b != c && b != d && c != d;
         if !distinct || self.bond_between(a, d).is_some() || self.bond_between(c, b).is_some() {
             return None;
@@ -110,16 +133,125 @@ impl Sketch {
         if self.bonds[first].order != SINGLE || self.bonds[second].order != SINGLE {
             return None;
         }
-        let opens_ring = self.ring_bonds[first] || self.ring_bonds[second];
         let mut next = self.clone();
         next.bonds[first] = MorganBond { begin: a, end: d, order: SINGLE };
         next.bonds[second] = MorganBond { begin: c, end: b, order: SINGLE };
         next.swaps.push(swap);
-        // Bonds that were bridges either stay bridges or cut the molecule.
-        let before = self.fragments;
         next.find_rings();
-        debug_assert!(opens_ring || next.fragments > before || next.ring_bonds == self.ring_bonds);
+        next.note_rings(self, &[first, second]);
         Some(next)
+    }
+
+    /// The graph after `c` gave `a` a hydrogen and took `b` from it.
+    fn hydrogen_swapped(&self, swap: BondSwap) -> Option<Self> {
+        let BondSwap { a, b, c, .. } = swap;
+        let bond = self.bond_between(a, b)?;
+        let gives = self.atoms[c as usize].hydrogens > 0;
+        let distinct = c != a && c != b && self.bond_between(c, b).is_none();
+        if !gives || !distinct || self.bonds[bond].order != SINGLE {
+            return None;
+        }
+        let mut next = self.clone();
+        next.bonds[bond] = MorganBond { begin: c, end: b, order: SINGLE };
+        next.atoms[a as usize].hydrogens += 1;
+        next.atoms[c as usize].hydrogens -= 1;
+        next.swaps.push(swap);
+        next.find_rings();
+        next.note_rings(self, &[bond]);
+        Some(next)
+    }
+
+    /// Notes whether one of the bonds that a swap moved was in a ring, or is.
+    fn note_rings(&mut self, before: &Self, moved: &[usize]) {
+        if moved.iter().any(|&bond| before.ring_bonds[bond] || self.ring_bonds[bond]) {
+            self.rings = Rings::Changed;
+        }
+    }
+
+    /// Whether it has the rings of its molecule.
+    #[must_use]
+    pub fn rings(&self) -> Rings {
+        self.rings
+    }
+
+    /// Sizes of the rings of a minimum cycle basis, ascending.
+    ///
+    /// # Errors
+    /// Those of [`Molecule::ring_sizes`].
+    pub fn ring_sizes(&self) -> Result<Vec<usize>, MoleculeError> {
+        let bonds: Vec<Bond> = self
+            .bonds
+            .iter()
+            .zip(&self.ring_bonds)
+            .map(|(bond, &in_ring)| {
+                let order = BondOrder::Single;
+                Bond { begin: bond.begin, end: bond.end, order, in_ring }
+            })
+            .collect();
+        ring_sizes(self.atoms.len(), &bonds)
+    }
+
+    /// The environments of radius 1 that `swap` gives its atoms, where it
+    /// breaks no ring; empty where it may.
+    #[must_use]
+    pub fn close_environments_after(&self, swap: BondSwap) -> Vec<u32> {
+        let BondSwap { a, b, c, d } = swap;
+        let in_ring = |x, y| self.bond_between(x, y).is_none_or(|bond| self.ring_bonds[bond]);
+        let hydrogen = d == BondSwap::HYDROGEN;
+        if in_ring(a, b) || (!hydrogen && in_ring(c, d)) {
+            return Vec::new();
+        }
+        let gives = self.atoms[c as usize].hydrogens > 0;
+        if hydrogen && !gives {
+            return Vec::new();
+        }
+        let invariant = |atom: u32| {
+            let mut known = self.atoms[atom as usize];
+            known.hydrogens += u32::from(hydrogen && atom == a);
+            known.hydrogens -= u32::from(hydrogen && atom == c);
+            known.invariant()
+        };
+        let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(5);
+        let mut found = Vec::with_capacity(4);
+        for atom in swap.atoms() {
+            pairs.clear();
+            // Its neighbours, but for the one that the swap takes away.
+            let (lost, won) = match atom {
+                _ if atom == a => (Some(b), (!hydrogen).then_some(d)),
+                _ if atom == b => (Some(a), Some(c)),
+                _ if atom == c => ((!hydrogen).then_some(d), Some(b)),
+                _ => (Some(c), Some(a)),
+            };
+            for bond in &self.bonds {
+                let other = match (bond.begin == atom, bond.end == atom) {
+                    (true, _) => bond.end,
+                    (_, true) => bond.begin,
+                    _ => continue,
+                };
+                if Some(other) != lost {
+                    pairs.push((bond.order, invariant(other)));
+                }
+            }
+            pairs.extend(won.map(|other| (SINGLE, invariant(other))));
+            // With one neighbour only, the environment may be that one's too.
+            if pairs.len() > 1 {
+                found.push(wider(0, invariant(atom), &mut pairs));
+            }
+        }
+        found
+    }
+
+    /// Every swap of a single bond with a hydrogen, in the order of bonds and
+    /// atoms.
+    #[must_use]
+    pub fn hydrogen_swaps(&self) -> Vec<BondSwap> {
+        let d = BondSwap::HYDROGEN;
+        let givers = self.atoms.iter().zip(0..).filter(|(atom, _)| atom.hydrogens > 0);
+        let givers: Vec<u32> = givers.map(|(_, index)| index).collect();
+        let ends = self.single_bonds().into_iter().flat_map(|(a, b)| [(a, b), (b, a)]);
+        ends.flat_map(|(a, b)| givers.iter().map(move |&c| BondSwap { a, b, c, d }))
+            .filter(|swap| swap.c != swap.a && swap.c != swap.b)
+            .collect()
     }
 
     /// Whether exchanging the ends of the two bonds keeps the kinds of atoms
@@ -127,6 +259,9 @@ impl Sketch {
     /// and degree (the 2K distribution).
     #[must_use]
     pub fn keeps_typed_bonds(&self, swap: BondSwap) -> bool {
+        if swap.d == BondSwap::HYDROGEN {
+            return false;
+        }
         let same = |x: u32, y: u32| {
             let (x, y) = (x as usize, y as usize);
             let key = |atom: &MorganAtom| {
@@ -197,11 +332,13 @@ impl Sketch {
     }
 
     fn coloured(&self) -> ColouredGraph {
-        let atoms: Vec<(&MorganAtom, bool)> =
-            self.atoms.iter().zip(self.aromatic.iter().copied()).collect();
-        let colours = ranks(&atoms, |(atom, aromatic)| {
-            (atom.atomic_number, atom.charge, atom.hydrogens, *aromatic)
-        });
+        // The same colours in every graph, whatever other atoms it has.
+        let colour = |(atom, &aromatic): (&MorganAtom, &bool)| {
+            let charge = (atom.charge + 128) as u32 & 255;
+            let element = u32::from(atom.atomic_number);
+            element | charge << 8 | (atom.hydrogens & 15) << 16 | u32::from(aromatic) << 20
+        };
+        let colours = self.atoms.iter().zip(&self.aromatic).map(colour).collect();
         let edges = self.bonds.iter().map(|bond| {
             let kind = match bond.order {
                 SINGLE => 0,

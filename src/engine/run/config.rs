@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use hetero2_chemistry::decoy::{DecoyStrategy, TanimotoRange};
+use hetero2_chemistry::decoy::{DecoySet, DecoyStrategy, TanimotoRange};
 use hetero2_chemistry::operator::{EdgeWeights, Physics};
 
 pub use hetero2_contract::ScoreMode;
@@ -65,7 +65,10 @@ pub struct RunConfig {
     pub seed: i64,
     /// How rows derive their seeds.
     pub seed_strategy: SeedStrategy,
-    /// Which swaps are tried, and in which order.
+    /// How decoys come about; not written where it is v1.
+    #[serde(default, skip_serializing_if = "is_v1")]
+    pub decoy_set: DecoySet,
+    /// Which swaps of set v1 are tried, and in which order.
     pub decoy_strategy: DecoyStrategy,
     /// Keep only decoys in this range of Tanimoto similarity.
     pub hard_decoys: Option<TanimotoRange>,
@@ -97,6 +100,10 @@ pub struct RunConfig {
     pub precision: Precision,
 }
 
+fn is_v1(set: &DecoySet) -> bool {
+    *set == DecoySet::V1
+}
+
 fn is_double(precision: &Precision) -> bool {
     *precision == Precision::Double
 }
@@ -118,6 +125,7 @@ impl Default for RunConfig {
             decoys: 20,
             seed: 0,
             seed_strategy: SeedStrategy::Global,
+            decoy_set: DecoySet::V1,
             decoy_strategy: DecoyStrategy::Exhaustive,
             hard_decoys: None,
             physics: Physics::Both,

@@ -5,8 +5,8 @@
 //! same atoms puts right. Every link keeps the fragments and makes no ring of
 //! an uncommon size.
 
-use super::Search;
 use super::rules::Rule;
+use super::{Search, shuffled};
 use crate::decoy::exhaustive::swaps_in_seeded_order;
 use crate::decoy::{Interrupted, StrategyId};
 use crate::molecule::{BondSwap, Sketch};
@@ -46,9 +46,11 @@ impl Search<'_> {
     /// Makes decoys by one more swap of `link`; their graphs.
     fn extend(&mut self, link: &Sketch, family: StrategyId) -> Result<Vec<Sketch>, Interrupted> {
         let bonds = link.single_bonds();
-        let swaps = swaps_in_seeded_order(&bonds, self.request.seed);
+        let seed = self.request.seed;
+        let swaps = swaps_in_seeded_order(&bonds, seed).take(MAX_FROM_LINK).collect();
+        let swaps = shuffled([swaps, link.hydrogen_swaps()].concat(), seed);
         let mut taken = Vec::new();
-        for swap in swaps.take(MAX_FROM_LINK) {
+        for swap in swaps.into_iter().take(MAX_FROM_LINK) {
             if self.is_done() || taken.len() >= MAX_TAKEN_FROM_LINK {
                 self.truncated = true;
                 break;
@@ -95,8 +97,7 @@ impl Search<'_> {
 /// The swaps of a bond at an atom that `last` touched with any other bond.
 fn swaps_at(link: &Sketch, last: BondSwap) -> Vec<BondSwap> {
     let bonds = link.single_bonds();
-    let touched = [last.a, last.b, last.c, last.d];
-    let near = |&(a, b): &(u32, u32)| touched.contains(&a) || touched.contains(&b);
+    let near = |&(a, b): &(u32, u32)| last.atoms().any(|atom| atom == a || atom == b);
     let mut swaps = Vec::new();
     for (at, &(a, b)) in bonds.iter().enumerate().filter(|(_, bond)| near(bond)) {
         for (other, &(c, d)) in bonds.iter().enumerate() {

@@ -1,8 +1,9 @@
 //! Decoy set v2: swaps whose results are as plausible as their original.
 //!
-//! Three families, one after the other until there are enough: single swaps
-//! that keep the typed bonds (the 2K null model of Mahadevan et al. 2006),
-//! other single swaps, chains of two or three. What is admissible is said in
+//! Families, one after the other until there are enough: single swaps that
+//! keep the typed bonds (the 2K null model of Mahadevan et al. 2006), other
+//! single swaps, single swaps with a hydrogen, which move a substituent to
+//! another atom, and chains of two or three. What is admissible is said in
 //! [`rules`]. Candidates are screened as graphs, and only what passes is
 //! sanitised and checked again as the molecule that it is.
 
@@ -18,6 +19,8 @@ use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, W
 use crate::molecule::{
     BondKind, BondSwap, Fingerprint, MetSketches, Molecule, Rewired, Rewirer, Sketch,
 };
+
+use hetero2_common::random::PythonRandom;
 
 pub use self::rules::RuleCounters;
 
@@ -38,7 +41,7 @@ pub(super) fn generate(
     let (Ok(rules), Ok(rewirer)) = (Rules::of(molecule), Rewirer::new(molecule)) else {
         return Ok(not_rewirable());
     };
-    let sketch = Sketch::of(molecule).filter(|sketch| sketch.environments(|_| {}).is_some());
+    let sketch = Sketch::of(molecule);
     let candidates = rewirer.candidates(BondKind::Any);
     let mut search = Search::new(molecule, request, rules, rewirer, keep_going);
     let mut remarks = vec![Warning::Candidates(candidates.len() as u64)];
@@ -53,6 +56,11 @@ pub(super) fn generate(
         }
     }
     Ok(search.outcome(remarks))
+}
+
+fn shuffled(mut swaps: Vec<BondSwap>, seed: i64) -> Vec<BondSwap> {
+    PythonRandom::new(seed).shuffle(&mut swaps);
+    swaps
 }
 
 fn not_rewirable() -> DecoyOutcome {
@@ -132,8 +140,13 @@ impl<'a> Search<'a> {
             swaps_in_seeded_order(candidates, self.request.seed)
                 .take(MAX_SCREENED as usize)
                 .partition(|&swap| sketch.keeps_typed_bonds(swap));
+        let hydrogens = shuffled(sketch.hydrogen_swaps(), self.request.seed);
         let mut admitted = Vec::new();
-        for (swaps, family) in [(typed, StrategyId::Swap2K), (others, StrategyId::Swap)] {
+        for (swaps, family) in [
+            (typed, StrategyId::Swap2K),
+            (others, StrategyId::Swap),
+            (hydrogens, StrategyId::SwapHydrogen),
+        ] {
             for swap in swaps {
                 if self.is_done() {
                     return Ok(admitted);
@@ -154,6 +167,10 @@ impl<'a> Search<'a> {
         if self.counters.attempts.is_multiple_of(256) && !(self.keep_going)() {
             return Err(Interrupted);
         }
+        if let Err(rule) = self.rules.admits_swap(from, swap) {
+            self.costs.count(rule);
+            return Ok(None);
+        }
         let Some(next) = from.swapped(swap) else {
             self.counters.no_candidate_swap += 1;
             return Ok(None);
@@ -171,10 +188,15 @@ impl<'a> Search<'a> {
 
     /// Makes the molecule of a graph, and keeps it if the rules admit it.
     fn make(&mut self, sketch: &Sketch, family: StrategyId) -> Result<(), Interrupted> {
-        self.make_chain(sketch.swaps(), family)
+        self.make_chain(sketch.swaps(), Some(sketch), family)
     }
 
-    fn make_chain(&mut self, swaps: &[BondSwap], family: StrategyId) -> Result<(), Interrupted> {
+    fn make_chain(
+        &mut self,
+        swaps: &[BondSwap],
+        sketch: Option<&Sketch>,
+        family: StrategyId,
+    ) -> Result<(), Interrupted> {
         if !(self.keep_going)() {
             return Err(Interrupted);
         }
@@ -190,7 +212,7 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
         };
-        let Verified { flat } = match self.rules.verify(&molecule) {
+        let Verified { flat } = match self.rules.verify(&molecule, sketch) {
             Ok(verified) => verified,
             Err(rule) => {
                 self.costs.count(rule);
@@ -224,7 +246,7 @@ impl<'a> Search<'a> {
             }
             self.counters.attempts += 1;
             if self.rewirer.allows(swap) {
-                self.make_chain(&[swap], StrategyId::Swap)?;
+                self.make_chain(&[swap], None, StrategyId::Swap)?;
             } else {
                 self.counters.no_candidate_swap += 1;
             }

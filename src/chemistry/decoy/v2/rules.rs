@@ -2,10 +2,10 @@
 //!
 //! It must not know how candidates come about.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use crate::environment::{Commonness, EnvironmentTable};
-use crate::molecule::{BondSwap, Molecule, MoleculeError, RewiredMolecule, Sketch};
+use crate::molecule::{BondSwap, Molecule, MoleculeError, RewiredMolecule, Rings, Sketch};
 use hetero2_contract::Warning;
 
 /// Rings of these sizes may come and go.
@@ -80,9 +80,10 @@ impl RuleCounters {
 pub(super) struct Rules {
     fragments: usize,
     formula: String,
+    hydrogens_and_charge: Option<(u32, i32)>,
     /// Sizes of its rings outside [`COMMON_RINGS`], ascending.
     uncommon_rings: Vec<usize>,
-    own: HashSet<u32>,
+    own: FxHashSet<u32>,
     rarest: Commonness,
 }
 
@@ -102,6 +103,7 @@ impl Rules {
         Ok(Self {
             fragments: molecule.component_count(),
             formula: molecule.formula()?,
+            hydrogens_and_charge: molecule.hydrogens_and_charge(),
             uncommon_rings: uncommon(molecule.ring_sizes()?),
             own: environments.iter().map(|environment| environment.id).collect(),
             rarest: rarest.unwrap_or(Commonness::UNKNOWN),
@@ -117,6 +119,13 @@ impl Rules {
         }
     }
 
+    /// Whether the environments that a swap surely makes are admissible.
+    pub(super) fn admits_swap(&self, from: &Sketch, swap: BondSwap) -> Result<(), Rule> {
+        let near = from.close_environments_after(swap);
+        let admitted = near.into_iter().all(|id| self.admits_environment(id));
+        if admitted { Ok(()) } else { Err(Rule::Environments) }
+    }
+
     /// Whether a molecule may be linked to another by chains: fragments, and
     /// rings as far as its last swap shows.
     pub(super) fn admits_link(&self, sketch: &Sketch) -> Result<(), Rule> {
@@ -128,42 +137,69 @@ impl Rules {
             COMMON_RINGS.contains(&size) || self.uncommon_rings.binary_search(&size).is_ok()
         };
         let made = [(a, d), (c, b)];
-        let rings = made.iter().all(|&(a, b)| sketch.smallest_ring(a, b).is_none_or(known));
+        let rings = made
+            .iter()
+            .all(|&(a, b)| b == BondSwap::HYDROGEN || sketch.smallest_ring(a, b).is_none_or(known));
         if rings { Ok(()) } else { Err(Rule::Rings) }
     }
 
     /// Judges a molecule by its graph; what passes may still break a rule.
     pub(super) fn screen(&self, sketch: &Sketch) -> Result<(), Rule> {
         self.admits_link(sketch)?;
-        self.screen_environments(sketch)
+        self.screen_environments(sketch)?;
+        self.screen_rings(sketch)
+    }
+
+    fn screen_rings(&self, sketch: &Sketch) -> Result<(), Rule> {
+        if sketch.rings() == Rings::Kept {
+            return Ok(());
+        }
+        let sizes = sketch.ring_sizes().map_err(|_| Rule::Rings)?;
+        let admitted = is_part_of(&uncommon(sizes), &self.uncommon_rings);
+        if admitted { Ok(()) } else { Err(Rule::Rings) }
     }
 
     fn screen_environments(&self, sketch: &Sketch) -> Result<(), Rule> {
-        let touched = sketch.swaps().iter().flat_map(|swap| [swap.a, swap.b, swap.c, swap.d]);
+        let touched = sketch.swaps().iter().flat_map(|swap| swap.atoms());
         let near = touched.filter_map(|atom| sketch.close_environment(atom));
         let mut admitted = near.into_iter().all(|id| self.admits_environment(id));
         if admitted {
-            let found = sketch.environments(|id| {
+            // Larger molecules are judged once they are made.
+            let _ = sketch.environments(|id| {
                 admitted = admitted && self.admits_environment(id);
             });
-            admitted &= found.is_some();
         }
         if admitted { Ok(()) } else { Err(Rule::Environments) }
     }
 
-    /// Judges a molecule as it was sanitised. A molecule of which something
-    /// cannot be counted breaks the rule that asks for it.
-    pub(super) fn verify(&self, rewired: &RewiredMolecule) -> Result<Verified, Rule> {
+    /// Judges a molecule as it was sanitised, its rings by its graph if there
+    /// is one. A molecule of which something cannot be counted breaks the rule
+    /// that asks for it.
+    pub(super) fn verify(
+        &self,
+        rewired: &RewiredMolecule,
+        sketch: Option<&Sketch>,
+    ) -> Result<Verified, Rule> {
         let molecule = rewired.molecule().map_err(|_| Rule::Formula)?;
         if molecule.component_count() != self.fragments {
             return Err(Rule::Fragments);
         }
-        if !molecule.formula().is_ok_and(|formula| formula == self.formula) {
+        // No swap changes which elements there are.
+        let same = match (molecule.hydrogens_and_charge(), self.hydrogens_and_charge) {
+            (Some(found), Some(wanted)) => found == wanted,
+            _ => molecule.formula().is_ok_and(|formula| formula == self.formula),
+        };
+        if !same {
             return Err(Rule::Formula);
         }
-        let sizes = molecule.ring_sizes().map_err(|_| Rule::Rings)?;
-        if !is_part_of(&uncommon(sizes), &self.uncommon_rings) {
-            return Err(Rule::Rings);
+        match sketch {
+            Some(sketch) => self.screen_rings(sketch)?,
+            None => {
+                let sizes = molecule.ring_sizes().map_err(|_| Rule::Rings)?;
+                if !is_part_of(&uncommon(sizes), &self.uncommon_rings) {
+                    return Err(Rule::Rings);
+                }
+            }
         }
         let environments = molecule.environments().map_err(|_| Rule::Environments)?;
         if !environments.iter().all(|found| self.admits_environment(found.id)) {

@@ -56,6 +56,18 @@ impl Atom {
         self.explicit_valence + self.implicit_hs
     }
 
+    /// Gives it hydrogens, or takes them; it loses its handedness. Valence says
+    /// how many there are wherever it does so for atoms without brackets.
+    pub(super) fn gain_hydrogens(&mut self, gained: i8) {
+        const ORGANIC: [u8; 10] = [5, 6, 7, 8, 9, 15, 16, 17, 35, 53];
+        self.chiral_tag = None;
+        let hydrogens = self.explicit_hs.saturating_add_signed(gained);
+        let implied = self.charge == 0 && ORGANIC.contains(&self.z);
+        let pyrrolic = self.aromatic && matches!(self.z, 7 | 15) && hydrogens > 0;
+        self.no_implicit = !implied || pyrrolic;
+        self.explicit_hs = if self.no_implicit { hydrogens } else { 0 };
+    }
+
     /// Whether it is aromatic and has a hydrogen, like the nitrogen of pyrrole.
     /// Sanitising lets its valence imply that from then on.
     pub(super) fn is_pyrrolic(&self) -> bool {

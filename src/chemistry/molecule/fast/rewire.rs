@@ -1,6 +1,8 @@
 //! FlatMol molecules with other bonds: sanitised and written as the chemistry
 //! crate does it, and their fingerprints. It must not know which bonds change.
 
+use std::borrow::Cow;
+
 use super::aromatic::{depends_on_ring_order, is_crowded};
 use super::graph::{Atom, Bond, FlatMol, Order};
 use super::numbering::{Components, depends_on_numbering};
@@ -80,11 +82,12 @@ impl FastMol {
     }
 
     /// The molecule with single bonds `made` instead of those between the
-    /// atoms of `broken`.
+    /// atoms of `broken`, and with more or fewer hydrogens.
     pub(in crate::molecule) fn rewired(
         &self,
         broken: &[(u32, u32)],
         made: &[(u32, u32)],
+        hydrogens: &[(u32, i8)],
     ) -> FastRewired<'_> {
         let ordered = |(a, b): (u32, u32)| (a.min(b), a.max(b));
         let broken: Vec<_> = broken.iter().copied().map(ordered).collect();
@@ -96,8 +99,18 @@ impl FastMol {
         let opens_ring =
             |(bond, &in_ring): (&Bond, &bool)| in_ring && broken.contains(&(bond.begin, bond.end));
         let opens_ring = self.bonds.iter().zip(&self.in_ring).any(opens_ring);
-        let perceived = self.perceived.as_ref().filter(|_| !opens_ring);
-        FastRewired { atoms: &self.atoms, colours: &self.colours, perceived, bonds, made }
+        let same_atoms = hydrogens.is_empty();
+        let perceived = self.perceived.as_ref().filter(|_| !opens_ring && same_atoms);
+        if same_atoms {
+            let (atoms, colours) = (Cow::from(&self.atoms), Cow::from(&self.colours));
+            return FastRewired { atoms, colours, perceived, bonds, made };
+        }
+        let mut atoms = self.atoms.clone();
+        for &(atom, gained) in hydrogens {
+            atoms[atom as usize].gain_hydrogens(gained);
+        }
+        let colours = Cow::from(colours(&atoms));
+        FastRewired { atoms: Cow::from(atoms), colours, perceived, bonds, made }
     }
 
     pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
@@ -108,8 +121,8 @@ impl FastMol {
 /// A plain molecule with other bonds, not sanitised.
 #[derive(Debug)]
 pub(in crate::molecule) struct FastRewired<'a> {
-    atoms: &'a [Atom],
-    colours: &'a [u32],
+    atoms: Cow<'a, [Atom]>,
+    colours: Cow<'a, [u32]>,
     /// Of the molecule before, if its rings are still there.
     perceived: Option<&'a Perceived>,
     bonds: Vec<Bond>,
@@ -125,7 +138,7 @@ impl FastRewired<'_> {
     }
 
     pub(in crate::molecule) fn coloured(&self) -> ColouredGraph {
-        coloured(self.colours, self.atoms, &self.bonds)
+        coloured(&self.colours, &self.atoms, &self.bonds)
     }
 
     /// The molecule that it is with its atoms in `order` (the old atom at each

@@ -53,7 +53,7 @@ impl<'a> BothWays<'a> {
         }
         self.total += 1;
         if let Some(plain) = &self.own.fast {
-            let rewired = plain.rewired(&swap.broken(), &swap.made());
+            let rewired = plain.rewired(&swap.broken(), &swap.made(), &[]);
             let numbered = || rewired.canonicalized_in(&label(&rewired.coloured()));
             self.without += usize::from(rewired.canonicalized().or_else(numbered).is_some());
         }

@@ -4,7 +4,7 @@
 //! and owns its data, so that a row with a time limit can run on a thread of
 //! its own.
 
-use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest, DecoySet};
+use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest};
 use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
 };
@@ -181,7 +181,7 @@ fn find_decoys(
     let request = DecoyRequest {
         count: config.decoys as usize,
         seed,
-        set: DecoySet::V1,
+        set: config.decoy_set,
         strategy: config.decoy_strategy,
         hardness: config.hard_decoys,
     };
