@@ -9,4 +9,5 @@ mod library;
 mod pack;
 mod parity;
 mod random;
+mod rooms;
 mod spectra;

@@ -346,7 +346,7 @@ fn run_curves_and_scf_audit_of_the_batch() {
 /// Molecules of the repository's own fixture: the pilots, some of each source,
 /// one that is not connected and one whose SCF does not converge.
 ///
-/// With `HETERO2_WRITE_FIXTURES` set, the fixture is written anew.
+/// With `HETERO2_WRITE_FIXTURES` set, the fixture is written again.
 #[test]
 fn the_fixture_is_a_slice_of_the_golden_results() {
     use serde_json::json;
