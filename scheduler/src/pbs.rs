@@ -63,7 +63,7 @@ impl Scheduler for Pbs {
             documents.push(document(work, "finish.sh", script::finish(work, command, "")));
             let name = format!("{}-finish", work.name);
             let mut qsub = self::qsub(work, &name, &work.finish_resources)?;
-            qsub.extend(["-W".to_owned(), "depend=afterany:JOB_ID".to_owned()]);
+            qsub.extend(["-W".to_owned(), after("JOB_ID")]);
             qsub.push(argument(&work.folder.join("finish.sh")));
             commands.push(qsub);
         }
@@ -76,7 +76,7 @@ impl Scheduler for Pbs {
         let mut jobs: Vec<Job> = Vec::new();
         for mut command in prepared.commands {
             if let Some(tasks) = jobs.first() {
-                command.iter_mut().for_each(|word| *word = word.replace("JOB_ID", &tasks.id));
+                depend_on(&mut command, &tasks.id);
             }
             let role = match jobs.is_empty() {
                 true => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
@@ -124,6 +124,20 @@ impl Scheduler for Pbs {
             }
         }
         Ok(())
+    }
+}
+
+/// The dependency of the last command on the job that `id` names.
+fn after(id: &str) -> String {
+    format!("depend=afterany:{id}")
+}
+
+/// Puts the id of the tasks' job into the command that [`Pbs::prepare`] made to
+/// follow it: its dependency is the word before the script, the last. Paths and
+/// flags of the user's may hold any text.
+fn depend_on(command: &mut [String], id: &str) {
+    if let [.., dependency, _script] = command {
+        *dependency = after(id);
     }
 }
 
@@ -332,6 +346,24 @@ mod tests {
             work.resources.partition = Some(bad.to_owned());
             assert!(Pbs::default().prepare(&work).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn only_the_dependency_gets_the_id_of_the_tasks() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = folder.path().join("said");
+        let qsub = format!("printf '%s\\n' \"$@\" >> {}; echo '12[].server'", said.display());
+        let pbs = Pbs { programs: stand_in(folder.path(), Kind::Pbs, &[("qsub", &qsub)]) };
+        let run = folder.path().join("JOB_ID");
+        std::fs::create_dir(&run).unwrap();
+        let mut work = work(&run);
+        work.extra = vec!["-v".to_owned(), "A=JOB_ID".to_owned()];
+        pbs.submit(&work).unwrap();
+        let said = std::fs::read_to_string(said).unwrap();
+        assert_eq!(said.lines().filter(|word| *word == "A=JOB_ID").count(), 2, "{said}");
+        assert_eq!(said.matches("depend=afterany:12[].server").count(), 1, "{said}");
+        let script = run.join("finish.sh").display().to_string();
+        assert!(said.lines().any(|word| word == script), "{said}");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use hetero2::pack::diff::{Difference, FileDiff, PackDiff};
 
+use hetero2::pack::locate;
+
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::output::{print_json, print_text};
@@ -18,15 +20,17 @@ use super::output::{print_json, print_text};
 
 Exit codes: 0 equal evidence; 1 the packs differ; 2 there is no pack.")]
 pub struct DiffArguments {
-    /// Directory or zip of the first pack
+    /// Directory or zip of the first pack, or its run directory
     a: PathBuf,
-    /// Directory or zip of the second pack
+    /// Directory or zip of the second pack, or its run directory
     b: PathBuf,
 }
 
 /// Runs `diff`.
 pub fn diff(arguments: &DiffArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
-    let found = hetero2::pack::diff(&arguments.a, &arguments.b).map_err(Failure::from_pack)?;
+    let found = locate(&arguments.a)
+        .and_then(|a| hetero2::pack::diff(&a, &locate(&arguments.b)?))
+        .map_err(Failure::from_pack)?;
     if global.json {
         print_json(&found)?;
     } else {

@@ -1,9 +1,12 @@
 //! Errors of the program: what is printed, and with which exit code it ends.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use hetero2::files::FileError;
 use hetero2::library::LibraryError;
 use hetero2::outcomes::OutcomesError;
+use hetero2::pack::PackError;
 use hetero2::proxy_truth::ProxyTruthError;
 use hetero2::registry::RegistryError;
 use hetero2::run::RunError;
@@ -54,8 +57,8 @@ impl Failure {
     }
 
     /// A pack that cannot be read.
-    pub fn from_pack(error: hetero2::pack::PackError) -> Self {
-        Self::usage(error)
+    pub fn from_pack(error: PackError) -> Self {
+        Self { code: pack_code(&error), error: error.into() }
     }
 
     /// The same failure with what to do about it.
@@ -106,6 +109,8 @@ impl From<RunError> for Failure {
                 | LibraryError::Thread { .. }
                 | LibraryError::Pack { .. },
             ) => 1,
+            RunError::Library(LibraryError::File(error)) => file_code(error),
+            RunError::NoPack { source, .. } => pack_code(source),
             RunError::Config(_)
             | RunError::Library(_)
             | RunError::Scores { .. }
@@ -117,7 +122,6 @@ impl From<RunError> for Failure {
             | RunError::OtherRun { .. }
             | RunError::Unfinished { .. }
             | RunError::InUse { .. }
-            | RunError::NoPack { .. }
             | RunError::NotRescorable { .. }
             | RunError::Occupied { .. }
             | RunError::NoShard { .. }
@@ -137,6 +141,8 @@ impl From<OutcomesError> for Failure {
     fn from(error: OutcomesError) -> Self {
         let code = match &error {
             OutcomesError::Changed { .. } => VERIFICATION,
+            OutcomesError::Pack(error) => pack_code(error),
+            OutcomesError::Read { source, .. } => system_code(source),
             OutcomesError::Write { .. } => 1,
             _ => USAGE,
         };
@@ -159,9 +165,9 @@ impl From<SignatureError> for Failure {
             SignatureError::DamagedPack { .. }
             | SignatureError::Bundle { .. }
             | SignatureError::OtherPack { .. } => VERIFICATION,
-            SignatureError::File(error) if is_missing(error) => USAGE,
-            SignatureError::Pack(_)
-            | SignatureError::KeyExists { .. }
+            SignatureError::File(error) => file_code(error),
+            SignatureError::Pack(error) => pack_code(error),
+            SignatureError::KeyExists { .. }
             | SignatureError::NotAKey { .. }
             | SignatureError::Field { .. } => USAGE,
             _ => 1,
@@ -176,8 +182,8 @@ impl From<RegistryError> for Failure {
             RegistryError::Utility(error) => return error.into(),
             RegistryError::Signature(error) => return error.into(),
             RegistryError::DamagedPack { .. } | RegistryError::Damaged { .. } => VERIFICATION,
-            RegistryError::Pack(_)
-            | RegistryError::NoRegistry { .. }
+            RegistryError::Pack(ref error) => pack_code(error),
+            RegistryError::NoRegistry { .. }
             | RegistryError::UnknownParent { .. }
             | RegistryError::OtherParents { .. } => USAGE,
             _ => 1,
@@ -186,7 +192,34 @@ impl From<RegistryError> for Failure {
     }
 }
 
-/// Whether a file is not there or may not be read: a matter of what was typed.
-fn is_missing(error: &hetero2::files::FileError) -> bool {
-    matches!(error.action, "read" | "open")
+/// What an error of a pack means. A zip that was cut is a pack that fails
+/// verification; a disk that fails says nothing of the pack.
+fn pack_code(error: &PackError) -> u8 {
+    match error {
+        PackError::Zip { .. } | PackError::Container { .. } if error.refusal().is_none() => {
+            VERIFICATION
+        }
+        _ => error.refusal().map_or(USAGE, system_code),
+    }
+}
+
+/// What an error of a file means.
+fn file_code(error: &FileError) -> u8 {
+    match error.action {
+        "read" | "open" => system_code(&error.source),
+        _ => 1,
+    }
+}
+
+/// What the system's refusal to read means: a wrong path is a matter of what
+/// was typed, a disk that fails is not.
+fn system_code(error: &std::io::Error) -> u8 {
+    match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::InvalidData => USAGE,
+        _ => 1,
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hetero2::files::Sha256Digest;
+use hetero2::pack::locate;
 use hetero2::registry::PublishRequest;
 
 use super::arguments::GlobalArguments;
@@ -13,7 +14,7 @@ use super::sign::timestamp;
 
 /// Publish a pack in a registry, under its content digest
 ///
-/// Copies the pack, verifies the copy and appends an entry to the registry's log: digest, how it
+/// Verifies the pack, copies it and appends an entry to the registry's log: digest, how it
 /// was made, outcome, parents. Entries are never changed: each names the one before it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -24,7 +25,7 @@ use super::sign::timestamp;
 Exit codes: 0 published, or there already; 3 the pack or the registry fails verification;
 2 there is no pack, or a parent is not in the registry.")]
 pub struct PublishArguments {
-    /// Directory or zip of the pack
+    /// Directory or zip of the pack, or its run directory
     pack: PathBuf,
     /// Directory of the registry; it is made where there is none
     #[arg(short, long, value_name = "DIR")]
@@ -43,7 +44,7 @@ pub fn publish(
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
     let request = PublishRequest {
-        pack: arguments.pack.clone(),
+        pack: locate(&arguments.pack).map_err(Failure::from_pack)?,
         registry: arguments.registry.clone(),
         parents: arguments.parent.clone(),
         timestamp: arguments.timestamp.clone(),

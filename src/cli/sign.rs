@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
+use hetero2::pack::locate;
 use hetero2::signature::{Approval, PrivateKey, Role, Signed, bundle_path};
 use hetero2::time::{normalized_timestamp, utc_timestamp};
 
@@ -28,7 +29,7 @@ use super::output::{print_json, print_text};
 Exit codes: 0 signed; 3 the pack fails verification, or the signatures beside it are of another;
 2 wrong usage or key.")]
 pub struct SignArguments {
-    /// Directory or zip of the pack
+    /// Directory or zip of the pack, or its run directory
     pack: PathBuf,
     /// Private key, as `keygen` makes it
     #[arg(short, long, value_name = "KEY")]
@@ -64,12 +65,13 @@ pub fn sign(arguments: &SignArguments, global: &GlobalArguments) -> Result<ExitC
     };
     let signed_at = arguments.timestamp.clone().unwrap_or_else(|| utc_timestamp(SystemTime::now()));
     let key = PrivateKey::read(&arguments.key)?;
+    let pack = locate(&arguments.pack).map_err(Failure::from_pack)?;
     let file = match &arguments.signatures {
         Some(file) => file.clone(),
-        None => bundle_path(&arguments.pack)?,
+        None => bundle_path(&pack)?,
     };
     let signed = Signed { approval, signed_at };
-    let statement = hetero2::signature::sign(&arguments.pack, &file, &key, signed)?;
+    let statement = hetero2::signature::sign(&pack, &file, &key, signed)?;
     let id = key.public()?.id().clone();
     if global.json {
         let document = json!({ "signatures": file, "keyid": id, "statement": statement });

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use hetero2::cluster::{ClusterError, Settings, SettingsFile, SubmitSettings, Submitted};
+use hetero2::cluster::{
+    ClusterError, LoadedSettings, Settings, SettingsFile, SubmitSettings, Submitted, Trust,
+};
 use hetero2::run::RunDir;
 use hetero2::spectra::BackendKind;
 use hetero2_scheduler::{Job, Kind, Prepared};
@@ -34,6 +36,10 @@ pub struct SubmitArguments {
     /// Follow the run until it is complete
     #[arg(long)]
     wait: bool,
+    /// Obey hetero2.toml of the working directory also where it says what jobs run: env,
+    /// container, modules, extra
+    #[arg(long)]
+    trust_settings: bool,
     #[command(flatten)]
     options: SubmitOptions,
 }
@@ -60,7 +66,8 @@ const SUBMIT_EXAMPLES: &str = "Examples:
   hetero2 submit screen --scheduler slurm --array-limit 200 --extra='--exclusive' --wait
 
 Defaults of a site come from hetero2.toml in the working directory and from
-~/.config/hetero2/hetero2.toml: a table [submit] with the long names of these options.";
+~/.config/hetero2/hetero2.toml: a table [submit] with the long names of these options. What is read is
+said. Of the former, settings that decide which code jobs run need --trust-settings.";
 
 const RESUME_EXAMPLES: &str = "Examples:
   hetero2 resume screen
@@ -177,10 +184,18 @@ impl SubmitOptions {
 /// Runs `submit`.
 pub fn submit(arguments: &SubmitArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let files = SettingsFile::load_all()?;
-    let from_files = files.iter().rev().find_map(|settings| settings.scheduler);
+    name_settings(&files, global);
+    // A dry run starts nothing, so it shows what is not trusted, too.
+    let trust = match arguments.trust_settings || arguments.dry_run {
+        true => Trust::Everything,
+        false => Trust::Resources,
+    };
+    files.iter().try_for_each(|file| file.check(trust))?;
+    let from_files = files.iter().rev().find_map(|file| file.settings.scheduler);
     let kind = arguments.scheduler.or(from_files).unwrap_or(Kind::Local);
     let mut settings = Settings::default();
-    for layer in files.iter().chain([&arguments.options.settings()]) {
+    let given = arguments.options.settings();
+    for layer in files.iter().map(|file| &file.settings).chain([&given]) {
         settings = layer.apply(settings).map_err(Failure::usage)?;
     }
     let dir = RunDir::new(&arguments.run);
@@ -190,6 +205,15 @@ pub fn submit(arguments: &SubmitArguments, global: &GlobalArguments) -> Result<E
     }
     let submitted = hetero2::cluster::submit(&dir, kind, &settings)?;
     conclude(&arguments.run, &submitted, arguments.wait, global)
+}
+
+/// Says on standard error which settings files take part.
+fn name_settings(files: &[LoadedSettings], global: &GlobalArguments) {
+    if files.is_empty() || global.quiet {
+        return;
+    }
+    let names: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
+    anstream::eprintln!("settings from {}", names.join(", then "));
 }
 
 /// Runs `resume`.
@@ -266,6 +290,9 @@ impl From<ClusterError> for Failure {
             ClusterError::Run(error) => error.into(),
             ClusterError::RoundsUsedUp { .. } | ClusterError::Cancelled { .. } => {
                 Self::missing(error)
+            }
+            error @ ClusterError::Untrusted { .. } => {
+                Self::usage(error).with_cure("with --trust-settings `submit` obeys it")
             }
             ClusterError::Settings { .. }
             | ClusterError::Quantity(_)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use hetero2::pack::{Check, VerifyReport};
+use hetero2::pack::{Check, VerifyReport, locate};
 use hetero2::signature::{
     PublicKey, SignatureReport, SignatureState, bundle_path, verify_signatures,
 };
@@ -17,7 +17,8 @@ use super::output::{print_json, print_text};
 
 /// Check a pack: checksums, files, schemas, row counts, content digest, signatures
 ///
-/// Takes the pack's directory or its zip; a zip is read without unpacking it. With --key, every
+/// Takes the pack's directory, its zip, or the run directory that holds it; a zip is read without
+/// unpacking it. With --key, every
 /// key given must have signed the pack as it is now.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -27,7 +28,7 @@ use super::output::{print_json, print_text};
 
 Exit codes: 0 the pack is whole, and signed by each key; 3 a check fails; 2 a path cannot be read.")]
 pub struct VerifyArguments {
-    /// Directory or zip of the pack
+    /// Directory or zip of the pack, or its run directory
     pack: PathBuf,
     /// Public key that must have signed the pack; may be given several times
     #[arg(short, long, value_name = "PUB")]
@@ -55,16 +56,18 @@ fn is_without(report: &SignatureReport) -> bool {
 pub fn verify(arguments: &VerifyArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let keys: Vec<PublicKey> =
         arguments.key.iter().map(|path| PublicKey::read(path)).collect::<Result<_, _>>()?;
-    let report = hetero2::pack::verify(&arguments.pack).map_err(Failure::from_pack)?;
+    let pack = locate(&arguments.pack).map_err(Failure::from_pack)?;
+    let report = hetero2::pack::verify(&pack).map_err(Failure::from_pack)?;
     let file = match &arguments.signatures {
         Some(file) => file.clone(),
-        None => bundle_path(&arguments.pack)?,
+        None => bundle_path(&pack)?,
     };
     let signatures = verify_signatures(&report, &file, &keys)?;
     if global.json {
         print_json(&Document { pack: &report, signatures: &signatures })?;
     } else {
-        print_text(&as_text(&report, &signatures))?;
+        let found = (pack != arguments.pack).then(|| format!("the pack is {}\n", pack.display()));
+        print_text(&(found.unwrap_or_default() + &as_text(&report, &signatures)))?;
     }
     Ok(if report.passed() && signatures.passed() {
         ExitCode::SUCCESS
@@ -98,6 +101,8 @@ fn as_text(report: &VerifyReport, signatures: &SignatureReport) -> String {
         (false, _) => "the pack FAILS",
     };
     let _ = writeln!(text, "{verdict}: {} files, {} bytes", report.files, report.bytes);
-    let _ = writeln!(text, "content digest {}", report.content_digest);
+    if let Some(digest) = report.content_digest {
+        let _ = writeln!(text, "content digest {digest}");
+    }
     text
 }

@@ -39,6 +39,18 @@ pub enum ClusterError {
         /// Line, column and what is wrong there.
         why: String,
     },
+    /// Settings of the working directory that can run code.
+    #[error(
+        "{} sets {keys}: these decide which code jobs run, and anybody may have put that file into \
+         the working directory; look at it, then trust it, or move the settings into your own file",
+        path.display()
+    )]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// The settings, by name.
+        keys: String,
+    },
     /// A walltime or an amount of memory that cannot be read.
     #[error(transparent)]
     Quantity(#[from] QuantityError),

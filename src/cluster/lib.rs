@@ -14,7 +14,7 @@ mod submit;
 
 pub use error::ClusterError;
 pub use quantity::{QuantityError, parse_memory, parse_walltime};
-pub use settings::{Settings, SettingsFile, SubmitSettings};
+pub use settings::{LoadedSettings, Origin, Settings, SettingsFile, SubmitSettings, Trust};
 pub use status::{Failed, Progress, RunStatus, Stage, status};
 pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
 pub use submit::{Submitted, cancel, prepare, resubmit, resume, submit};

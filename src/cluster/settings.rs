@@ -132,16 +132,66 @@ pub struct SubmitSettings {
     pub gpu_adapter: Option<String>,
 }
 
+/// Where a settings file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's own folder of settings.
+    User,
+    /// The working directory, which may be anybody's: an archive that was
+    /// unpacked, a checkout, a shared folder.
+    WorkingDirectory,
+}
+
+/// Whether the settings of the working directory may run code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Only those that cannot: resources, places, the scheduler's name.
+    Resources,
+    /// All of them.
+    Everything,
+}
+
+/// A settings file that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedSettings {
+    /// The file.
+    pub path: PathBuf,
+    /// Where it was found.
+    pub origin: Origin,
+    /// What it says.
+    pub settings: SubmitSettings,
+}
+
+impl LoadedSettings {
+    /// Refuses settings of the working directory that can run code of whoever
+    /// wrote them, unless they are trusted.
+    ///
+    /// # Errors
+    /// [`ClusterError::Untrusted`] names the file and those settings.
+    pub fn check(&self, trust: Trust) -> Result<(), ClusterError> {
+        let keys = self.settings.code_keys();
+        let allowed = trust == Trust::Everything || self.origin == Origin::User || keys.is_empty();
+        if allowed {
+            return Ok(());
+        }
+        Err(ClusterError::Untrusted { path: self.path.clone(), keys: keys.join(", ") })
+    }
+}
+
 impl SettingsFile {
     /// The settings files that there are: the user's, then the project's,
     /// which is `hetero2.toml` in the working directory.
     ///
     /// # Errors
     /// [`ClusterError::Settings`] names file, line and what is wrong.
-    pub fn load_all() -> Result<Vec<SubmitSettings>, ClusterError> {
-        let files = user_file().into_iter().chain([PathBuf::from(FILE_NAME)]);
-        let settings = files.filter_map(|path| Self::load(&path).transpose());
-        settings.map(|file| file.map(|file| file.submit)).collect()
+    pub fn load_all() -> Result<Vec<LoadedSettings>, ClusterError> {
+        let user = user_file().map(|path| (path, Origin::User));
+        let files = user.into_iter().chain([(PathBuf::from(FILE_NAME), Origin::WorkingDirectory)]);
+        let loaded = files.filter_map(|(path, origin)| {
+            let file = Self::load(&path).transpose()?;
+            Some(file.map(|file| LoadedSettings { path, origin, settings: file.submit }))
+        });
+        loaded.collect()
     }
 
     /// Reads one settings file; `None` where there is none.
@@ -157,7 +207,8 @@ impl SettingsFile {
             }
             _ => {}
         }
-        let text = fs::read_to_string(path).map_err(ClusterError::io("read", path))?;
+        let bytes = fs::read(path).map_err(ClusterError::io("read", path))?;
+        let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text".into()))?;
         let file: Self = toml::from_str(&text).map_err(|e| refused(e.to_string()))?;
         // Wrong quantities are reported with the file that they stand in.
         file.submit.apply(Settings::default()).map_err(|e| refused(e.to_string()))?;
@@ -173,6 +224,17 @@ fn user_file() -> Option<PathBuf> {
 }
 
 impl SubmitSettings {
+    /// The settings among these that decide which code a job runs.
+    fn code_keys(&self) -> Vec<&'static str> {
+        let set = [
+            ("env", !self.env.is_empty()),
+            ("container", self.container.is_some()),
+            ("modules", !self.modules.is_empty()),
+            ("extra", !self.extra.is_empty()),
+        ];
+        set.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect()
+    }
+
     /// These settings over others.
     ///
     /// # Errors
@@ -247,6 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_the_working_directory_run_no_code_unasked() {
+        let loaded = |origin, text: &str| LoadedSettings {
+            path: FILE_NAME.into(),
+            origin,
+            settings: read(text).unwrap(),
+        };
+        for (key, text) in [
+            ("env", "[submit.env]\nPATH = '/evil'"),
+            ("container", "[submit]\ncontainer = '/evil.sif'"),
+            ("modules", "[submit]\nmodules = ['/evil']"),
+            ("extra", "[submit]\nextra = ['--wrap=evil']"),
+        ] {
+            let found = loaded(Origin::WorkingDirectory, text);
+            let error = found.check(Trust::Resources).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains(FILE_NAME), "{error}");
+            found.check(Trust::Everything).unwrap();
+            loaded(Origin::User, text).check(Trust::Resources).unwrap();
+        }
+        let plain = "[submit]\npartition = 'long'\ntime = '2h'\ncpus = 4\nbackend = 'cpu'";
+        loaded(Origin::WorkingDirectory, plain).check(Trust::Resources).unwrap();
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let message = |text| read(text).unwrap_err().to_string();
         assert!(message("[submit]\npartitoin = 'x'").contains("partitoin"));
@@ -257,5 +342,8 @@ mod tests {
         let error = SettingsFile::load(&path).unwrap_err().to_string();
         assert!(error.contains("hetero2.toml") && error.contains("much"), "{error}");
         assert!(SettingsFile::load(&folder.path().join("none.toml")).unwrap().is_none());
+        fs::write(&path, b"[submit]\npartition = '\xff'").unwrap();
+        let error = SettingsFile::load(&path).unwrap_err();
+        assert!(matches!(error, ClusterError::Settings { .. }), "{error}");
     }
 }

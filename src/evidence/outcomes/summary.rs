@@ -87,8 +87,7 @@ fn read_pack(
         path: path.with_file_name(CHECKSUMS),
         name: SUMMARY,
     })?;
-    let manifest = source.bytes(MANIFEST).ok();
-    let manifest = manifest.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let manifest = source.json(MANIFEST).ok();
     let read = read_rows(&mut source.reader(SUMMARY)?, path, visit);
     // A changed table is that first, and only then a wrong one.
     let found = match &read {

@@ -17,8 +17,7 @@ use hetero2_common::files::{FileDigest, write_atomically};
 pub fn read_manifest(path: &Path) -> Result<Manifest, PackError> {
     let mut source = PackSource::open(path)?;
     let name = path.join(MANIFEST);
-    let manifest: Manifest =
-        serde_json::from_slice(&source.bytes(MANIFEST)?).map_err(PackError::json(&name))?;
+    let manifest: Manifest = source.json(MANIFEST)?;
     if manifest.schema_version != MANIFEST_SCHEMA {
         let found = &manifest.schema_version;
         let detail = format!("schema_version is {found:?}, not {MANIFEST_SCHEMA}");

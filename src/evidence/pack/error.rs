@@ -55,12 +55,28 @@ pub enum PackError {
         source: serde_json::Error,
     },
     /// A zip could not be written or read.
-    #[error("{}: zip", path.display())]
+    #[error("{}: not a readable zip, perhaps cut off; fetch it again", path.display())]
     Zip {
         /// The file.
         path: PathBuf,
         /// The reason.
         source: zip::result::ZipError,
+    },
+    /// The zip is not made as a pack's is.
+    #[error("{}: {detail}", path.display())]
+    Container {
+        /// The zip.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        detail: String,
+    },
+    /// There is no pack.
+    #[error("{} {detail}", path.display())]
+    NotAPack {
+        /// What was given as one.
+        path: PathBuf,
+        /// What it is.
+        detail: String,
     },
     /// A file name that a pack must not hold.
     #[error("file name {name:?} is not allowed in a pack: {detail}")]
@@ -89,6 +105,28 @@ pub enum PackError {
 }
 
 impl PackError {
+    /// The system's own error where it refused to read or write. Such an error
+    /// says nothing of the pack: the disk may be well tomorrow.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&std::io::Error> {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        if let Self::Csv { source, .. } = self
+            && let ::csv::ErrorKind::Io(io) = source.kind()
+        {
+            // The crate does not give it as the source.
+            return Some(io).filter(|io| io.raw_os_error().is_some());
+        }
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>()
+                && io.raw_os_error().is_some()
+            {
+                return Some(io);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
     /// Adapter for `map_err`: an I/O error with what was tried and where.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let refused = FileError::io(action, path);

@@ -21,7 +21,7 @@ pub fn to_bytes<T: Serialize>(value: &T, name: &str) -> Result<Vec<u8>, PackErro
 
 /// The value with the keys of every object in ascending order, whatever the map
 /// type that `serde_json` was built with.
-fn sorted(value: Value) -> Value {
+pub(super) fn sorted(value: Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         Value::Object(map) => {

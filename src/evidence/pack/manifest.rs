@@ -45,6 +45,29 @@ pub fn content_digest(files: &BTreeMap<String, FileDigest>) -> Sha256Digest {
     Sha256Digest::from_hasher(hasher)
 }
 
+/// SHA-256 over the manifest's canonical form: the document without `tool`, as
+/// JSON with sorted keys and without blanks or line breaks. It binds what the
+/// content digest does not: configuration, seeds, inputs and notes, together
+/// with the files. Equal for runs of one manifest by any build of one version.
+///
+/// ```
+/// use hetero2_evidence::pack::manifest::manifest_digest;
+/// use serde_json::json;
+/// let of = |seed, commit| {
+///     manifest_digest(&json!({ "seeds": { "seed": seed }, "tool": { "commit": commit } }))
+/// };
+/// assert_eq!(of(1, "a"), of(1, "b"));
+/// assert_ne!(of(1, "a"), of(2, "a"));
+/// ```
+#[must_use]
+pub fn manifest_digest(document: &Value) -> Sha256Digest {
+    let mut document = super::json::sorted(document.clone());
+    if let Value::Object(map) = &mut document {
+        map.remove("tool");
+    }
+    Sha256Digest::of(document.to_string().as_bytes())
+}
+
 /// The bytes of `checksums.sha256` for `files`, as `sha256sum -c` reads them.
 #[must_use]
 pub fn checksums(files: &BTreeMap<String, FileDigest>) -> String {

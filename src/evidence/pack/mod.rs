@@ -7,6 +7,7 @@ mod archive;
 mod contents;
 pub mod csv;
 pub mod diff;
+mod document;
 pub mod error;
 pub mod json;
 pub mod manifest;
@@ -26,6 +27,6 @@ pub mod rows {
 pub use contents::{extract, read_manifest};
 pub use diff::{PackDiff, diff};
 pub use error::PackError;
-pub use source::PackSource;
+pub use source::{PackSource, locate};
 pub use verify::{Check, Outcome, VerifyReport, verify};
 pub use writer::{PackDigest, PackWriter, ZipOutput};

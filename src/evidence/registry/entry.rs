@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::RegistryError;
 use crate::outcomes::accept_pack;
 use crate::pack::manifest::{CHECKSUMS, Input, Manifest, PROVENANCE, Provenance, Tool};
-use crate::pack::{PackError, PackSource, VerifyReport, read_manifest};
+use crate::pack::{PackSource, VerifyReport, read_manifest};
 use hetero2_audit::Decision;
 use hetero2_common::files::{FileDigest, Sha256Digest};
 use hetero2_contract::{AucInterpretation, Metrics, StatusCounts};
@@ -28,8 +28,13 @@ pub struct Entry {
     pub previous: Sha256Digest,
     /// When, by the publisher's clock: UTC, `2026-01-31T23:59:59Z`.
     pub published_at: String,
-    /// Content digest of the pack, and its name in the registry.
+    /// Content digest of the pack, and its name in the registry where it is the
+    /// first of that content.
     pub content_digest: Sha256Digest,
+    /// Digest of its manifest, which binds configuration, seeds and inputs to
+    /// the content; entries of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_digest: Option<Sha256Digest>,
     /// SHA-256 of the pack's `checksums.sha256`, which covers its other files.
     pub checksums_sha256: Sha256Digest,
     /// Files of the pack.
@@ -87,18 +92,23 @@ pub struct Outcome {
 pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, RegistryError> {
     let manifest = read_manifest(path)?;
     let mut source = PackSource::open(path)?;
-    let provenance: Provenance = json(&mut source, PROVENANCE)?;
-    let metrics: Metrics = json(&mut source, "metrics.json")?;
+    let provenance: Provenance = source.json(PROVENANCE)?;
+    let metrics: Metrics = source.json("metrics.json")?;
     let audited_pack = provenance.notes.audited_pack_content_digest;
-    // A pack that passed verification has it.
+    // A pack that passed verification has both.
     let checksums = report.digests.get(CHECKSUMS).map(|digest| digest.sha256);
+    let (Some(checksums_sha256), Some(content_digest)) = (checksums, report.content_digest) else {
+        let why = "its files have no digest".to_owned();
+        return Err(RegistryError::DamagedPack { path: path.to_owned(), why });
+    };
     Ok(Entry {
         schema_version: ENTRY_SCHEMA.to_owned(),
         sequence: 0,
         previous: Sha256Digest::from([0; 32]),
         published_at: String::new(),
-        content_digest: report.content_digest,
-        checksums_sha256: checksums.unwrap_or(Sha256Digest::from([0; 32])),
+        content_digest,
+        manifest_digest: report.manifest_digest,
+        checksums_sha256,
         files: report.files,
         bytes: report.bytes,
         command: recipe(&manifest, audited_pack),
@@ -123,9 +133,4 @@ fn recipe(manifest: &Manifest, audited_pack: Option<Sha256Digest>) -> Recipe {
         inputs: manifest.body.inputs.clone(),
         config: manifest.body.config.clone(),
     }
-}
-
-fn json<T: for<'de> Deserialize<'de>>(source: &mut PackSource, name: &str) -> Result<T, PackError> {
-    let path = source.path().join(name);
-    serde_json::from_slice(&source.bytes(name)?).map_err(PackError::json(&path))
 }

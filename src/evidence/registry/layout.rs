@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hetero2_common::files::Sha256Digest;
+/// What the name of a file of signatures ends in.
+pub(super) const SIGNATURES: &str = ".intoto.jsonl";
 
 /// A registry's directory.
 #[derive(Debug, Clone)]
@@ -36,12 +37,13 @@ impl Registry {
         self.0.join("packs")
     }
 
-    pub fn pack(&self, digest: &Sha256Digest) -> PathBuf {
-        self.packs().join(digest.to_string())
+    /// A pack, by the name that it is stored under.
+    pub fn pack(&self, stored: &str) -> PathBuf {
+        self.packs().join(stored)
     }
 
     /// Signatures of a pack, where `hetero2 verify` looks for them.
-    pub fn signatures(&self, digest: &Sha256Digest) -> PathBuf {
-        self.packs().join(format!("{digest}.intoto.jsonl"))
+    pub fn signatures(&self, stored: &str) -> PathBuf {
+        self.packs().join(format!("{stored}{SIGNATURES}"))
     }
 }

@@ -1,6 +1,6 @@
 //! The log: reading its chain, and appending to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -36,6 +36,8 @@ pub(super) struct Scan {
     pub entries: Vec<Logged>,
     /// What is wrong with the chain.
     pub problems: Vec<String>,
+    /// The first entry of each content.
+    first: BTreeMap<Sha256Digest, usize>,
     /// Bytes up to the last newline.
     pub whole: u64,
     /// Whether something follows the last newline: a publisher was interrupted.
@@ -58,9 +60,11 @@ impl Scan {
             match serde_json::from_slice::<Entry>(body) {
                 Ok(entry) => {
                     scan.problems.extend(wrong(&entry, index as u64, found));
-                    if !seen.insert(entry.content_digest) {
+                    if !seen.insert((entry.content_digest, entry.manifest_digest)) {
                         scan.problems.push(format!("entry {index} is of a pack listed before"));
                     }
+                    let place = scan.entries.len();
+                    scan.first.entry(entry.content_digest).or_insert(place);
                     scan.entries.push(Logged { entry_digest, entry });
                 }
                 Err(error) => scan.problems.push(format!("entry {index} is unreadable ({error})")),
@@ -78,8 +82,26 @@ impl Scan {
         }
     }
 
+    /// The first entry of this content.
     pub fn find(&self, content: &Sha256Digest) -> Option<&Logged> {
-        self.entries.iter().find(|logged| logged.entry.content_digest == *content)
+        self.entries.get(*self.first.get(content)?)
+    }
+
+    /// Every entry of this content: their packs have other manifests.
+    pub fn all(&self, content: Sha256Digest) -> impl Iterator<Item = &Logged> {
+        let from = self.first.get(&content).copied().unwrap_or(self.entries.len());
+        self.entries[from..].iter().filter(move |logged| logged.entry.content_digest == content)
+    }
+
+    /// The name that the pack of an entry is stored under: its content digest,
+    /// and that of its manifest where the content was published before.
+    pub fn stored_name(&self, entry: &Entry) -> String {
+        let content = entry.content_digest;
+        let is_first = self.find(&content).is_none_or(|first| first.entry == *entry);
+        match entry.manifest_digest.filter(|_| !is_first) {
+            None => content.to_string(),
+            Some(manifest) => format!("{content}.{manifest}"),
+        }
     }
 }
 

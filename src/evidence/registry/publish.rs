@@ -1,4 +1,4 @@
-//! Publishing: a verified copy of the pack under its digest, then its entry.
+//! Publishing: the pack verified, a copy under its digest, then its entry.
 
 use std::fs;
 use std::io;
@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::entry::{Entry, describe};
 use super::error::RegistryError;
 use super::layout::Registry;
-use super::log::{Appender, Logged};
+use super::log::{Appender, Logged, Scan};
+use crate::pack::manifest::{MANIFEST, ZIP, manifest_digest};
 use crate::pack::{Outcome, PackSource, VerifyReport, verify};
 use crate::signature::{bundle_path, verify_signatures};
-use hetero2_common::files::{FileDigest, FileError, Sha256Digest, sync_parent, write_atomically};
+use hetero2_common::files::{
+    FileDigest, FileError, Sha256Digest, digest_file, sync_parent, write_atomically,
+};
 use hetero2_common::time::utc_timestamp;
 
 /// What is published, and where.
@@ -41,8 +45,8 @@ pub struct Published {
     pub already_published: bool,
 }
 
-/// Publishes a pack: verifies a copy of it, puts that under its content digest
-/// and appends an entry to the log. A pack that is there already is left alone.
+/// Publishes a pack: verifies it, puts a copy under its content digest and
+/// appends an entry to the log. A pack that is there already is left alone.
 ///
 /// Publishers take turns by a lock; an interrupted one leaves no entry, or a
 /// whole one that the next finishes.
@@ -54,35 +58,63 @@ pub struct Published {
 pub fn publish(request: &PublishRequest) -> Result<Published, RegistryError> {
     let registry = Registry::new(&request.registry);
     let packs = registry.packs();
-    let mut source = PackSource::open(&request.pack)?;
+    let (report, zip) = verified(&request.pack)?;
+    let signatures = bundle_path(&request.pack)?;
+    check_signatures(&report, &signatures, &request.pack)?;
+    let entry = Entry {
+        parents: sorted(&request.parents),
+        published_at: request.timestamp.clone().unwrap_or_else(|| utc_timestamp(SystemTime::now())),
+        ..describe(&request.pack, &report)?
+    };
     fs::create_dir_all(&packs).map_err(FileError::io("create", &packs))?;
     // Vanishes unless it becomes the pack.
     let incoming = tempfile::Builder::new()
         .prefix(".incoming-")
         .tempdir_in(&packs)
         .map_err(FileError::io("create", &packs))?;
-    copy(&mut source, incoming.path(), &request.pack)?;
-    let report = verified(incoming.path(), &request.pack)?;
-    let signatures = bundle_path(&request.pack)?;
-    check_signatures(&report, &signatures, &request.pack)?;
-    let entry = Entry {
-        parents: sorted(&request.parents),
-        published_at: request.timestamp.clone().unwrap_or_else(|| utc_timestamp(SystemTime::now())),
-        ..describe(incoming.path(), &report)?
-    };
+    copy(&request.pack, incoming.path(), &report, zip)?;
     let log = Appender::begin(&registry)?;
-    if let Some(logged) = log.scan.find(&entry.content_digest) {
-        return already(&registry, logged, &entry);
+    if let Some(logged) = published_before(&registry, &log.scan, &entry)? {
+        return already(&registry, &log.scan, logged, &entry);
     }
     let known = |parent: &&Sha256Digest| log.scan.find(parent).is_some();
     if let Some(parent) = entry.parents.iter().find(|parent| !known(parent)) {
         return Err(RegistryError::UnknownParent { parent: *parent });
     }
-    let pack = registry.pack(&entry.content_digest);
+    let stored = log.scan.stored_name(&entry);
+    let pack = registry.pack(&stored);
     place(incoming, &pack)?;
-    let signatures = copy_signatures(&signatures, &registry.signatures(&entry.content_digest))?;
+    let signatures = copy_signatures(&signatures, &registry.signatures(&stored))?;
     let logged = log.append(Entry { signatures, ..entry })?;
     Ok(Published { logged, pack, already_published: false })
+}
+
+/// The entry of this pack. A pack of the same content with another manifest, a
+/// tampered one perhaps, is another pack.
+fn published_before<'s>(
+    registry: &Registry,
+    scan: &'s Scan,
+    asked: &Entry,
+) -> Result<Option<&'s Logged>, RegistryError> {
+    for logged in scan.all(asked.content_digest) {
+        let named = match logged.entry.manifest_digest {
+            Some(digest) => Some(digest),
+            // An entry of an earlier version: what lies there says it.
+            None => stored_manifest(&registry.pack(&scan.stored_name(&logged.entry)))?,
+        };
+        if named.is_none() || named == asked.manifest_digest {
+            return Ok(Some(logged));
+        }
+    }
+    Ok(None)
+}
+
+fn stored_manifest(pack: &Path) -> Result<Option<Sha256Digest>, RegistryError> {
+    if !pack.is_dir() {
+        return Ok(None);
+    }
+    let document = PackSource::open(pack)?.json::<Value>(MANIFEST)?;
+    Ok(Some(manifest_digest(&document)))
 }
 
 fn sorted(parents: &[Sha256Digest]) -> Vec<Sha256Digest> {
@@ -94,6 +126,7 @@ fn sorted(parents: &[Sha256Digest]) -> Vec<Sha256Digest> {
 
 fn already(
     registry: &Registry,
+    scan: &Scan,
     logged: &Logged,
     asked: &Entry,
 ) -> Result<Published, RegistryError> {
@@ -102,7 +135,7 @@ fn already(
         let (digest, parents) = (entry.content_digest, entry.parents.clone());
         return Err(RegistryError::OtherParents { digest, parents });
     }
-    let pack = registry.pack(&entry.content_digest);
+    let pack = registry.pack(&scan.stored_name(entry));
     if !pack.is_dir() {
         let why = format!("the pack of entry {} is missing", entry.sequence);
         return Err(RegistryError::Damaged { path: registry.root().to_owned(), why });
@@ -114,25 +147,42 @@ fn damaged(pack: &Path, why: String) -> RegistryError {
     RegistryError::DamagedPack { path: pack.to_owned(), why }
 }
 
-/// Copies every file, whether the pack is a directory or a zip.
-fn copy(source: &mut PackSource, to: &Path, pack: &Path) -> Result<(), RegistryError> {
-    if let Some(problem) = source.problems().first() {
-        return Err(damaged(pack, problem.clone()));
-    }
+/// Copies every file, whether the pack is a directory or a zip, and checks that
+/// the copies are what was verified: the pack may change meanwhile.
+fn copy(
+    pack: &Path,
+    to: &Path,
+    report: &VerifyReport,
+    zip: Option<FileDigest>,
+) -> Result<(), RegistryError> {
+    let mut source = PackSource::open(pack)?;
     let names: Vec<String> = source.entries().keys().cloned().collect();
+    let verified = report.digests.len() + usize::from(zip.is_some());
+    let changed = || damaged(pack, "it was changed while it was published".to_owned());
+    if names.len() != verified {
+        return Err(changed());
+    }
     for name in names {
+        let due = if name == ZIP { zip } else { report.digests.get(&name).copied() };
         let mut reader = source.reader(&name)?;
-        write_atomically(&to.join(&name), |file| io::copy(&mut reader, file))?;
+        let (digest, _) = write_atomically(&to.join(&name), |file| io::copy(&mut reader, file))?;
+        if Some(digest) != due {
+            return Err(changed());
+        }
     }
     Ok(())
 }
 
-fn verified(copy: &Path, pack: &Path) -> Result<VerifyReport, RegistryError> {
-    let report = verify(copy)?;
+/// Verifies the pack; returns the digest of the zip in it, too, which the
+/// report does not have.
+fn verified(pack: &Path) -> Result<(VerifyReport, Option<FileDigest>), RegistryError> {
+    let zip = pack.join(ZIP);
+    let zip = zip.is_file().then(|| digest_file(&zip)).transpose()?;
+    let report = verify(pack)?;
     if let Some(check) = report.failures().next() {
         return Err(damaged(pack, format!("{}: {}", check.name, check.detail)));
     }
-    Ok(report)
+    Ok((report, zip))
 }
 
 /// Signatures of another pack, or damaged ones, do not go along.

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::RegistryError;
-use super::layout::Registry;
+use super::layout::{Registry, SIGNATURES};
 use super::log::{Head, HeadState, Logged, Scan, scan_existing};
 use crate::pack::manifest::CHECKSUMS;
 use crate::pack::{Check, Outcome, verify};
@@ -61,8 +61,10 @@ pub fn verify_registry(
     }
     check_lineage(&scan, &mut report);
     for logged in &scan.entries {
-        let (outcome, detail) = match check_pack(&registry, logged)? {
-            None => (Outcome::Pass, "as published".to_owned()),
+        let named = logged.entry.manifest_digest.is_some();
+        let (outcome, detail) = match check_pack(&registry, &scan, logged)? {
+            None if named => (Outcome::Pass, "as published".to_owned()),
+            None => (Outcome::Pass, "as published; its entry names no manifest digest".to_owned()),
             Some(problem) => (Outcome::Fail, problem),
         };
         let digest = logged.entry.content_digest;
@@ -134,26 +136,35 @@ fn check_lineage(scan: &Scan, report: &mut RegistryReport) {
 }
 
 /// What is wrong with a stored pack.
-fn check_pack(registry: &Registry, logged: &Logged) -> Result<Option<String>, RegistryError> {
+fn check_pack(
+    registry: &Registry,
+    scan: &Scan,
+    logged: &Logged,
+) -> Result<Option<String>, RegistryError> {
     let entry = &logged.entry;
-    let path = registry.pack(&entry.content_digest);
+    let stored = scan.stored_name(entry);
+    let path = registry.pack(&stored);
     if !path.is_dir() {
         return Ok(Some("it is missing".to_owned()));
     }
     let found = match verify(&path) {
         Ok(found) => found,
+        Err(error) if error.refusal().is_some() => return Err(error.into()),
         Err(error) => return Ok(Some(error.to_string())),
     };
     if let Some(check) = found.failures().next() {
         return Ok(Some(format!("{}: {}", check.name, check.detail)));
     }
     let checksums = found.digests.get(CHECKSUMS).map(|digest| digest.sha256);
-    if found.content_digest != entry.content_digest || checksums != Some(entry.checksums_sha256) {
+    let is_that = found.content_digest == Some(entry.content_digest)
+        && checksums == Some(entry.checksums_sha256)
+        && (entry.manifest_digest.is_none() || entry.manifest_digest == found.manifest_digest);
+    if !is_that {
         return Ok(Some("another pack lies there".to_owned()));
     }
     match entry.signatures {
         None => Ok(None),
-        Some(published) => check_signatures(&registry.signatures(&entry.content_digest), published),
+        Some(published) => check_signatures(&registry.signatures(&stored), published),
     }
 }
 
@@ -177,6 +188,8 @@ fn check_unlisted(
     report: &mut RegistryReport,
 ) -> Result<(), RegistryError> {
     let packs = registry.packs();
+    let stored: BTreeSet<String> =
+        scan.entries.iter().map(|logged| scan.stored_name(&logged.entry)).collect();
     let mut unlisted = 0;
     let entries = match fs::read_dir(&packs) {
         Ok(entries) => entries,
@@ -186,8 +199,7 @@ fn check_unlisted(
     for entry in entries {
         let name = entry.map_err(FileError::io("read", &packs))?.file_name();
         let name = name.to_string_lossy();
-        let digest = name.trim_end_matches(".intoto.jsonl").parse();
-        if !digest.is_ok_and(|digest| scan.find(&digest).is_some()) {
+        if !stored.contains(name.strip_suffix(SIGNATURES).unwrap_or(&name)) {
             unlisted += 1;
         }
     }

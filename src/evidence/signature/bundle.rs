@@ -110,10 +110,12 @@ pub fn sign(
         return Err(SignatureError::Field { field: "--signatures", detail });
     }
     let report = verify(pack)?;
+    let damaged = |why| SignatureError::DamagedPack { path: pack.to_owned(), why };
     if let Some(check) = report.failures().next() {
-        let why = format!("{}: {}", check.name, check.detail);
-        return Err(SignatureError::DamagedPack { path: pack.to_owned(), why });
+        return Err(damaged(format!("{}: {}", check.name, check.detail)));
     }
+    let content = report.content_digest;
+    let content = content.ok_or_else(|| damaged("its files have no digest".to_owned()))?;
     let mut file = OpenOptions::new()
         .read(true)
         .append(true)
@@ -125,7 +127,7 @@ pub fn sign(
     let bytes = read_bounded(reader, bundle)?;
     refuse_other_pack(&parse_bundle(&bytes, bundle)?, &report, bundle)?;
     let earlier = (!bytes.is_empty()).then(|| Sha256Digest::of(&bytes));
-    let statement = Statement::new(&report, signed, earlier);
+    let statement = Statement::new(&report, content, signed, earlier);
     let line = envelope_line(&statement, key)?;
     file.write_all(&line).and_then(|()| file.sync_all()).map_err(FileError::io("write", bundle))?;
     sync_parent(bundle)?;

@@ -61,6 +61,9 @@ pub struct Predicate {
     pub schema_version: String,
     /// Content digest of the pack.
     pub content_digest: Sha256Digest,
+    /// Digest of its manifest; signatures of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_digest: Option<Sha256Digest>,
     /// When it was signed, by the signer's clock: UTC, `2026-01-31T23:59:59Z`.
     pub signed_at: String,
     /// Version of the program that signed.
@@ -149,7 +152,12 @@ pub struct Signed {
 
 impl Statement {
     /// The statement over a pack as [`verify`](crate::pack::verify()) saw it.
-    pub(super) fn new(pack: &VerifyReport, signed: Signed, earlier: Option<Sha256Digest>) -> Self {
+    pub(super) fn new(
+        pack: &VerifyReport,
+        content_digest: Sha256Digest,
+        signed: Signed,
+        earlier: Option<Sha256Digest>,
+    ) -> Self {
         let subject = |(name, digest): (&String, &FileDigest)| Subject {
             name: name.clone(),
             digest: SubjectDigest { sha256: digest.sha256 },
@@ -160,7 +168,8 @@ impl Statement {
             predicate_type: PREDICATE_TYPE.to_owned(),
             predicate: Predicate {
                 schema_version: SIGNATURE_SCHEMA.to_owned(),
-                content_digest: pack.content_digest,
+                content_digest,
+                manifest_digest: pack.manifest_digest,
                 signed_at: signed.signed_at,
                 tool_version: hetero2_contract::version::VERSION.to_owned(),
                 approval: signed.approval,
@@ -190,8 +199,13 @@ impl Statement {
     /// How the pack differs from the one that was signed.
     pub(super) fn differences(&self, pack: &VerifyReport) -> Vec<String> {
         let mut differences = Vec::new();
-        if self.predicate.content_digest != pack.content_digest {
+        if Some(self.predicate.content_digest) != pack.content_digest {
             differences.push(format!("the content digest was {}", self.predicate.content_digest));
+        }
+        if let Some(manifest) = self.predicate.manifest_digest
+            && Some(manifest) != pack.manifest_digest
+        {
+            differences.push(format!("the manifest digest was {manifest}"));
         }
         let mut signed = BTreeMap::new();
         for subject in &self.subject {

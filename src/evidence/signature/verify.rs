@@ -118,7 +118,12 @@ fn add_line(
     let signer = line.envelope.signer(&line.payload, keys).map(|key| key.id().clone());
     let (state, why) = match (&signer, problem(line, pack)) {
         (_, Some(problem)) => (SignatureState::Invalid, problem),
-        (Some(key), None) => (SignatureState::Valid, format!("by key {key}")),
+        (Some(key), None) if predicate.manifest_digest.is_some() => {
+            (SignatureState::Valid, format!("by key {key}"))
+        }
+        (Some(key), None) => {
+            (SignatureState::Valid, format!("by key {key}; it names no manifest digest"))
+        }
         (None, None) if keys.iter().any(|key| Some(key.id()) == claimed.as_ref()) => {
             (SignatureState::Invalid, "its key did not sign this".to_owned())
         }

@@ -199,11 +199,11 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
     }
     let fresh = read_manifest(&run.pack)?;
     same_inputs(&manifest, &fresh)?;
-    let same = verification.passed() && verification.content_digest == fresh.content_digest;
+    let same = verification.passed() && verification.content_digest == Some(fresh.content_digest);
     let causes = causes(&manifest, &fresh, &run_request.config, &verification);
     Ok(RerunReport {
         verdict: if same { RerunVerdict::Same } else { RerunVerdict::Different },
-        content_digest: verification.content_digest,
+        content_digest: verification.content_digest.unwrap_or(manifest.content_digest),
         rerun_content_digest: fresh.content_digest,
         tool: manifest.body.tool,
         rerun_tool: fresh.body.tool,

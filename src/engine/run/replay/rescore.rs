@@ -168,11 +168,7 @@ impl OldPack {
             return Err(RunError::DamagedPack { path: path.to_owned(), why });
         }
         let mut source = PackSource::open(path)?;
-        let bytes = source.bytes(MANIFEST)?;
-        let manifest = serde_json::from_slice(&bytes).map_err(|e| RunError::DamagedPack {
-            path: path.to_owned(),
-            why: format!("{MANIFEST}: {e}"),
-        })?;
+        let manifest = source.json(MANIFEST)?;
         Ok(Self { path: path.to_owned(), source, manifest })
     }
 

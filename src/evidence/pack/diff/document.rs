@@ -10,13 +10,10 @@ use crate::pack::source::PackSource;
 const SHOWN: usize = 200;
 
 pub fn diff(a: &mut PackSource, b: &mut PackSource, name: &str) -> Result<JsonDiff, PackError> {
-    let read = |source: &mut PackSource| -> Result<Value, PackError> {
-        let path = source.path().join(name);
-        serde_json::from_slice(&source.bytes(name)?).map_err(PackError::json(&path))
-    };
+    let (a, b): (Value, Value) = (a.json(name)?, b.json(name)?);
     let mut diff = JsonDiff::default();
     // The parser bounds the depth of documents, and with it this recursion.
-    compare(Some(&read(a)?), Some(&read(b)?), &mut String::new(), &mut diff);
+    compare(Some(&a), Some(&b), &mut String::new(), &mut diff);
     Ok(diff)
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Findings, explain, listed};
+use super::{Findings, finding, listed};
+use crate::pack::error::PackError;
 use crate::pack::manifest::{
     self, CHECKSUMS, MANIFEST, MANIFEST_SCHEMA, Manifest, PROVENANCE, PROVENANCE_SCHEMA, ZIP,
 };
@@ -30,29 +31,30 @@ const REQUIRED: [&str; 8] = [
 const EXPECTED: [&str; 4] =
     ["index.md", "index.html", "operator_features.csv", "hardness_curve.md"];
 
-type Digests = BTreeMap<String, FileDigest>;
+/// Size and SHA-256 by name.
+pub type Digests = BTreeMap<String, FileDigest>;
 
 /// Digests of every file but the zip inside; notes what cannot be read.
-pub fn digests(source: &mut PackSource, findings: &mut Findings) -> Digests {
+pub fn digests(source: &mut PackSource, findings: &mut Findings) -> Result<Digests, PackError> {
     let names: Vec<String> = source.entries().keys().filter(|n| *n != ZIP).cloned().collect();
     let mut digests = Digests::new();
     let mut problems = Vec::new();
     for name in names {
         let size = source.entries()[&name].bytes;
-        let digest = source
-            .reader(&name)
-            .map_err(|e| explain(&e))
-            .and_then(|mut reader| digest_reader(&mut reader).map_err(|e| e.to_string()));
+        let path = source.path().join(&name);
+        let digest = source.reader(&name).and_then(|mut reader| {
+            digest_reader(&mut reader).map_err(PackError::io("read", &path))
+        });
         match digest {
             Ok(digest) if digest.bytes == size => drop(digests.insert(name, digest)),
             Ok(digest) => {
                 problems.push(format!("{name}: {} bytes where {size} are due", digest.bytes));
             }
-            Err(e) => problems.push(format!("{name}: {e}")),
+            Err(e) => problems.push(finding(e)?),
         }
     }
     findings.conclude("readable", &problems, format!("{} files", digests.len()));
-    digests
+    Ok(digests)
 }
 
 /// Names, links, duplicates, encryption.
@@ -74,11 +76,18 @@ pub fn required(source: &PackSource, findings: &mut Findings) {
 }
 
 /// Every checksum; missing and unlisted files.
-pub fn checksums(source: &mut PackSource, digests: &Digests, findings: &mut Findings) {
+pub fn checksums(
+    source: &mut PackSource,
+    digests: &Digests,
+    findings: &mut Findings,
+) -> Result<(), PackError> {
     const NAME: &str = "checksums";
     let listed = match source.text(CHECKSUMS).and_then(|text| manifest::parse_checksums(&text)) {
         Ok(listed) => listed,
-        Err(e) => return findings.fail(NAME, explain(&e)),
+        Err(e) => {
+            findings.fail(NAME, finding(e)?);
+            return Ok(());
+        }
     };
     let mut problems = Vec::new();
     for (name, sha256) in &listed {
@@ -92,25 +101,30 @@ pub fn checksums(source: &mut PackSource, digests: &Digests, findings: &mut Find
         problems.push(format!("{name} is not listed"));
     }
     findings.conclude(NAME, &problems, format!("{} files match", listed.len()));
+    Ok(())
 }
 
-/// The manifest against the files; returns the content digest that they have.
+/// A manifest that could be read.
+pub struct FoundManifest {
+    pub manifest: Manifest,
+    /// See [`manifest::manifest_digest`].
+    pub digest: Sha256Digest,
+}
+
+/// The manifest against the files; returns it where it can be read.
 pub fn manifest(
     source: &mut PackSource,
     digests: &Digests,
     findings: &mut Findings,
-) -> Sha256Digest {
-    let computed = manifest::content_digest(digests);
-    let read = source.bytes(MANIFEST).map_err(|e| explain(&e)).and_then(|bytes| {
-        serde_json::from_slice::<Manifest>(&bytes).map_err(|e| format!("{MANIFEST}: {e}"))
-    });
-    let manifest = match read {
-        Ok(manifest) => manifest,
+) -> Result<Option<FoundManifest>, PackError> {
+    let found = match read_manifest(source) {
+        Ok(found) => found,
         Err(e) => {
-            findings.fail("manifest", e);
-            return computed;
+            findings.fail("manifest", finding(e)?);
+            return Ok(None);
         }
     };
+    let manifest = &found.manifest;
     let mut problems = Vec::new();
     let mut listed: BTreeMap<&str, FileDigest> = BTreeMap::new();
     for file in &manifest.files {
@@ -136,6 +150,7 @@ pub fn manifest(
         }
     }
     findings.conclude("manifest", &problems, format!("{} files match", listed.len()));
+    let computed = manifest::content_digest(digests);
     if manifest.content_digest == computed {
         findings.pass("content digest", computed.to_string());
     } else {
@@ -144,12 +159,23 @@ pub fn manifest(
             format!("the files give {computed}, the manifest says {}", manifest.content_digest),
         );
     }
-    computed
+    Ok(Some(found))
+}
+
+fn read_manifest(source: &mut PackSource) -> Result<FoundManifest, PackError> {
+    let path = source.path().join(MANIFEST);
+    let document: Value = source.json(MANIFEST)?;
+    let digest = manifest::manifest_digest(&document);
+    let manifest = serde_json::from_value(document).map_err(PackError::json(&path))?;
+    Ok(FoundManifest { manifest, digest })
 }
 
 /// Every JSON file is JSON without NaN; the layouts are known. Returns the
 /// metrics, or what is wrong with them.
-pub fn json(source: &mut PackSource, findings: &mut Findings) -> Result<Metrics, String> {
+pub fn json(
+    source: &mut PackSource,
+    findings: &mut Findings,
+) -> Result<Result<Metrics, String>, PackError> {
     let names: Vec<String> =
         source.entries().keys().filter(|n| n.ends_with(".json")).cloned().collect();
     let mut problems = Vec::new();
@@ -157,23 +183,23 @@ pub fn json(source: &mut PackSource, findings: &mut Findings) -> Result<Metrics,
     let mut metrics = Err("metrics.json cannot be read".to_owned());
     for name in &names {
         // The parser refuses NaN and Infinity, which are not JSON.
-        let value = source.bytes(name).map_err(|e| explain(&e)).and_then(|bytes| {
-            serde_json::from_slice::<Value>(&bytes).map_err(|e| format!("{name}: {e}"))
-        });
-        match value {
-            Ok(value) => {
-                versions.extend(wrong_version(name, &value));
+        let read = match expected_version(name) {
+            None => source.check_json(name),
+            Some(expected) => source.json::<Value>(name).map(|value| {
+                versions.extend(wrong_version(name, expected, &value));
                 if name == "metrics.json" {
                     metrics =
                         serde_json::from_value(value).map_err(|e| format!("metrics.json: {e}"));
                 }
-            }
-            Err(e) => problems.push(e),
+            }),
+        };
+        if let Err(e) = read {
+            problems.push(finding(e)?);
         }
     }
     findings.conclude("JSON", &problems, format!("{} files, no NaN", names.len()));
     findings.conclude("schema versions", &versions, "all known");
-    metrics
+    Ok(metrics)
 }
 
 /// What every document of a pack says of itself.
@@ -182,14 +208,17 @@ struct Versioned {
     schema_version: Option<String>,
 }
 
-fn wrong_version(name: &str, value: &Value) -> Option<String> {
-    let expected = match name {
+fn expected_version(name: &str) -> Option<&'static str> {
+    Some(match name {
         MANIFEST => MANIFEST_SCHEMA,
         PROVENANCE => PROVENANCE_SCHEMA,
         "metrics.json" => METRICS_SCHEMA,
         "summary_metadata.json" => METADATA_SCHEMA,
         _ => return None,
-    };
+    })
+}
+
+fn wrong_version(name: &str, expected: &str, value: &Value) -> Option<String> {
     let found = Versioned::deserialize(value).ok().and_then(|document| document.schema_version);
     let found = found.as_deref();
     (found != Some(expected))
@@ -197,18 +226,25 @@ fn wrong_version(name: &str, value: &Value) -> Option<String> {
 }
 
 /// The zip beside the files holds the same files.
-pub fn inner_zip(source: &PackSource, digests: &Digests, findings: &mut Findings) {
+pub fn inner_zip(
+    source: &PackSource,
+    digests: &Digests,
+    findings: &mut Findings,
+) -> Result<(), PackError> {
     const NAME: &str = "zip";
     if source.is_zip() || !source.entries().contains_key(ZIP) {
-        return;
+        return Ok(());
     }
     let mut zip = match PackSource::open(&source.path().join(ZIP)) {
         Ok(zip) => zip,
-        Err(e) => return findings.fail(NAME, explain(&e)),
+        Err(e) => {
+            findings.fail(NAME, finding(e)?);
+            return Ok(());
+        }
     };
-    let mut problems = zip.problems().to_vec();
+    let mut problems = Vec::new();
     let mut scratch = Findings::default();
-    let inside = self::digests(&mut zip, &mut scratch);
+    let inside = self::digests(&mut zip, &mut scratch)?;
     problems.extend(
         scratch.0.into_iter().filter(|c| c.outcome != super::Outcome::Pass).map(|c| c.detail),
     );
@@ -221,4 +257,5 @@ pub fn inner_zip(source: &PackSource, digests: &Digests, findings: &mut Findings
         problems.push(format!("{name} is in the zip alone"));
     }
     findings.conclude(NAME, &problems, format!("{} files, the same", inside.len()));
+    Ok(())
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Findings, explain};
+use super::{Findings, finding};
 use crate::pack::error::PackError;
 use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status, Verdict};
 use crate::pack::source::PackSource;
@@ -34,9 +34,9 @@ pub fn check(
     source: &mut PackSource,
     metrics: &Result<Metrics, String>,
     findings: &mut Findings,
-) -> Option<u64> {
-    let csv = summary_csv(source);
-    let parquet = summary_parquet(source);
+) -> Result<Option<u64>, PackError> {
+    let csv = read_as_found(summary_csv(source))?;
+    let parquet = read_as_found(summary_parquet(source))?;
     let mut rows = None;
     match &csv {
         Ok(found) => {
@@ -59,9 +59,17 @@ pub fn check(
             findings.pass("summary.parquet", format!("{} rows", typed.counts.total()));
         }
     }
-    decoys(source, metrics, findings);
-    spectra(source, rows, findings);
-    rows
+    decoys(source, metrics, findings)?;
+    spectra(source, rows, findings)?;
+    Ok(rows)
+}
+
+/// What was read, or what was found to be wrong with it.
+fn read_as_found<T>(read: Result<T, PackError>) -> Result<Result<T, String>, PackError> {
+    match read {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => finding(error).map(Err),
+    }
 }
 
 /// What both forms of the summary must agree on.
@@ -93,12 +101,16 @@ impl FactsBuilder {
     }
 }
 
-fn summary_csv(source: &mut PackSource) -> Result<SummaryFacts, String> {
-    let reader = source.reader("summary.csv").map_err(|e| explain(&e))?;
+fn summary_csv(source: &mut PackSource) -> Result<SummaryFacts, PackError> {
+    const NAME: &str = "summary.csv";
+    let path = source.path().join(NAME);
+    let wrong = |detail: String| PackError::Schema { path: path.clone(), detail };
+    let reader = source.reader(NAME)?;
     let (mut csv, since_record) = bounded_csv(reader);
-    let header = csv.headers().map_err(|e| explain(&e))?.clone();
+    let header = csv.headers().map_err(PackError::csv(&path))?.clone();
     let column = |name: &str| {
-        header.iter().position(|h| h == name).ok_or_else(|| format!("no column `{name}`"))
+        let position = header.iter().position(|h| h == name);
+        position.ok_or_else(|| wrong(format!("no column `{name}`")))
     };
     let [id, status, reason, verdict] =
         [column("id")?, column("status")?, column("reason")?, column("verdict")?];
@@ -107,8 +119,8 @@ fn summary_csv(source: &mut PackSource) -> Result<SummaryFacts, String> {
     let mut facts = FactsBuilder::default();
     let mut record = csv::StringRecord::new();
     for row in 0_u64.. {
-        let at = |what: String| format!("row {row}: {what}");
-        if !csv.read_record(&mut record).map_err(|e| at(explain(&e)))? {
+        let at = |what: String| wrong(format!("row {row}: {what}"));
+        if !csv.read_record(&mut record).map_err(PackError::csv(&path))? {
             break;
         }
         since_record.set(0);
@@ -129,7 +141,7 @@ fn summary_csv(source: &mut PackSource) -> Result<SummaryFacts, String> {
     Ok(facts.finish())
 }
 
-fn summary_parquet(source: &mut PackSource) -> Result<SummaryFacts, String> {
+fn summary_parquet(source: &mut PackSource) -> Result<SummaryFacts, PackError> {
     let mut facts = FactsBuilder::default();
     each_row::<MoleculeRow>(source, "summary.parquet", |row| {
         let verdict = row.audit.as_ref().map_or("", |a| a.verdict.as_str());
@@ -167,50 +179,55 @@ fn against_metrics(
     findings.conclude(NAME, &problems, "counts agree");
 }
 
-fn decoys(source: &mut PackSource, metrics: &Result<Metrics, String>, findings: &mut Findings) {
+fn decoys(
+    source: &mut PackSource,
+    metrics: &Result<Metrics, String>,
+    findings: &mut Findings,
+) -> Result<(), PackError> {
     const NAME: &str = "decoys.parquet";
     let mut rows = 0_u64;
-    if let Err(e) = each_row::<DecoyRow>(source, NAME, |_| rows += 1) {
-        return findings.fail(NAME, e);
-    }
+    let read = each_row::<DecoyRow>(source, NAME, |_| rows += 1);
     let by_bin = metrics.as_ref().map(|m| &m.decoy_realism.interpretation.pairs_total_by_bin);
     let pairs: u64 =
         by_bin.map_or(0, |by_bin| by_bin.values().fold(0, |sum: u64, n| sum.saturating_add(*n)));
-    if pairs == rows {
-        findings.pass(NAME, format!("{rows} rows"));
-    } else {
-        findings.fail(NAME, format!("{rows} rows, metrics.json counts {pairs} pairs"));
+    match read_as_found(read)? {
+        Err(e) => findings.fail(NAME, e),
+        Ok(()) if pairs == rows => findings.pass(NAME, format!("{rows} rows")),
+        Ok(()) => findings.fail(NAME, format!("{rows} rows, metrics.json counts {pairs} pairs")),
     }
+    Ok(())
 }
 
-fn spectra(source: &mut PackSource, summary_rows: Option<u64>, findings: &mut Findings) {
+fn spectra(
+    source: &mut PackSource,
+    summary_rows: Option<u64>,
+    findings: &mut Findings,
+) -> Result<(), PackError> {
     const NAME: &str = "spectra.parquet";
     if !source.entries().contains_key(NAME) {
-        return;
+        return Ok(());
     }
     let mut rows = 0_u64;
-    match each_row::<SpectrumRow>(source, NAME, |_| rows += 1) {
+    match read_as_found(each_row::<SpectrumRow>(source, NAME, |_| rows += 1))? {
         Err(e) => findings.fail(NAME, e),
         Ok(()) if summary_rows.is_some_and(|all| rows > all) => {
             findings.fail(NAME, format!("{rows} rows, more than the summary has"));
         }
         Ok(()) => findings.pass(NAME, format!("{rows} rows")),
     }
+    Ok(())
 }
 
 fn each_row<R: TableRow>(
     source: &mut PackSource,
     name: &str,
     mut visit: impl FnMut(&R),
-) -> Result<(), String> {
-    let mut read = || -> Result<(), PackError> {
-        let table = TableReader::<R>::from_batches(source.table(name)?)?;
-        for rows in table {
-            rows?.iter().for_each(&mut visit);
-        }
-        Ok(())
-    };
-    read().map_err(|e| explain(&e))
+) -> Result<(), PackError> {
+    let table = TableReader::<R>::from_batches(source.table(name)?)?;
+    for rows in table {
+        rows?.iter().for_each(&mut visit);
+    }
+    Ok(())
 }
 
 /// A CSV reader that fails at records of absurd length instead of filling the
