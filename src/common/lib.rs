@@ -5,6 +5,8 @@
 pub mod files;
 pub mod ordered;
 pub mod panics;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod random;
 pub mod rounding;
 pub mod threads;

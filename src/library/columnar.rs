@@ -15,13 +15,16 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 
+use hetero2_common::parquet::{Shared, bounds};
+
 use super::columns::{self, Columns};
 use super::input::{InputDigest, file_digest};
 use super::options::ReadOptions;
 use super::record::{Record, RowProblem};
 use super::{BLOCK_ROWS, LibraryError};
 
-/// Reads the id, SMILES and scores columns of a Parquet file.
+/// Reads the id, SMILES and scores columns of a Parquet file. Memory is bounded
+/// by [`hetero2_common::parquet`], whatever the file says.
 pub(super) struct ParquetSource {
     name: String,
     file: File,
@@ -41,12 +44,13 @@ impl ParquetSource {
             |reason: String| LibraryError::Parquet { name: name.clone(), rows: 0, reason };
         let io_failed =
             |source: io::Error| LibraryError::Read { name: name.clone(), rows: 0, byte: 0, source };
-        let clone = file.try_clone().map_err(io_failed)?;
+        let shared = Shared::new(file.try_clone().map_err(io_failed)?);
         // The embedded Arrow schema would only bring other string types.
         let reading = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder =
-            guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(clone, reading))
-                .map_err(damaged)?;
+        let builder = guarded(|| {
+            ParquetRecordBatchReaderBuilder::try_new_with_options(shared.clone(), reading)
+        })
+        .map_err(damaged)?;
         let schema = builder.schema().clone();
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let columns =
@@ -78,8 +82,13 @@ impl ParquetSource {
         wanted.dedup();
         let place = |index: usize| wanted.iter().position(|&w| w == index);
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
-        let reader = guarded(|| builder.with_projection(mask).with_batch_size(BLOCK_ROWS).build())
-            .map_err(damaged)?;
+        let metadata = builder.metadata();
+        let bounds =
+            guarded(|| bounds(&shared, metadata, |leaf| mask.leaf_included(leaf), BLOCK_ROWS))
+                .map_err(damaged)?;
+        let reader =
+            guarded(|| builder.with_projection(mask).with_batch_size(bounds.rows_at_once).build())
+                .map_err(damaged)?;
         Ok(Self {
             smiles: place(columns.smiles).unwrap_or_default(),
             id: columns.id.and_then(place),

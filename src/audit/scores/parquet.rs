@@ -8,10 +8,12 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::ChunkReader;
 
+use hetero2_common::parquet::{Shared, bounds};
+
 use super::rows::{Columns, HashCell, Row, Sink};
 use super::{Canonicalise, ScoreLimits, ScoreTable, ScoresError};
 
-/// Rows decoded at a time.
+/// Most rows decoded at a time.
 const BATCH: usize = 8192;
 const KNOWN: [&str; 6] = ["decoy_hash", "decoy_smiles", "score", "weight", "molecule_id", "role"];
 
@@ -22,13 +24,15 @@ pub(super) fn read(
 ) -> Result<ScoreTable, ScoresError> {
     // Without the writer's Arrow types, text is always plain UTF-8.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(reader, options)?;
+    let reader = Shared::new(reader);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(reader.clone(), options)?;
     let wanted = KNOWN.iter().copied();
     let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
     let names: Vec<String> =
         builder.schema().fields().iter().map(|field| field.name().clone()).collect();
     Columns::find(&names)?;
-    let batches = builder.with_projection(mask).with_batch_size(BATCH).build()?;
+    let bounds = bounds(&reader, builder.metadata(), |leaf| mask.leaf_included(leaf), BATCH)?;
+    let batches = builder.with_projection(mask).with_batch_size(bounds.rows_at_once).build()?;
     let mut sink = Sink::new("row", limits, canonicalise);
     let mut before = 0;
     for batch in batches {

@@ -17,6 +17,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 
+use hetero2_common::parquet::{Shared, bounds};
+
 use super::column::{self, Cells};
 use super::{FileSlice, SCHEMA_KEY, TableRow};
 use crate::pack::error::PackError;
@@ -26,7 +28,7 @@ use crate::pack::error::PackError;
 const CHUNK_BYTES: i64 = 1 << 31;
 /// Most values that a column chunk may have.
 const CHUNK_VALUES: i64 = 1 << 28;
-/// Rows that are read at a time: few enough that their numbers stay in the
+/// Most rows that are read at a time: few enough that their numbers stay in the
 /// caches and their memory with the allocator.
 const READ_ROWS: usize = 1_024;
 
@@ -51,16 +53,30 @@ impl BatchReader {
     /// Opens a table in anything that can be read at an offset; `path` is the
     /// name that errors bear.
     pub fn new<T: ChunkReader + 'static>(input: T, path: &Path) -> Result<Self, PackError> {
+        let input = Shared::new(input);
         let metadata = load_metadata(&input, path)?;
         let groups = 0..metadata.metadata().num_row_groups();
-        Self::of_groups(input, &metadata, groups, path)
+        let bounds = guard(|| bounds(&input, metadata.metadata(), |_| true, READ_ROWS));
+        let at_once = bounds.map_err(PackError::parquet(path))?.rows_at_once;
+        Self::open_groups(input, &metadata, groups, at_once, path)
     }
 
-    /// Opens some row groups of a table whose metadata is known.
+    /// Opens some row groups of a table of this program's, whose metadata is
+    /// known.
     pub(super) fn of_groups<T: ChunkReader + 'static>(
         input: T,
         metadata: &ArrowReaderMetadata,
         groups: Range<usize>,
+        path: &Path,
+    ) -> Result<Self, PackError> {
+        Self::open_groups(input, metadata, groups, READ_ROWS, path)
+    }
+
+    fn open_groups<T: ChunkReader + 'static>(
+        input: T,
+        metadata: &ArrowReaderMetadata,
+        groups: Range<usize>,
+        rows_at_once: usize,
         path: &Path,
     ) -> Result<Self, PackError> {
         let fail = PackError::parquet(path);
@@ -79,7 +95,7 @@ impl BatchReader {
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata.clone());
             let schema = builder.schema().clone();
-            let builder = builder.with_batch_size(READ_ROWS).with_row_groups(groups.collect());
+            let builder = builder.with_batch_size(rows_at_once).with_row_groups(groups.collect());
             Ok((builder.build()?, schema, rows, version))
         });
         let (reader, schema, rows, schema_version) = opened.map_err(fail)?;
