@@ -58,13 +58,13 @@ impl Submission {
     /// [`ClusterError::NotASubmission`] for a file that is none.
     pub fn load(dir: &RunDir) -> Result<Option<Self>, ClusterError> {
         let path = Self::path(dir);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(ClusterError::io("read", &path)(e)),
         };
         let refused = |why: String| ClusterError::NotASubmission { path: path.clone(), why };
-        let record: Self = serde_json::from_str(&text).map_err(|e| refused(e.to_string()))?;
+        let record: Self = serde_json::from_slice(&bytes).map_err(|e| refused(e.to_string()))?;
         if record.schema_version != SUBMISSION_SCHEMA {
             return Err(refused(format!("schema_version is {}", record.schema_version)));
         }

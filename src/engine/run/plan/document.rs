@@ -147,12 +147,12 @@ impl Plan {
     /// [`RunError`] when the file cannot be read or is no plan.
     pub fn load(dir: &RunDir) -> Result<Option<Self>, RunError> {
         let path = dir.plan();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(RunError::io("read", &path, e)),
         };
-        let plan: Self = serde_json::from_str(&text)
+        let plan: Self = serde_json::from_slice(&bytes)
             .map_err(|e| RunError::NotAPlan { path: path.clone(), why: e.to_string() })?;
         if plan.schema_version != PLAN_SCHEMA {
             return Err(RunError::NotAPlan {
