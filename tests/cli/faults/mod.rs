@@ -1,5 +1,6 @@
 //! What goes wrong: bad libraries, and what happens to a run from outside.
 
+mod hostile;
 mod input;
 #[cfg(unix)]
 mod process;

@@ -1,15 +1,13 @@
 //! Hostile and damaged inputs of the program: what they may cost, what is said
 //! of them, and with which code it ends.
 
-mod support;
-
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::{Done, Run, call, fixture, hetero2, hetero2_with, scratch, write};
 use serde_json::{Value, json};
-use support::{Done, Run, call, fixture, hetero2, hetero2_with, scratch, write};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
@@ -176,13 +174,14 @@ fn zip_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 fn files_of(zip: &Path) -> Vec<(String, Vec<u8>)> {
     let mut zip = ZipArchive::new(fs::File::open(zip).unwrap()).unwrap();
+    let count = zip.len();
     let file = |i| {
         let mut file = zip.by_index(i).unwrap();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
         (file.name().unwrap().into_owned(), bytes)
     };
-    (0..zip.len()).map(file).collect()
+    (0..count).map(file).collect()
 }
 
 #[test]
@@ -255,10 +254,10 @@ fn the_pack_of_a_run_directory_is_found() {
 fn a_pack_that_fails_is_not_copied_into_a_registry() {
     let scratch = scratch();
     let run = small_run(scratch.path());
-    fs::write(run.pack().join("index.md"), "other").unwrap();
+    let pack = run.pack();
+    fs::write(pack.join("index.md"), "other").unwrap();
     let registry = scratch.path().join("registry");
-    let arguments = ["publish", path(&run.pack()), "--registry", path(&registry)];
-    hetero2_with(&arguments).expect_code(3);
+    hetero2_with(&["publish", path(&pack), "--registry", path(&registry)]).expect_code(3);
     assert!(!registry.exists());
 }
 
