@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::io::{self, Read};
 
 use hetero2_contract::TruthLabel;
+use hetero2_contract::spreadsheet::guarded;
 use sha2::{Digest, Sha256};
 
 use super::scores::limits::{Format, LimitedReader};
@@ -98,7 +99,8 @@ impl Truth {
     /// The outcome of a molecule, if known.
     #[must_use]
     pub fn get(&self, molecule_id: &str) -> Option<TruthLabel> {
-        self.labels.get(molecule_id).copied()
+        let guarded = || self.labels.get(guarded(molecule_id).as_ref());
+        self.labels.get(molecule_id).or_else(guarded).copied()
     }
 
     /// Molecules with a known outcome.
@@ -185,7 +187,8 @@ impl<W: io::Write> ProxyTruthWriter<W> {
     /// Whatever the output fails with.
     pub fn write(&mut self, id: &str, smiles: &str) -> io::Result<TruthLabel> {
         let label = proxy_label(smiles);
-        self.0.write_record([id, smiles, label.as_str(), PROXY_SOURCE, TRUTH_SCHEMA])?;
+        let id = guarded(id);
+        self.0.write_record([id.as_ref(), smiles, label.as_str(), PROXY_SOURCE, TRUTH_SCHEMA])?;
         Ok(label)
     }
 

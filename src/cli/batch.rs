@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::ArgAction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use hetero2::contract::FormulaText;
 use hetero2::decoy::{DecoyStrategy, TanimotoRange};
 use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::run::{
@@ -165,6 +166,8 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
         score_mode,
         timeout_per_row_s: arguments.timeout_s,
         artifacts: arguments.artifacts,
+        // As the Python implementation writes it.
+        formula_text: FormulaText::AsIs,
         ..RunConfig::default()
     };
     let name = arguments.out_dir.file_name().unwrap_or_else(|| "out".as_ref());

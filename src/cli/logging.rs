@@ -18,7 +18,8 @@ pub fn start(global: &GlobalArguments) {
     let filter = EnvFilter::try_from_env("HETERO2_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let terminal = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(output::stderr_is_terminal())
+        // Plain on terminals, too: the crate is built without its colours.
+        .with_ansi(false)
         .without_time()
         .with_filter(filter);
     let _ = tracing_subscriber::registry()

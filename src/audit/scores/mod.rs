@@ -10,6 +10,7 @@ mod table;
 use std::io::Read;
 
 use hetero2_contract::DecoyHash;
+use hetero2_contract::spreadsheet::guarded;
 use table::HashedScores;
 
 /// Identifier of the scores format.
@@ -210,8 +211,10 @@ impl ScoreTable {
     /// The score of an original: its own, else the file's, else the default.
     #[must_use]
     pub fn original(&self, molecule_id: &str) -> (Score, OriginalSource) {
+        // Tables have ids as they are, or as the program's own CSV has them.
+        let of = |id: &str| self.originals.get(&DecoyHash::of_smiles(id));
         if self.originals.len() > 0
-            && let Some(score) = self.originals.get(&DecoyHash::of_smiles(molecule_id))
+            && let Some(score) = of(molecule_id).or_else(|| of(&guarded(molecule_id)))
         {
             return (score, OriginalSource::Molecule);
         }

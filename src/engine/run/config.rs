@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use hetero2_chemistry::decoy::{DecoySet, DecoyStrategy, TanimotoRange};
 use hetero2_chemistry::operator::{EdgeWeights, Physics};
 
+use hetero2_contract::FormulaText;
 pub use hetero2_contract::ScoreMode;
 use hetero2_spectra::Precision;
 
@@ -98,6 +99,10 @@ pub struct RunConfig {
     /// How exactly spectra are computed; not written where it is double.
     #[serde(default, skip_serializing_if = "is_double")]
     pub precision: Precision,
+    /// How text that a spreadsheet would take for a formula stands in CSV
+    /// tables; not written where it is guarded.
+    #[serde(default, skip_serializing_if = "FormulaText::is_default")]
+    pub formula_text: FormulaText,
 }
 
 fn is_v1(set: &DecoySet) -> bool {
@@ -140,6 +145,7 @@ impl Default for RunConfig {
             timeout_per_row_s: None,
             artifacts: Artifacts::Light,
             precision: Precision::Double,
+            formula_text: FormulaText::Guarded,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use hetero2_audit::CoverageStats;
 use hetero2_chemistry::operator::EdgeWeights;
 use hetero2_common::files::{AtomicFile, FileDigest};
+use hetero2_contract::FormulaText;
 use hetero2_evidence::pack::csv::{
     DosCsv, DosPoint, EdgeWeightColumns, HardnessCsv, LocalDosCsv, LocalDosRow,
     OperatorFeaturesCsv, SummaryCsv,
@@ -22,6 +23,7 @@ pub(crate) struct PackOptions {
     full: bool,
     score_mode: &'static str,
     physics: String,
+    formulas: FormulaText,
 }
 
 impl PackOptions {
@@ -34,6 +36,7 @@ impl PackOptions {
             full: config.artifacts == Artifacts::Full,
             score_mode: config.score_mode.as_str(),
             physics: config.physics.to_string(),
+            formulas: config.formula_text,
         }
     }
 }
@@ -47,8 +50,8 @@ pub(crate) struct MoleculeText {
 impl MoleculeText {
     pub fn new(options: &PackOptions) -> Self {
         Self {
-            summary: SummaryCsv::part(options.weights),
-            features: OperatorFeaturesCsv::part(options.weights),
+            summary: SummaryCsv::part(options.weights).with_formulas(options.formulas),
+            features: OperatorFeaturesCsv::part(options.weights).with_formulas(options.formulas),
         }
     }
 
@@ -66,7 +69,9 @@ pub(crate) struct DecoyText(Option<HardnessCsv<Vec<u8>>>);
 
 impl DecoyText {
     pub fn new(options: &PackOptions) -> Self {
-        Self(options.full.then(|| HardnessCsv::part(options.score_mode, &options.physics)))
+        Self(options.full.then(|| {
+            HardnessCsv::part(options.score_mode, &options.physics).with_formulas(options.formulas)
+        }))
     }
 
     pub fn add(&mut self, row: &DecoyRow) -> Result<(), RunError> {
@@ -167,8 +172,8 @@ pub(crate) const SPECTRA: &str = "spectra.parquet";
 pub(crate) struct LocalText(LocalDosCsv<Vec<u8>>);
 
 impl LocalText {
-    pub fn new() -> Self {
-        Self(LocalDosCsv::part())
+    pub fn new(formulas: FormulaText) -> Self {
+        Self(LocalDosCsv::part().with_formulas(formulas))
     }
 
     pub fn add(&mut self, row: &LocalDosRow<'_>) -> Result<(), RunError> {
@@ -181,13 +186,19 @@ pub(crate) struct SpectralTables {
     local: LocalDosCsv<AtomicFile>,
     /// Of full packs only.
     spectra: Option<TableWriter<SpectrumRow>>,
+    formulas: FormulaText,
 }
 
 impl SpectralTables {
     pub fn create(pack: &mut PackWriter, options: &PackOptions) -> Result<Self, RunError> {
         let spectra = options.full.then(|| pack.create_table(SPECTRA)).transpose()?;
         let local = LocalDosCsv::new(pack.create_file(LOCAL_DOS)?).map_err(writing(LOCAL_DOS))?;
-        Ok(Self { local, spectra })
+        Ok(Self { local, spectra, formulas: options.formulas })
+    }
+
+    /// How text that could be a formula is written.
+    pub fn formulas(&self) -> FormulaText {
+        self.formulas
     }
 
     /// Appends spectra, and their rows of the table of local densities.

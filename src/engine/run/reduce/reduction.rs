@@ -276,13 +276,14 @@ fn merge_spectra(
     observer: &dyn Observer,
 ) -> Result<Vec<DosPoint>, RunError> {
     let mut curves = densities.empty_curves();
+    let formulas = tables.formulas();
     let work = |block: RowGroups<SpectrumRow>| {
         observer.check_cancelled()?;
         let mut rows: Vec<SpectrumRow> = Vec::new();
         for some in block.read()? {
             rows.extend(some?);
         }
-        let mut text = LocalText::new();
+        let mut text = LocalText::new(formulas);
         rows.iter().try_for_each(|row| text.add(&densities.local(row)))?;
         Ok::<_, RunError>((densities.block_curves(&rows), rows, text))
     };

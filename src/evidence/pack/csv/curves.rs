@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use hetero2_contract::FormulaText;
+
 use super::Table;
 use crate::pack::rows::LocalDosColumns;
 
@@ -126,6 +128,13 @@ impl<W: Write> LocalDosCsv<W> {
             self.0.number(atom.map(|a| a.entropy));
         }
         self.0.end_row()
+    }
+
+    /// Writes text that could be a formula in this way.
+    #[must_use]
+    pub fn with_formulas(mut self, formulas: FormulaText) -> Self {
+        self.0.set_formulas(formulas);
+        self
     }
 
     /// What the table was written to.

@@ -11,8 +11,12 @@ pub use molecules::{EdgeWeightColumns, OperatorFeaturesCsv, SummaryCsv};
 pub use pairs::HardnessCsv;
 pub use unscored::UnscoredCsv;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+
+use hetero2_contract::FormulaText;
+use hetero2_contract::spreadsheet::guarded;
 
 /// Appends `value` as the shortest decimal that reads back to it; whole numbers
 /// keep a `.0`, −0 prints as `0.0`, and what is not finite prints as nothing.
@@ -55,10 +59,12 @@ const UNIQUE: usize = 16;
 
 /// Writes cells and rows of one CSV table; a row costs no allocation.
 ///
-/// Cells that hold a separator, quote or line break, or that a spreadsheet could
-/// take for a formula, are quoted; the data itself is never changed.
+/// Cells that hold a separator, quote or line break are quoted. Text that a
+/// spreadsheet could take for a formula is written as [`FormulaText`] says; all
+/// other data is never changed.
 pub struct Table<W> {
     output: W,
+    formulas: FormulaText,
     line: String,
     columns: usize,
     cells: usize,
@@ -74,7 +80,12 @@ impl<W: Write> Table<W> {
     }
 
     fn headless(output: W, columns: usize) -> Self {
-        Self { output, line: String::new(), columns, cells: 0 }
+        Self { output, formulas: FormulaText::default(), line: String::new(), columns, cells: 0 }
+    }
+
+    /// Writes text that could be a formula in this way.
+    pub fn set_formulas(&mut self, formulas: FormulaText) {
+        self.formulas = formulas;
     }
 
     /// Appends rows that were written apart.
@@ -87,8 +98,12 @@ impl<W: Write> Table<W> {
     pub fn text(&mut self, text: Option<&str>) {
         self.begin_cell();
         let Some(text) = text else { return };
-        if !needs_quotes(text) {
-            self.line.push_str(text);
+        let text = match self.formulas {
+            FormulaText::Guarded => guarded(text),
+            FormulaText::AsIs => Cow::Borrowed(text),
+        };
+        if !needs_quotes(&text) {
+            self.line.push_str(&text);
             return;
         }
         self.line.push('"');
@@ -160,17 +175,25 @@ mod tests {
 
     #[test]
     fn hostile_cells_read_back_unchanged() {
-        let cells = ["=1+1", "+a", "-b", "@c", "a,b", "say \"hi\"", "two\nlines", "\r", " x", "é"];
+        use hetero2_contract::spreadsheet::unguarded;
+        let cells =
+            ["=1+1", "+a", "-b", "@c", "'=d", "a,b", "say \"hi\"", "two\nlines", "\r", " x", "é"];
         let header: Vec<String> = (0..cells.len()).map(|i| format!("c{i}")).collect();
         let names: Vec<&str> = header.iter().map(String::as_str).collect();
-        let mut table = Table::new(Vec::new(), &names).unwrap();
-        cells.iter().for_each(|c| table.text(Some(c)));
-        table.end_row().unwrap();
-        let bytes = table.into_inner();
-        let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
-        let record = reader.records().next().unwrap().unwrap();
-        assert_eq!(record.iter().collect::<Vec<_>>(), cells);
-        assert!(bytes.windows(7).any(|w| w == b"\"=1+1\","));
+        let written = |formulas| {
+            let mut table = Table::new(Vec::new(), &names).unwrap();
+            table.set_formulas(formulas);
+            cells.iter().for_each(|c| table.text(Some(c)));
+            table.end_row().unwrap();
+            let bytes = table.into_inner();
+            ::csv::Reader::from_reader(bytes.as_slice()).records().next().unwrap().unwrap()
+        };
+        let as_is = written(FormulaText::AsIs);
+        assert_eq!(as_is.iter().collect::<Vec<_>>(), cells);
+        let safe = written(FormulaText::Guarded);
+        assert_eq!(safe.iter().map(unguarded).collect::<Vec<_>>(), cells);
+        assert!(!safe.iter().any(|cell| cell.starts_with(['=', '+', '-', '@', '\r'])));
+        assert_eq!(&safe[0], "'=1+1");
     }
 
     #[test]

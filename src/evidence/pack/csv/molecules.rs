@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use hetero2_contract::FormulaText;
+
 use super::Table;
 use crate::pack::rows::{MoleculeRow, OperatorColumns, SpectralColumns};
 use hetero2_contract::{OutcomeVerdict, Reason};
@@ -125,6 +127,13 @@ impl<W: Write> SummaryCsv<W> {
         t.integer(Some(row.seed_used));
     }
 
+    /// Writes text that could be a formula in this way.
+    #[must_use]
+    pub fn with_formulas(mut self, formulas: FormulaText) -> Self {
+        self.table.set_formulas(formulas);
+        self
+    }
+
     /// What the table was written to.
     pub fn into_inner(self) -> W {
         self.table.into_inner()
@@ -172,6 +181,13 @@ impl<W: Write> OperatorFeaturesCsv<W> {
         self.table.text(Some(&row.id));
         physics_cells(&mut self.table, row.spectral.as_ref(), self.weights);
         self.table.end_row()
+    }
+
+    /// Writes text that could be a formula in this way.
+    #[must_use]
+    pub fn with_formulas(mut self, formulas: FormulaText) -> Self {
+        self.table.set_formulas(formulas);
+        self
     }
 
     /// What the table was written to.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use hetero2_contract::FormulaText;
+
 use super::Table;
 use crate::pack::rows::DecoyRow;
 use hetero2_common::rounding::round8;
@@ -66,6 +68,13 @@ impl<W: Write> HardnessCsv<W> {
         t.number(pair.score.and(pair.weight));
         t.integer(Some(i64::from(pair.score.is_some())));
         t.end_row()
+    }
+
+    /// Writes text that could be a formula in this way.
+    #[must_use]
+    pub fn with_formulas(mut self, formulas: FormulaText) -> Self {
+        self.table.set_formulas(formulas);
+        self
     }
 
     /// What the table was written to.

@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 
+use hetero2_contract::FormulaText;
+
 use super::Table;
 use crate::pack::rows::DecoyRow;
 
@@ -59,6 +61,13 @@ impl<W: Write> UnscoredCsv<W> {
             t.end_row()?;
         }
         Ok(())
+    }
+
+    /// Writes text that could be a formula in this way.
+    #[must_use]
+    pub fn with_formulas(mut self, formulas: FormulaText) -> Self {
+        self.0.set_formulas(formulas);
+        self
     }
 
     /// What the table was written to.
