@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use hetero2::pack::{Check, VerifyReport, locate};
+use hetero2::run::Silent;
 use hetero2::signature::{
     PublicKey, SignatureReport, SignatureState, bundle_path, verify_signatures,
 };
@@ -24,6 +25,7 @@ use super::output::{print_json, print_text};
 #[command(after_help = "Examples:
   hetero2 verify hetero2-run/pack
   hetero2 verify evidence_pack.zip --json
+  hetero2 verify screen/pack --deep
   hetero2 verify screen/pack --key lab.key.pub --key qa.key.pub
 
 Exit codes: 0 the pack is whole, and signed by each key; 3 a check fails; 2 a path cannot be read.")]
@@ -33,6 +35,10 @@ pub struct VerifyArguments {
     /// Public key that must have signed the pack; may be given several times
     #[arg(short, long, value_name = "PUB")]
     key: Vec<PathBuf>,
+    /// Also make summary.csv, the other tables and the reports again from the typed tables, and
+    /// compare; takes the pack's size among the temporary files
+    #[arg(long)]
+    deep: bool,
     /// File of signatures; beside the pack without it
     #[arg(long, value_name = "FILE")]
     signatures: Option<PathBuf>,
@@ -57,7 +63,10 @@ pub fn verify(arguments: &VerifyArguments, global: &GlobalArguments) -> Result<E
     let keys: Vec<PublicKey> =
         arguments.key.iter().map(|path| PublicKey::read(path)).collect::<Result<_, _>>()?;
     let pack = locate(&arguments.pack).map_err(Failure::from_pack)?;
-    let report = hetero2::pack::verify(&pack).map_err(Failure::from_pack)?;
+    let mut report = hetero2::pack::verify(&pack).map_err(Failure::from_pack)?;
+    if arguments.deep && report.passed() {
+        report.checks.extend(hetero2::run::verify_regenerated(&pack, &Silent)?);
+    }
     let file = match &arguments.signatures {
         Some(file) => file.clone(),
         None => bundle_path(&pack)?,

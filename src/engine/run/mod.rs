@@ -32,7 +32,7 @@ pub use plan::{
 pub use reduce::RunReport;
 pub use replay::{
     Cause, MissingRole, RerunError, RerunReport, RerunRequest, RerunVerdict, RescoreRequest, rerun,
-    rescore,
+    rescore, verify_regenerated,
 };
 pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, TruthInput};
 pub use shard::{

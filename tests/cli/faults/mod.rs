@@ -1,6 +1,10 @@
 //! What goes wrong: bad libraries, and what happens to a run from outside.
 
+mod claims;
+mod forging;
 mod hostile;
 mod input;
 #[cfg(unix)]
 mod process;
+#[cfg(target_os = "linux")]
+mod terminal;

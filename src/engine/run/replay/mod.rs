@@ -1,8 +1,11 @@
-//! A finished pack run once more: rebuilt from its manifest, or audited with
-//! other scores.
+//! A finished pack run once more: rebuilt from its manifest, audited with other
+//! scores, or written again from its own tables.
 
+mod regenerate;
 mod rerun;
 mod rescore;
+mod stored_pack;
 
+pub use regenerate::verify_regenerated;
 pub use rerun::{Cause, MissingRole, RerunError, RerunReport, RerunRequest, RerunVerdict, rerun};
 pub use rescore::{RescoreRequest, rescore};

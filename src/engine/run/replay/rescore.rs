@@ -1,7 +1,7 @@
 //! New scores against the decoys and spectra that a pack already holds: the
 //! pack that a run with those scores gives, without its chemistry.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fs;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -12,48 +12,26 @@ use hetero2_audit::{DecoyHash, ScoreTable};
 use hetero2_common::files::{Sha256Digest, parent_of};
 use hetero2_common::threads::on_threads;
 use hetero2_contract::{Reason, Warning};
-use hetero2_evidence::pack::csv::{DosPoint, read_dos};
-use hetero2_evidence::pack::manifest::{MANIFEST, Manifest, Provenance, ProvenanceNotes};
+use hetero2_evidence::pack::manifest::{Manifest, Provenance, ProvenanceNotes};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
-use hetero2_evidence::pack::tables::{TableReader, TableWriter, bytes_of};
-use hetero2_evidence::pack::{PackSource, PackWriter, ZipOutput, verify};
+use hetero2_evidence::pack::tables::{TableWriter, bytes_of};
+use hetero2_evidence::pack::{PackWriter, ZipOutput};
 use hetero2_library::BLOCK_ROWS;
 
-use crate::run::config::{Artifacts, CONFIG_SCHEMA, RunConfig, ScoreMode};
+use super::stored_pack::{Row, StoredPack, each_row};
+use crate::run::config::{RunConfig, ScoreMode};
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer, Silent};
-use crate::run::plan::{InputFile, PLAN_SCHEMA, Plan, PlannedTruth, copy_scores, create_dir};
+use crate::run::plan::{Plan, PlannedTruth, copy_scores, create_dir};
 use crate::run::provenance::{self, Started};
-use crate::run::reduce;
 use crate::run::reduce::{
-    Aggregate, AuditedTables, COST_LIFT, Conclusion, DOS, DecoyText, FinalizeRows, LOCAL_DOS,
-    Outcomes, PackOptions, RunReport, SPECTRA, TRUTH, molecules_of,
+    Aggregate, AuditedTables, Conclusion, DecoyText, FinalizeRows, Outcomes, PackOptions,
+    RunReport, TRUTH, molecules_of,
 };
-use crate::run::request::{Reports, TruthInput};
+use crate::run::request::TruthInput;
 use crate::run::shard::{RowScoring, audit_row, load_table};
 
-/// Most decoys of one row; a run makes no more.
-const MAX_DECOYS: usize = 10_000;
-/// Files of a pack that are made again here, besides the scores; those of known
-/// outcomes only where outcomes are given.
-const MADE_AGAIN: [&str; 13] = [
-    "summary.csv",
-    "summary.parquet",
-    "decoys.parquet",
-    "operator_features.csv",
-    "hardness_curve.csv",
-    "hardness_curve.md",
-    "missing_decoy_scores.csv",
-    "metrics.json",
-    "summary_metadata.json",
-    "index.md",
-    "index.html",
-    TRUTH,
-    COST_LIFT,
-];
-/// Files of a pack that do not depend on scores.
-const COPIED: [&str; 3] = [LOCAL_DOS, DOS, SPECTRA];
 /// Bytes of rows after which a wave is audited and written.
 const WAVE_BYTES: usize = 32 << 20;
 
@@ -96,7 +74,7 @@ fn rescore_in_pool(
 ) -> Result<RunReport, RunError> {
     let started = Started::now();
     refuse_occupied(&request.out)?;
-    let mut old = OldPack::open(&request.pack)?;
+    let mut old = StoredPack::verified(&request.pack)?;
     let parent = parent_of(&request.out);
     create_dir(parent)?;
     // Vanishes when this function ends, however it ends.
@@ -113,14 +91,22 @@ fn rescore_in_pool(
     if truth.is_none() && old.source.entries().contains_key(TRUTH) {
         tracing::warn!("the known outcomes of the pack are left out, since none were given");
     }
-    let plan = Plan { score_key, truth, ..old.plan(scores)? };
+    let plan = old.plan()?;
+    let plan = Plan {
+        config: RunConfig { score_mode: ScoreMode::ExternalScores, ..plan.config },
+        scores: Some(scores),
+        score_key,
+        truth,
+        row_scores: BTreeMap::new(),
+        ..plan
+    };
     observer.event(Event::Reducing { rows: plan.rows });
     let mut pack = PackWriter::create(&request.out)?;
     let staged = work.path().join("molecules.parquet");
     let options = PackOptions::of(&plan.config);
     let tables = AuditedTables::create(&mut pack, &options)?;
     let (aggregate, tables) =
-        audit_all(&mut old, &plan, &table, tables, &options, &staged, observer)?;
+        audit_all(&mut old, &plan, Scores::Table(&table), tables, &options, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
     let q_values = aggregate.null_expectation.q_values();
     let mut finalizing = FinalizeRows::new(tables, &options, q_values, outcomes.as_ref())?;
@@ -152,151 +138,26 @@ fn refuse_occupied(out: &Path) -> Result<(), RunError> {
     }
 }
 
-/// The pack that is audited again; it has been verified.
-struct OldPack {
-    path: PathBuf,
-    source: PackSource,
-    manifest: Manifest,
+/// What rows are audited with.
+#[derive(Clone, Copy)]
+pub(super) enum Scores<'a> {
+    /// They are audited already.
+    Kept,
+    /// These scores instead of those that they were audited with.
+    Table(&'a ScoreTable),
 }
-
-impl OldPack {
-    fn open(path: &Path) -> Result<Self, RunError> {
-        let none = |source| RunError::NoPack { path: path.to_owned(), source };
-        let report = verify(path).map_err(none)?;
-        if let Some(check) = report.failures().next() {
-            let why = format!("{}: {}", check.name, check.detail);
-            return Err(RunError::DamagedPack { path: path.to_owned(), why });
-        }
-        let mut source = PackSource::open(path)?;
-        let manifest = source.json(MANIFEST)?;
-        Ok(Self { path: path.to_owned(), source, manifest })
-    }
-
-    fn refuse(&self, why: impl Into<String>) -> RunError {
-        RunError::NotRescorable { path: self.path.clone(), why: why.into() }
-    }
-
-    fn damaged(&self, why: impl Into<String>) -> RunError {
-        RunError::DamagedPack { path: self.path.clone(), why: why.into() }
-    }
-
-    /// The plan of the run that the new pack is of.
-    fn plan(&self, scores: InputFile) -> Result<Plan, RunError> {
-        let body = &self.manifest.body;
-        if body.tool.version != hetero2_contract::version::VERSION {
-            return Err(self.refuse(format!(
-                "version {} made it, this is {}: audit it with that version, or run again",
-                body.tool.version,
-                hetero2_contract::version::VERSION
-            )));
-        }
-        let config: RunConfig = serde_json::from_value(body.config.clone())
-            .map_err(|e| self.refuse(format!("its configuration is not readable ({e})")))?;
-        if config.schema_version != CONFIG_SCHEMA {
-            let found = config.schema_version;
-            return Err(self.refuse(format!("its configuration is {found}, not {CONFIG_SCHEMA}")));
-        }
-        config.validate()?;
-        self.check_files()?;
-        let library = body.inputs.iter().find(|input| input.role == "library");
-        let library = library.ok_or_else(|| self.damaged("its manifest names no library"))?;
-        let rows = body.notes.rows;
-        let rows = rows.ok_or_else(|| self.damaged("its manifest does not say how many rows"))?;
-        let options = body.notes.read_options.clone().unwrap_or_default();
-        let unreadable = |e: serde_json::Error| self.damaged(format!("notes of its manifest: {e}"));
-        let plan = Plan {
-            schema_version: PLAN_SCHEMA.into(),
-            tool_version: hetero2_contract::version::VERSION.into(),
-            tool_commit: hetero2_contract::version::commit().into(),
-            config: RunConfig { score_mode: ScoreMode::ExternalScores, ..config },
-            read_options: serde_json::from_value(options).map_err(unreadable)?,
-            library: InputFile {
-                name: library.name.clone(),
-                bytes: library.digest.bytes,
-                sha256: library.digest.sha256,
-            },
-            scores: Some(scores),
-            score_key: None,
-            truth: None,
-            row_scores: std::collections::BTreeMap::new(),
-            rows,
-            packed: Vec::new(),
-            shards: Vec::new(),
-        };
-        if reduce::manifest_body(&plan).atom_table_sha256 != body.atom_table_sha256 {
-            return Err(self.refuse("another atom table made it: run again"));
-        }
-        Ok(plan)
-    }
-
-    /// A file that this module does not know would be missing in the new pack.
-    fn check_files(&self) -> Result<(), RunError> {
-        let known = |name: &str| {
-            MADE_AGAIN.contains(&name) || COPIED.contains(&name) || name.starts_with("scores.")
-        };
-        match self.manifest.files.iter().find(|file| !known(&file.name)) {
-            None => Ok(()),
-            Some(file) => Err(self.refuse(format!(
-                "it is not known how {} depends on scores: run again with these scores",
-                file.name
-            ))),
-        }
-    }
-
-    fn reports(&self) -> Reports {
-        match self.source.entries().contains_key("index.html") {
-            true => Reports::Written,
-            false => Reports::Omitted,
-        }
-    }
-
-    /// Copies what follows from spectra alone; returns the densities.
-    fn copy_spectral(
-        &mut self,
-        config: &RunConfig,
-        pack: &mut PackWriter,
-    ) -> Result<Option<Vec<DosPoint>>, RunError> {
-        self.copy(LOCAL_DOS, pack)?;
-        if config.artifacts == Artifacts::Full {
-            self.copy(SPECTRA, pack)?;
-        }
-        if !self.source.entries().contains_key(DOS) {
-            return Ok(None);
-        }
-        self.copy(DOS, pack)?;
-        let points = read_dos(&self.source.bytes(DOS)?);
-        points.map(Some).ok_or_else(|| self.damaged(format!("{DOS} is no density of states")))
-    }
-
-    fn copy(&mut self, name: &str, pack: &mut PackWriter) -> Result<(), RunError> {
-        let mut file = pack.create_file(name)?;
-        let mut from = self.source.reader(name)?;
-        std::io::copy(&mut from, &mut file)
-            .map_err(|e| RunError::io("copy", &self.path.join(name), e))?;
-        pack.finish_file(file)?;
-        Ok(())
-    }
-}
-
-/// A row with its decoys.
-type Row = (MoleculeRow, Vec<DecoyRow>);
 
 /// Audits every row; writes its decoys into the pack, and the molecules into the
 /// table at `staged`.
-fn audit_all(
-    old: &mut OldPack,
+pub(super) fn audit_all(
+    old: &mut StoredPack,
     plan: &Plan,
-    scores: &ScoreTable,
+    scores: Scores<'_>,
     tables: AuditedTables,
     options: &PackOptions,
     staged: &Path,
     observer: &dyn Observer,
 ) -> Result<(Aggregate, AuditedTables), RunError> {
-    let molecules = TableReader::from_batches(old.source.table("summary.parquet")?)?;
-    let mut decoys = DecoysByRow {
-        table: TableReader::from_batches(old.source.table("decoys.parquet")?)?,
-        waiting: VecDeque::new(),
-    };
     let mut sink = Sink {
         config: &plan.config,
         scores,
@@ -308,31 +169,19 @@ fn audit_all(
         bytes: 0,
         observer,
     };
-    let mut rows = 0;
-    for batch in molecules {
-        let batch: Vec<MoleculeRow> = batch?;
-        for molecule in batch {
-            if let Some(reason @ (Reason::MissingScoresInput | Reason::ScoresInput(_))) =
-                &molecule.reason
-            {
-                return Err(old.refuse(format!(
-                    "row {} ended as {reason}, so it has no decoys to score: run again with these scores",
-                    molecule.row
-                )));
-            }
-            if molecule.row != rows {
-                let found = molecule.row;
-                return Err(old.damaged(format!("row {found} where row {rows} is due")));
-            }
-            let found = decoys.of(&molecule)?.map_err(|why| old.damaged(why))?;
-            rows += 1;
-            sink.add((molecule, found)).map_err(|e| e.into_run_error(old))?;
+    each_row(old, plan.rows, |old, (molecule, decoys)| {
+        if let Some(reason @ (Reason::MissingScoresInput | Reason::ScoresInput(_))) =
+            &molecule.reason
+            && matches!(scores, Scores::Table(_))
+        {
+            return Err(old.refuse(format!(
+                "row {} ended as {reason}, so it has no decoys to score: run again with these scores",
+                molecule.row
+            )));
         }
-    }
+        sink.add((molecule, decoys)).map_err(|e| e.into_run_error(old))
+    })?;
     sink.flush().map_err(|e| e.into_run_error(old))?;
-    if rows != plan.rows || !decoys.is_empty()? {
-        return Err(old.damaged("its tables do not have the rows that its manifest says"));
-    }
     sink.molecules.finish()?;
     Ok((sink.aggregate, sink.tables))
 }
@@ -344,7 +193,7 @@ enum WaveError {
 }
 
 impl WaveError {
-    fn into_run_error(self, old: &OldPack) -> RunError {
+    fn into_run_error(self, old: &StoredPack) -> RunError {
         match self {
             Self::Run(error) => error,
             Self::Content(why) => old.damaged(why),
@@ -361,7 +210,7 @@ impl From<RunError> for WaveError {
 /// Audits rows a wave at a time and writes them in order.
 struct Sink<'a> {
     config: &'a RunConfig,
-    scores: &'a ScoreTable,
+    scores: Scores<'a>,
     tables: AuditedTables,
     options: &'a PackOptions,
     /// Molecules wait here until all rows are known.
@@ -387,9 +236,11 @@ impl Sink<'_> {
         self.observer.check_cancelled()?;
         let mut wave = mem::take(&mut self.wave);
         self.bytes = 0;
-        wave.par_iter_mut()
-            .try_for_each(|row| audit_again(self.config, self.scores, row))
-            .map_err(WaveError::Content)?;
+        if let Scores::Table(scores) = self.scores {
+            wave.par_iter_mut()
+                .try_for_each(|row| audit_again(self.config, scores, row))
+                .map_err(WaveError::Content)?;
+        }
         let mut text = DecoyText::new(self.options);
         let mut sum = self.aggregate.empty();
         for (molecule, decoys) in &wave {
@@ -428,49 +279,6 @@ fn audit_again(
     audit.fill(decoys);
     molecule.warnings = Warning::in_order(warnings);
     Ok(())
-}
-
-/// The decoys of a pack, row by row.
-struct DecoysByRow {
-    table: TableReader<DecoyRow>,
-    waiting: VecDeque<DecoyRow>,
-}
-
-impl DecoysByRow {
-    /// The decoys of the next molecule; the inner error says what is wrong
-    /// with the table.
-    fn of(&mut self, molecule: &MoleculeRow) -> Result<Result<Vec<DecoyRow>, String>, RunError> {
-        let mut found = Vec::new();
-        while !self.is_empty()? && self.waiting.front().is_some_and(|d| d.row == molecule.row) {
-            found.extend(self.waiting.pop_front());
-            if found.len() > MAX_DECOYS {
-                return Ok(Err(format!("row {} has too many decoys", molecule.row)));
-            }
-        }
-        let expected = match molecule.status {
-            Status::Ok => molecule.n_decoys.unwrap_or_default() as usize,
-            Status::Skip | Status::Error => 0,
-        };
-        if found.len() != expected {
-            return Ok(Err(format!(
-                "row {} has {} decoys in decoys.parquet, {expected} in summary.parquet",
-                molecule.row,
-                found.len()
-            )));
-        }
-        Ok(Ok(found))
-    }
-
-    /// Whether no decoy is left; reads on where none is waiting.
-    fn is_empty(&mut self) -> Result<bool, RunError> {
-        while self.waiting.is_empty() {
-            match self.table.next() {
-                None => return Ok(true),
-                Some(rows) => self.waiting.extend(rows?),
-            }
-        }
-        Ok(false)
-    }
 }
 
 fn provenance_of(old: &Manifest, started: Started, rows: u64) -> Provenance {

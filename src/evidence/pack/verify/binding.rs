@@ -39,23 +39,23 @@ pub fn check(
 /// The metrics, which the content digest covers, have the configuration too.
 fn configuration(manifest: &Manifest, metrics: &Metrics) -> Vec<String> {
     let mut problems = Vec::new();
-    let (parts, config) = (&manifest.parts, &metrics.config);
-    if parts.config != *config {
-        problems.push(format!("{} of metrics.json", different(&parts.config, config)));
+    let (body, config) = (&manifest.body, &metrics.config);
+    if body.config != *config {
+        problems.push(format!("{} of metrics.json", different(&body.config, config)));
     }
-    let seed = &parts.config["seed"];
-    if !seed.is_null() && *seed != json!(parts.seeds.seed) {
-        problems.push(format!("the seed is {}, the configuration has {seed}", parts.seeds.seed));
+    let seed = &body.config["seed"];
+    if !seed.is_null() && *seed != json!(body.seeds.seed) {
+        problems.push(format!("the seed is {}, the configuration has {seed}", body.seeds.seed));
     }
-    let strategy = &parts.config["seed_strategy"];
-    if !strategy.is_null() && *strategy != json!(parts.seeds.strategy) {
+    let strategy = &body.config["seed_strategy"];
+    if !strategy.is_null() && *strategy != json!(body.seeds.strategy) {
         problems.push(format!(
             "the seed strategy is {:?}, the configuration has {strategy}",
-            parts.seeds.strategy
+            body.seeds.strategy
         ));
     }
-    let (rows, total) = (parts.notes.get("rows"), metrics.rows_total);
-    if let Some(rows) = rows.filter(|rows| **rows != json!(total)) {
+    let (rows, total) = (body.notes.rows, metrics.rows_total);
+    if let Some(rows) = rows.filter(|rows| *rows != total) {
         problems.push(format!("it notes {rows} rows, metrics.json has {total}"));
     }
     problems
@@ -83,7 +83,7 @@ fn stored_role(name: &str) -> Option<&'static str> {
 /// A stored input must be one that the manifest names.
 fn stored_input(manifest: &Manifest, digests: &Digests, role: &str, name: &str) -> Option<String> {
     let stored = digests.get(name)?;
-    let mut inputs = manifest.parts.inputs.iter().filter(|input| input.role == role);
+    let mut inputs = manifest.body.inputs.iter().filter(|input| input.role == role);
     match inputs.next() {
         None => Some(format!("{name} is there, but no input is of role {role}")),
         Some(input) if input.digest != *stored => {
