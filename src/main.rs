@@ -25,8 +25,28 @@ fn main() -> ExitCode {
     unsafe {
         libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEEP_FOR);
     }
+    quiet_drivers();
     hetero2::contract::version::set_commit(env!("HETERO2_COMMIT"));
     cli::main(std::env::args_os())
+}
+
+/// Leaves out the layer of Mesa that asks the display which GPU comes first:
+/// where a session has no runtime directory, as on compute nodes, it prints a
+/// line of its own for each look at the GPUs. Who chose a GPU through the layer
+/// keeps it.
+fn quiet_drivers() {
+    const OFF: &str = "NODEVICE_SELECT";
+    let is_set = |name| std::env::var_os(name).is_some();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR");
+    let has_session = runtime.is_some_and(|path| std::path::Path::new(&path).is_absolute());
+    let is_chosen = [OFF, "MESA_VK_DEVICE_SELECT", "DRI_PRIME"].into_iter().any(is_set);
+    if cfg!(all(feature = "gpu", target_os = "linux")) && !has_session && !is_chosen {
+        // SAFETY: no other thread runs yet that could read the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::env::set_var(OFF, "1");
+        }
+    }
 }
 
 #[cfg(test)]
