@@ -12,7 +12,7 @@ use crate::support::{Done, call, fixture, hetero2, hetero2_with, scratch, write}
 /// `hetero2 ARGUMENTS` where the process may have so many MiB of memory of its
 /// own; with more it ends by a signal.
 #[cfg(target_os = "linux")]
-fn within(mebibytes: u64, arguments: &[&str]) -> Done {
+pub fn within(mebibytes: u64, arguments: &[&str]) -> Done {
     let program = hetero2().get_program().to_owned();
     let script = format!("ulimit -d {}; exec \"$0\" \"$@\"", mebibytes * 1024);
     let mut command = Command::new("sh");

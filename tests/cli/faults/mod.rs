@@ -4,6 +4,8 @@ mod claims;
 mod forging;
 mod hostile;
 mod input;
+#[cfg(target_os = "linux")]
+mod parquet;
 #[cfg(unix)]
 mod process;
 #[cfg(target_os = "linux")]
