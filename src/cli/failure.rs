@@ -223,3 +223,37 @@ fn system_code(error: &std::io::Error) -> u8 {
         _ => 1,
     }
 }
+
+// Numbers of the system's errors are those of Unix.
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(action: &'static str, source: io::Error) -> FileError {
+        FileError { action, path: PathBuf::from("x"), source }
+    }
+
+    /// What the system says of a disk that fails.
+    fn failing_disk() -> io::Error {
+        const EIO: i32 = 5;
+        io::Error::from_raw_os_error(EIO)
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_neither_usage_nor_a_finding() {
+        let planning = RunError::Library(LibraryError::File(file("flush", failing_disk())));
+        assert_eq!(Failure::from(planning).code, 1);
+        let reading = || PackError::File(file("read", failing_disk()));
+        assert!(reading().refusal().is_some());
+        assert_eq!(Failure::from_pack(reading()).code, 1);
+        assert_eq!(Failure::from(RegistryError::Pack(reading())).code, 1);
+        assert_eq!(Failure::from(SignatureError::Pack(reading())).code, 1);
+        assert_eq!(Failure::from(OutcomesError::Pack(reading())).code, 1);
+        let missing = PackError::File(file("open", io::ErrorKind::NotFound.into()));
+        assert!(missing.refusal().is_none());
+        assert_eq!(Failure::from_pack(missing).code, USAGE);
+    }
+}
