@@ -300,7 +300,7 @@ fn foreign(names: &[String]) -> Option<String> {
     let folder = manifest.filter_map(|name| name.strip_suffix(MANIFEST)?.strip_suffix('/')).next();
     let with_added = match added {
         0 => String::new(),
-        added => format!(", and {added} entries that macOS added"),
+        added => format!(" (and {added} of macOS)"),
     };
     match folder {
         Some(folder) => Some(format!(

@@ -32,15 +32,14 @@ fn zips_that_other_programs_made_are_explained_in_one_line() {
     let folder: Vec<_> = folder.chain([added("__MACOSX/pack/._index.md")]).collect();
     let macos: Vec<_> =
         files.iter().cloned().chain([added("__MACOSX/._a"), added(".DS_Store")]).collect();
-    for (files, parts) in [
-        (folder, ["the folder \"pack/\"", "unpack it"]),
-        (macos, ["2 entries that macOS added", "zip -d"]),
-    ] {
+    for (files, parts) in
+        [(folder, ["the folder", "unpack it"]), (macos, ["2 entries that macOS added", "zip -d"])]
+    {
         let zip = write(scratch.path(), "sent.zip", zip_of(&files));
         let done = verify(&zip).expect_code(3);
         let found = failures(&done);
         assert_eq!(found.lines().count(), 1, "{found}");
-        assert!(parts.iter().all(|part| found.contains(&part.replace('"', "\\\\\\\""))), "{found}");
+        assert!(parts.iter().all(|part| found.contains(part)), "{found}");
         assert_eq!(done.json()["content_digest"], Value::Null);
     }
     let zip = write(scratch.path(), "same.zip", zip_of(&files));
