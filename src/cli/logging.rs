@@ -5,7 +5,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use super::arguments::GlobalArguments;
-use super::output;
 
 /// Starts logging as loud as the options ask for.
 pub fn start(global: &GlobalArguments) {

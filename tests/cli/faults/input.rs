@@ -210,7 +210,7 @@ fn hostile_ids_are_text_and_nothing_else() {
     assert_eq!(folders, ["pack/"], "ids made folders");
     let expected: Vec<String> = csv::Reader::from_reader(HOSTILE.as_bytes())
         .records()
-        .map(|row| row.unwrap()[0].to_owned())
+        .map(|row| hetero2::contract::spreadsheet::guarded(&row.unwrap()[0]).into_owned())
         .collect();
     assert_eq!(run.ids(), expected);
     let page = fs::read_to_string(run.pack().join("index.html")).unwrap();

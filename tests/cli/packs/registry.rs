@@ -183,7 +183,7 @@ fn what_fails_verification_is_not_published() {
     let done = bench.publish(&pack, &[]).expect_code(3);
     assert!(done.stderr.contains("fails verification"), "{}", done.stderr);
     assert!(!bench.log().exists());
-    assert_eq!(crate::support::tree(&bench.registry()), ["packs/"]);
+    assert!(!bench.registry().exists(), "nothing was copied");
     bench.registry_command(&["list"]).expect_code(2);
 }
 
