@@ -11,6 +11,7 @@ pub use hetero2_contract::manifest::{
     Input, ListedFile, MANIFEST_SCHEMA, Manifest, ManifestBody, ManifestNotes, Seeds, Tool,
 };
 pub use hetero2_contract::provenance::{PROVENANCE_SCHEMA, Provenance, ProvenanceNotes};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::PackError;

@@ -101,7 +101,8 @@ impl StoredPack {
         let rows = rows.ok_or_else(|| self.damaged("its manifest does not say how many rows"))?;
         let options = body.notes.read_options.clone().unwrap_or_default();
         let unreadable = |e: serde_json::Error| self.damaged(format!("notes of its manifest: {e}"));
-        let truth = self.inputs(ROLE_TRUTH).next().zip(body.notes.truth_budget);
+        let budget = body.notes.truth_budget.and_then(|budget| usize::try_from(budget).ok());
+        let truth = self.inputs(ROLE_TRUTH).next().zip(budget);
         let row_scores = self.inputs("row_scores").enumerate();
         let plan = Plan {
             schema_version: PLAN_SCHEMA.into(),
