@@ -8,6 +8,8 @@
 
 mod acceptance;
 mod audited;
+#[cfg(test)]
+mod behaviour;
 mod budget;
 mod clusters;
 mod conclude;
