@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::support::{Run, call, demo_library, fixture, hetero2, hetero2_with, scratch};
+use crate::support::{Run, call, demo_library, hetero2, hetero2_with, scratch};
 use serde_json::Value;
 
 /// The numbers of the adapters that can compute in double precision.
@@ -29,9 +29,9 @@ fn find_adapters() -> Vec<String> {
         .collect()
 }
 
-/// The first rows of a shipped library.
-fn rows(folder: &Path, name: &str, count: usize) -> PathBuf {
-    let text = fs::read_to_string(fixture(name)).unwrap();
+/// The first rows of the shipped library.
+fn rows(folder: &Path, count: usize) -> PathBuf {
+    let text = fs::read_to_string(demo_library()).unwrap();
     let lines: Vec<&str> = text.lines().take(count).collect();
     let path = folder.join("library.smi");
     fs::write(&path, lines.join("\n") + "\n").unwrap();
@@ -46,7 +46,7 @@ fn provenance(run: &Run) -> Value {
 #[test]
 fn a_gpu_pack_is_the_cpu_pack() {
     let folder = scratch();
-    let library = rows(folder.path(), "demo.smi", 250);
+    let library = rows(folder.path(), 250);
     let all = ["--decoys", "2", "--edge-weights", "bond-order-delta-chi", "--artifacts", "full"];
     let run = |name: &str, device: &[&str]| {
         Run::of(&library, &folder.path().join(name), &[&all, device].concat())
@@ -122,7 +122,7 @@ fn a_gpu_pack_of_a_library_of_yours_is_the_cpu_pack() {
 #[test]
 fn screening_says_so_and_keeps_four_decimals() {
     let folder = scratch();
-    let library = rows(folder.path(), "demo.smi", 60);
+    let library = rows(folder.path(), 60);
     let mut devices = vec![vec!["--backend".to_owned(), "cpu".into()]];
     devices.extend(adapters().into_iter().map(|adapter| {
         ["--backend", "gpu", "--gpu-adapter", &adapter].map(str::to_owned).to_vec()
