@@ -1,8 +1,10 @@
 //! Damages inputs and reads them: nothing may panic, abort or hang, whatever
 //! the bytes. Errors are what a damaged input should give.
 //!
-//!     cargo run --release -p hetero2-fuzz -- [TARGET…] [--seconds N] [--seed N]
-//!     cargo run --release -p hetero2-fuzz -- TARGET --replay FILE
+//! ```text
+//! cargo run --release -p hetero2-fuzz -- [TARGET…] [--seconds N] [--seed N]
+//! cargo run --release -p hetero2-fuzz -- TARGET --replay FILE
+//! ```
 //!
 //! An input is made from a number alone: the seed and the count of those before
 //! it. One that brings the reader down lies in `target/fuzz/TARGET/` afterwards.

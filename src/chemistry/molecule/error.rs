@@ -2,6 +2,9 @@
 
 use chematic::smiles as cs;
 
+#[cfg(doc)]
+use super::limits::ParseLimits;
+
 /// Why a text is not a molecule, or not one to compute on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoleculeError {

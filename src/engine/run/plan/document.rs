@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use hetero2_common::files::{FileDigest, Sha256Digest, write_atomically};
+#[cfg(doc)]
+use hetero2_library::BLOCK_ROWS;
 use hetero2_library::ReadOptions;
 
 use crate::run::config::RunConfig;
