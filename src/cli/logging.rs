@@ -1,20 +1,23 @@
 //! Where the log goes: to standard error, and to the shard that is computed.
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+use tracing_subscriber::{Layer as _, fmt};
 
 use super::arguments::GlobalArguments;
 
 /// Starts logging as loud as the options ask for.
 pub fn start(global: &GlobalArguments) {
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "info",
-        (false, _) => "debug",
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, _) => LevelFilter::DEBUG,
     };
-    let filter = EnvFilter::try_from_env("HETERO2_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // `debug`, or `hetero2=debug,wgpu_core=warn`.
+    let asked = std::env::var("HETERO2_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(level));
     let terminal = fmt::layer()
         .with_writer(std::io::stderr)
         // Plain on terminals, too: the crate is built without its colours.
