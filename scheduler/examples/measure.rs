@@ -38,6 +38,7 @@ fn measure(scheduler: &dyn Scheduler, folder: &Path, tasks: u32) -> Result<(), B
         resources: Resources { cpus: Some(1), ..Resources::default() },
         finish_resources: Resources::default(),
         environment: Default::default(),
+        secrets: Default::default(),
         modules: Vec::new(),
         container: None,
         concurrency: None,

@@ -22,6 +22,7 @@ pub(crate) fn work(folder: &Path) -> Work {
         resources: Resources::default(),
         finish_resources: Resources::default(),
         environment: Default::default(),
+        secrets: Default::default(),
         modules: Vec::new(),
         container: None,
         concurrency: None,

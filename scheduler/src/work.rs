@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use crate::command::quoted;
 use crate::resources::Resources;
@@ -37,6 +38,9 @@ pub struct Work {
     pub finish_resources: Resources,
     /// Environment variables of every command.
     pub environment: BTreeMap<String, String>,
+    /// Environment variables whose values lie in files, which are read where a
+    /// command runs: a submission has their names alone.
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Environment modules to load first.
     pub modules: Vec<String>,
     /// Container image that every command runs in.
@@ -75,8 +79,12 @@ impl Work {
         if self.concurrency == Some(0) {
             return invalid("concurrency", "at least one task has to run at once");
         }
-        match self.environment.keys().find(|name| !is_variable(name)) {
-            Some(name) => invalid("environment", &format!("`{name}` is no name of a variable")),
+        let mut names = self.environment.keys().chain(self.secrets.keys());
+        if let Some(name) = names.find(|name| !is_variable(name)) {
+            return invalid("environment", &format!("`{name}` is no name of a variable"));
+        }
+        match self.secrets.values().find(|file| !file.is_absolute() || file.to_str().is_none()) {
+            Some(_) => invalid("secrets", "files need absolute paths that are UTF-8"),
             None => Ok(()),
         }
     }
@@ -97,7 +105,8 @@ impl Work {
         words
     }
 
-    /// Shell lines that set [`Work::environment`] and load [`Work::modules`].
+    /// Shell lines that load [`Work::modules`] and set [`Work::environment`] and
+    /// [`Work::secrets`].
     #[must_use]
     pub fn preamble(&self) -> String {
         let mut lines = String::new();
@@ -107,6 +116,10 @@ impl Work {
         }
         for (name, value) in &self.environment {
             lines.push_str(&format!("export {name}={}\n", quoted(&[value])));
+        }
+        for (name, file) in &self.secrets {
+            let file = quoted(&[file.display().to_string()]);
+            lines.push_str(&format!("{name}=$(cat {file}) || exit 1\nexport {name}\n"));
         }
         lines
     }
@@ -148,9 +161,26 @@ impl Prepared {
             fs::create_dir_all(folder).map_err(|e| SchedulerError::io("create", folder, e))?;
         }
         for document in &self.documents {
-            fs::write(&document.path, &document.text)
+            write_private(&document.path, &document.text)
                 .map_err(|e| SchedulerError::io("write", &document.path, e))?;
         }
         Ok(())
     }
+}
+
+/// Writes a file that its owner alone may read: values of variables may be
+/// secret. A file that is there is replaced, a link to one is not followed.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(text.as_bytes())
 }

@@ -1,16 +1,15 @@
 //! `cost-lift`: what an audit is worth against known outcomes.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hetero2::audit::{CostLiftSettings, Estimate, MethodResult, RankingReport};
-use hetero2::files::write_atomically;
 use hetero2::outcomes::{CostLiftOutcome, CostLiftRequest, SummaryInput, cost_lift as report};
 
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
+use super::force::ForceArguments;
 use super::output::{json_text, print_text};
 
 /// Compare the hits that a budget finds by chance, by score, and by score plus audit
@@ -53,6 +52,8 @@ pub struct CostLiftArguments {
     /// Also write the JSON report here
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: ForceArguments,
 }
 
 /// Runs `cost-lift`.
@@ -60,6 +61,9 @@ pub fn cost_lift(
     arguments: &CostLiftArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    if let Some(path) = &arguments.out {
+        arguments.force.check(path)?;
+    }
     let summary = match (&arguments.pack, &arguments.summary) {
         (Some(pack), _) => SummaryInput::Pack(pack.clone()),
         (None, Some(summary)) => SummaryInput::File(summary.clone()),
@@ -79,7 +83,7 @@ pub fn cost_lift(
     })?;
     let json = json_text(&outcome)?;
     if let Some(path) = &arguments.out {
-        write_atomically(path, |file| file.write_all(json.as_bytes())).map_err(Failure::other)?;
+        arguments.force.write(path, json.as_bytes())?;
     }
     print_text(&if global.json { json } else { as_text(&outcome) })?;
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ use hetero2::run::{DecoyExport, DecoyFormat, LibraryInput, RunError, ScoreMode, 
 
 use super::arguments::{GlobalArguments, ReadingArguments, SettingsArguments};
 use super::failure::Failure;
+use super::force::ForceArguments;
 use super::output::{print_json, print_text};
 use super::progress::watched;
 
@@ -34,6 +35,8 @@ pub struct DecoysArguments {
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
+    force: ForceArguments,
+    #[command(flatten)]
     settings: SettingsArguments,
     #[command(flatten)]
     reading: ReadingArguments,
@@ -55,12 +58,14 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
             )));
         }
     };
+    arguments.force.check(&arguments.out)?;
     let export = DecoyExport {
         library: arguments.library.clone().map_or(LibraryInput::Demo, LibraryInput::File),
         read_options: arguments.reading.options(),
         config: arguments.settings.config(ScoreMode::Mock),
         out: arguments.out.clone(),
         format,
+        occupied: arguments.force.occupied(),
         threads: arguments.threads.map(usize::from),
     };
     let result = watched(global, |progress| export_decoys(&export, progress));

@@ -18,6 +18,7 @@ mod describe;
 mod devices;
 mod diff;
 mod failure;
+mod force;
 mod generate;
 mod keygen;
 mod logging;

@@ -8,6 +8,7 @@ use hetero2::proxy_truth::{TruthLibrary, proxy_truth as write};
 
 use super::arguments::{GlobalArguments, ReadingArguments};
 use super::failure::Failure;
+use super::force::ForceArguments;
 use super::output::{print_json, print_text};
 
 /// Write outcomes that follow from a hash of each SMILES, to try cost-lift with
@@ -32,6 +33,8 @@ pub struct ProxyTruthArguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
+    force: ForceArguments,
+    #[command(flatten)]
     reading: ReadingArguments,
 }
 
@@ -40,6 +43,7 @@ pub fn proxy_truth(
     arguments: &ProxyTruthArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    arguments.force.check(&arguments.out)?;
     let library = match (&arguments.library, &arguments.pack) {
         (Some(path), _) => {
             TruthLibrary::Library { path: path.clone(), options: arguments.reading.options() }
@@ -47,7 +51,7 @@ pub fn proxy_truth(
         (None, Some(pack)) => TruthLibrary::Pack(pack.clone()),
         (None, None) => return Err(Failure::usage(anyhow::anyhow!("give LIBRARY or --pack"))),
     };
-    let written = write(&library, &arguments.out)?;
+    let written = write(&library, &arguments.out, arguments.force.occupied())?;
     if global.json {
         print_json(&written)?;
         return Ok(ExitCode::SUCCESS);

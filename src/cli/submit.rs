@@ -125,9 +125,14 @@ pub struct SubmitOptions {
     /// Container image to run in
     #[arg(long, value_name = "IMAGE")]
     container: Option<String>,
-    /// Environment variable of every job; may be repeated
+    /// Environment variable of every job; may be repeated. The value stands in the run directory, in
+    /// files that only you can read
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
+    /// Environment variable of every job whose value is read from FILE where the job runs, so that
+    /// it stands nowhere else; may be repeated
+    #[arg(long = "env-file", value_name = "NAME=FILE", value_parser = secret)]
+    env_files: Vec<(String, PathBuf)>,
     /// Further flags for the submit command; may be repeated
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     extra: Vec<String>,
@@ -144,6 +149,12 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".into()),
     }
+}
+
+fn secret(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = variable(text).map_err(|_| "write NAME=FILE".to_owned())?;
+    let file = std::path::absolute(file).map_err(|e| e.to_string())?;
+    Ok((name, file))
 }
 
 fn escalation(text: &str) -> Result<f64, String> {
@@ -172,6 +183,7 @@ impl SubmitOptions {
             modules: self.modules.clone(),
             container: self.container.clone(),
             env: self.env.iter().cloned().collect(),
+            env_files: self.env_files.iter().cloned().collect(),
             extra: self.extra.clone(),
             max_rounds: self.max_rounds,
             escalation: self.escalation,

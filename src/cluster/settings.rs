@@ -28,6 +28,10 @@ pub struct Settings {
     pub reduce: Resources,
     /// Environment variables of every command.
     pub environment: BTreeMap<String, String>,
+    /// Environment variables whose values are read from these files where jobs
+    /// run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Environment modules to load first.
     pub modules: Vec<String>,
     /// Container image that every command runs in.
@@ -63,6 +67,7 @@ impl Default for Settings {
             shard: Resources::default(),
             reduce: Resources::default(),
             environment: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             modules: Vec::new(),
             container: None,
             array_limit: None,
@@ -120,6 +125,8 @@ pub struct SubmitSettings {
     pub container: Option<String>,
     /// Environment variables.
     pub env: BTreeMap<String, String>,
+    /// Environment variables, with the files that hold their values.
+    pub env_files: BTreeMap<String, PathBuf>,
     /// Further flags.
     pub extra: Vec<String>,
     /// Most rounds.
@@ -270,6 +277,7 @@ impl SubmitSettings {
             settings.extra.clone_from(&self.extra);
         }
         settings.environment.extend(self.env.clone());
+        settings.secrets.extend(self.env_files.clone());
         settings.max_rounds = self.max_rounds.unwrap_or(settings.max_rounds);
         settings.escalation = self.escalation.unwrap_or(settings.escalation);
         Ok(settings)

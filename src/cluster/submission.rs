@@ -1,6 +1,6 @@
 //! The record of what was submitted from a run directory.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ClusterError;
 use super::settings::Settings;
-use hetero2_common::files::write_atomically;
+use hetero2_common::files::{Left, Lock, LockError, disk, sweep, write_private};
 use hetero2_engine::run::RunDir;
 
 /// Schema of [`Submission`].
@@ -87,7 +87,8 @@ impl Submission {
     pub fn save(&self, dir: &RunDir) -> Result<(), ClusterError> {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
-        write_atomically(&Self::path(dir), |out| out.write_all(text.as_bytes()))?;
+        // The environment of jobs may hold what is secret.
+        write_private(&Self::path(dir), |out| out.write_all(text.as_bytes()))?;
         Ok(())
     }
 
@@ -106,23 +107,20 @@ impl Submission {
 }
 
 /// The right to submit from a run directory.
-pub(super) struct SubmitLock(#[expect(dead_code, reason = "held until dropped")] File);
+pub(super) struct SubmitLock(#[expect(dead_code, reason = "held until dropped")] Lock);
 
 impl SubmitLock {
     /// Takes the lock; the system takes it back when the process ends.
     pub fn take(dir: &RunDir) -> Result<Self, ClusterError> {
         let folder = dir.submit();
-        fs::create_dir_all(&folder).map_err(ClusterError::io("create", &folder))?;
-        let path = folder.join("lock");
-        let file = File::create(&path).map_err(ClusterError::io("create", &path))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(ClusterError::Busy { path: dir.root().into() }),
-            // Some network file systems have no locks; submitting goes on without.
-            Err(TryLockError::Error(error)) => {
-                tracing::debug!("no lock in {}: {error}", folder.display());
-                Ok(Self(file))
+        disk::create_dir_all(&folder).map_err(ClusterError::io("create", &folder))?;
+        match Lock::try_take(&folder.join("lock")) {
+            Ok(lock) => {
+                sweep(&folder, None, Left::ByTheDead)?;
+                Ok(Self(lock))
             }
-            Ok(()) => Ok(Self(file)),
+            Err(LockError::Held { .. }) => Err(ClusterError::Busy { path: dir.root().into() }),
+            Err(LockError::File(error)) => Err(error.into()),
         }
     }
 }

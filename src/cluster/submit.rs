@@ -1,7 +1,6 @@
 //! Submitting shards, submitting what is missing again, and cancelling.
 
 use std::env;
-use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -11,6 +10,7 @@ use super::error::ClusterError;
 use super::settings::Settings;
 use super::status::{ask, is_active, missing};
 use super::submission::{Round, SUBMISSION_SCHEMA, Submission, SubmitLock};
+use hetero2_common::files::disk;
 use hetero2_common::time::utc_timestamp;
 use hetero2_engine::run::{Plan, RunDir, finished_pack, open_plan};
 
@@ -148,7 +148,7 @@ fn submit_round(
     let number = record.rounds.len() + 1;
     let work = work(dir, plan, &record.settings, &resources, shards.clone(), number)?;
     for folder in [&work.folder, &work.logs] {
-        fs::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
+        disk::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
     }
     let submitted_at = utc_timestamp(SystemTime::now());
     let round =
@@ -201,6 +201,7 @@ fn work(
         resources: resources.clone(),
         finish_resources: settings.reduce.clone(),
         environment: settings.environment.clone(),
+        secrets: settings.secrets.clone(),
         modules: settings.modules.clone(),
         container: settings.container.clone(),
         concurrency: settings.array_limit,

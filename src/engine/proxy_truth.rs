@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use hetero2_audit::{ProxyTruthWriter, TruthLabel};
-use hetero2_common::files::{AtomicFile, FileError, Sha256Digest};
+use hetero2_common::files::{AtomicFile, FileError, Occupied, Readers, Sha256Digest};
 use hetero2_evidence::outcomes::NamedDigest;
 use hetero2_evidence::pack::rows::MoleculeRow;
 use hetero2_evidence::pack::tables::TableReader;
@@ -102,17 +102,22 @@ pub struct ProxyTruth {
 ///
 /// The rule sees the SMILES text as it stands in the library and nothing else,
 /// so that no audit can leak into it. The same library, directly or by its
-/// pack, gives the same bytes. Memory: about 60 bytes a molecule and its id.
+/// pack, gives the same bytes. A table that is there is replaced or stays, as
+/// `occupied` says. Memory: about 60 bytes a molecule and its id.
 ///
 /// # Errors
 /// [`ProxyTruthError`]; nothing is left at `out` then.
-pub fn proxy_truth(library: &TruthLibrary, out: &Path) -> Result<ProxyTruth, ProxyTruthError> {
+pub fn proxy_truth(
+    library: &TruthLibrary,
+    out: &Path,
+    occupied: Occupied,
+) -> Result<ProxyTruth, ProxyTruthError> {
     let path = match library {
         TruthLibrary::Library { path, .. } | TruthLibrary::Pack(path) => path.as_path(),
     };
     let failed = |source| ProxyTruthError::Write { path: out.to_owned(), source };
     let refused = |e: io::Error| failed(FileError::io("write", out)(e));
-    let file = AtomicFile::create(out).map_err(failed)?;
+    let file = AtomicFile::begin(out, occupied, Readers::All).map_err(failed)?;
     let mut table = ProxyTruthWriter::new(file).map_err(refused)?;
     let mut counts = ProxyTruthCounts::default();
     let mut seen = Seen { path, digests: HashMap::new() };

@@ -4,6 +4,8 @@ mod arrows;
 mod audit;
 mod chemistry;
 mod documentation;
+#[cfg(unix)]
+mod faults;
 mod features;
 mod library;
 mod pack;

@@ -28,6 +28,7 @@ fn work() -> Work {
         },
         finish_resources: Resources { cpus: Some(2), ..Resources::default() },
         environment: [("H2_NOTE".to_owned(), "it's $HOME".to_owned())].into(),
+        secrets: Default::default(),
         modules: vec!["cuda/12".into(), "apptainer".into()],
         container: Some("/images/hetero2.sif".into()),
         concurrency: Some(50),

@@ -27,6 +27,7 @@ fn work(folder: &Path, tasks: u32, script: &str) -> Work {
         resources: Resources::default(),
         finish_resources: Resources::default(),
         environment: [("TOY".to_owned(), folder.to_str().unwrap().to_owned())].into(),
+        secrets: Default::default(),
         modules: Vec::new(),
         container: None,
         concurrency: Some(2),

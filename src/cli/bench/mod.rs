@@ -1,18 +1,17 @@
 //! `bench`: how fast is this program on this machine?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use serde::Serialize;
 
 use hetero2::bench::{Machine, Plot};
 use hetero2::contract::version::VERSION;
-use hetero2::files::write_atomically;
 
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
+use super::force::ForceArguments;
 use super::output::{print_json, print_text};
 use table::Table;
 
@@ -49,6 +48,16 @@ struct ResultArguments {
     /// Also draw the results as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    force: ForceArguments,
+}
+
+impl ResultArguments {
+    /// Fails where a file would have to be replaced: before anything is measured.
+    fn check(&self) -> Result<(), Failure> {
+        let mut files = [&self.csv, &self.svg].into_iter().flatten();
+        files.try_for_each(|path| self.force.check(path))
+    }
 }
 
 /// Runs `bench`.
@@ -118,19 +127,13 @@ impl<M: Serialize> Report<M> {
             print_text(&format!("{}\n{}", self.heading(), table.text()))?;
         }
         if let Some(path) = &files.csv {
-            write(path, &table.csv().map_err(Failure::other)?)?;
+            files.force.write(path, &table.csv().map_err(Failure::other)?)?;
         }
         if let Some(path) = &files.svg {
-            write(path, plot.to_svg().map_err(Failure::other)?.as_bytes())?;
+            files.force.write(path, plot.to_svg().map_err(Failure::other)?.as_bytes())?;
         }
         Ok(())
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write as _;
-    let written = write_atomically(path, |file| file.write_all(bytes));
-    written.map(drop).context("the results are lost").map_err(Failure::usage)
 }
 
 /// Threads that this machine runs at once.

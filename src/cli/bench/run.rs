@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 
 use hetero2::bench::{Curve, Plot, RunMeasurement, Spread, measure_run};
+use hetero2::files::Scratch;
 use hetero2::pack::report::grouped;
 use hetero2::run::{LibraryInput, RunRequest, ScoreMode};
 
@@ -98,6 +99,7 @@ pub fn run(arguments: &RunBenchArguments, global: &GlobalArguments) -> Result<Ex
     if let Some((dir, threads)) = arguments.once_in.as_deref().zip(arguments.once_threads) {
         return once(arguments, dir, threads);
     }
+    arguments.results.check()?;
     let library = match arguments.library.as_deref() {
         Some(path) if path == Path::new("-") => {
             let why = anyhow!("--library -: standard input can be read once only; give a file");
@@ -148,7 +150,7 @@ fn once(arguments: &RunBenchArguments, dir: &Path, threads: usize) -> Result<Exi
 
 /// Starts this program once more with the same arguments for a single run.
 fn in_a_process(threads: u16) -> Result<RunMeasurement, Failure> {
-    let scratch = tempfile::tempdir()
+    let scratch = Scratch::passing("hetero2-bench")
         .context("cannot make a temporary folder; set TMPDIR to one that is writable")
         .map_err(Failure::other)?;
     let program =

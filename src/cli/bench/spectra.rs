@@ -76,6 +76,7 @@ pub fn spectra(
     arguments: &SpectraArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    arguments.results.check()?;
     let library = match &arguments.library {
         Some(path) => path.display().to_string(),
         None => "the shipped demo library".to_owned(),

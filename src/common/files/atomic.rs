@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::disk::{self, DiskFile, Readers};
-use super::{CHUNK, FileDigest, FileError, Sha256Digest, parent_of, partial, sync_parent};
+use super::{CHUNK, FileDigest, FileError, Sha256Digest, partial, sync_parent};
 
 /// What becomes of a file that has the name already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +67,14 @@ impl AtomicFile {
     /// # Errors
     /// The directory is missing or not writable, or the name is taken.
     pub fn begin(path: &Path, occupied: Occupied, readers: Readers) -> Result<Self, FileError> {
-        let name = path.file_name().ok_or_else(|| {
+        if path.file_name().is_none() {
             let why = io::Error::new(io::ErrorKind::InvalidInput, "the path names no file");
-            FileError::io("create", path)(why)
-        })?;
+            return Err(FileError::io("create", path)(why));
+        }
         if occupied == Occupied::Refuse && path.symlink_metadata().is_ok() {
             return Err(FileError::io("create", path)(io::ErrorKind::AlreadyExists.into()));
         }
-        let temporary = parent_of(path).join(partial::fresh(name));
+        let temporary = partial::fresh(path);
         let file =
             DiskFile::create_new(&temporary, readers).map_err(FileError::io("create", path))?;
         let sink = HashingFile { file, hasher: Sha256::new(), bytes: 0 };
@@ -92,21 +92,37 @@ impl AtomicFile {
     ///
     /// # Errors
     /// A full disk and the like; what had the file's name has it still then.
-    pub fn finish(mut self) -> Result<FileDigest, FileError> {
+    pub fn finish(self) -> Result<FileDigest, FileError> {
+        let path = self.path.clone();
+        self.finish_as(|_| path)
+    }
+
+    /// As [`AtomicFile::finish`], under a name in the same directory that depends
+    /// on what was written.
+    ///
+    /// # Errors
+    /// As of [`AtomicFile::finish`].
+    pub fn finish_as(
+        mut self,
+        name: impl FnOnce(&FileDigest) -> PathBuf,
+    ) -> Result<FileDigest, FileError> {
         let Some(writer) = self.writer.take() else {
             return Err(FileError::io("finish", &self.path)(io::ErrorKind::BrokenPipe.into()));
         };
         let sink =
             writer.into_inner().map_err(|e| FileError::io("write", &self.path)(e.into_error()))?;
         sink.file.sync_all().map_err(FileError::io("flush", &self.path))?;
+        let sha256 = Sha256Digest::from_hasher(sink.hasher);
+        let digest = FileDigest { bytes: sink.bytes, sha256 };
+        let path = name(&digest);
         match self.occupied {
-            Occupied::Replace => disk::rename(&self.temporary, &self.path),
-            Occupied::Refuse => disk::rename_new(&self.temporary, &self.path),
+            Occupied::Replace => disk::rename(&self.temporary, &path),
+            Occupied::Refuse => disk::rename_new(&self.temporary, &path),
         }
-        .map_err(FileError::io("rename", &self.path))?;
+        .map_err(FileError::io("rename", &path))?;
         self.is_placed = true;
-        sync_parent(&self.path)?;
-        Ok(FileDigest { bytes: sink.bytes, sha256: Sha256Digest::from_hasher(sink.hasher) })
+        sync_parent(&path)?;
+        Ok(digest)
     }
 
     fn writer(&mut self) -> io::Result<&mut BufWriter<HashingFile>> {

@@ -139,7 +139,23 @@ impl Seek for DiskFile {
 /// # Errors
 /// Something has that name already, or the disk refuses.
 pub fn create_dir(path: &Path) -> io::Result<()> {
-    pass(Operation::CreateDirectory(path), || fs::create_dir(path))
+    create_dir_for(path, Readers::All)
+}
+
+/// Makes a directory that must not exist, and says who may read it.
+///
+/// # Errors
+/// Something has that name already, or the disk refuses.
+pub fn create_dir_for(path: &Path, readers: Readers) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    #[cfg(not(unix))]
+    let _ = readers;
+    pass(Operation::CreateDirectory(path), || builder.create(path))
 }
 
 /// Makes a directory and those above it where there are none, and makes their

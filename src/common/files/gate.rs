@@ -74,6 +74,12 @@ pub trait Gate: Send + Sync {
     /// Asked before an operation is made; may wait.
     fn before(&self, operation: &Operation<'_>) -> Answer;
 
+    /// The process that works behind the gate; one that has ended, where what
+    /// follows shall take this one's work for that of another.
+    fn process(&self) -> u32 {
+        std::process::id()
+    }
+
     /// Told after an operation was made.
     fn after(&self, operation: &Operation<'_>) {
         let _ = operation;
@@ -122,6 +128,11 @@ pub(super) fn pass<T>(
         }
         Answer::Refuse(error) | Answer::Tear(error) => Err(error),
     }
+}
+
+/// The process that works at a path: this one, unless a gate says otherwise.
+pub(super) fn process(path: &Path) -> u32 {
+    gate_before(path).map_or_else(std::process::id, |gate| gate.process())
 }
 
 /// The gate that stands before a path.

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::FileError;
 use super::disk::{self, DiskFile, Readers};
 use super::gate::{self, Operation};
 use super::partial::{self, has_ended, system};
-use super::{FileError, parent_of};
 
 /// How often the holder touches its file.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -56,21 +56,30 @@ impl Lock {
     /// [`LockError::Held`], or [`LockError::File`] where `path` is a link, no
     /// file, or cannot be made.
     pub fn try_take(path: &Path) -> Result<Self, LockError> {
-        let file = DiskFile::append(path).map_err(FileError::io("open the lock", path))?;
-        match system_lock(&file) {
-            Ok(()) => Ok(Self { _file: Some(file), note: None }),
-            Err(TryLockError::WouldBlock) => {
-                Err(LockError::Held { path: path.to_owned(), holder: String::new() })
-            }
-            Err(TryLockError::Error(why)) => {
-                tracing::warn!(
-                    "the file system of {} has no locks ({why}): {} stands in for one",
-                    path.display(),
-                    note_path(path).display()
-                );
-                Ok(Self { _file: None, note: Some(Note::take(path)?) })
+        loop {
+            let file = DiskFile::append(path).map_err(FileError::io("open the lock", path))?;
+            match system_lock(&file) {
+                // The file may have been removed since it was opened.
+                Ok(()) if !is_at(&file, path) => {}
+                Ok(()) => return Ok(Self { _file: Some(file), note: None }),
+                Err(TryLockError::WouldBlock) => return Err(held(path, None)),
+                Err(TryLockError::Error(why)) => {
+                    tracing::warn!(
+                        "the file system of {} has no locks ({why}): {} stands in for one",
+                        path.display(),
+                        note_path(path).display()
+                    );
+                    return Ok(Self { _file: None, note: Some(Note::take(path)?) });
+                }
             }
         }
+    }
+
+    /// Whether the lock is held still: a stand-in can be broken by others where
+    /// this process stood still for minutes.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.note.as_ref().is_none_or(|note| read_note(&note.path).as_ref() == Some(&note.holder))
     }
 
     /// Waits for the lock at `path`, and takes it.
@@ -91,6 +100,22 @@ impl Lock {
     #[must_use]
     pub fn is_of_the_system(&self) -> bool {
         self.note.is_none()
+    }
+}
+
+/// Whether `path` names the open file still.
+fn is_at(file: &DiskFile, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let there = fs::symlink_metadata(path).ok().map(identity);
+        return there.is_some() && there == file.as_file().metadata().ok().map(identity);
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        true
     }
 }
 
@@ -131,11 +156,11 @@ impl Note {
     fn take(lock: &Path) -> Result<Self, LockError> {
         let path = note_path(lock);
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let token = partial::fresh("lock".as_ref()).to_string_lossy().into_owned();
+        let token = partial::fresh(&path).to_string_lossy().into_owned();
         let holder = Holder {
             host: host.trim().to_owned(),
             system: system().to_owned(),
-            process: std::process::id(),
+            process: gate::process(&path),
             token,
         };
         for _ in 0..3 {
@@ -201,7 +226,7 @@ fn break_silent(path: &Path) -> Result<(), FileError> {
     if !ended {
         return Ok(());
     }
-    let aside = parent_of(path).join(partial::fresh("lock.held".as_ref()));
+    let aside = partial::fresh(path);
     match disk::rename(path, &aside) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         moved => moved.map_err(FileError::io("rename", path))?,
@@ -221,7 +246,7 @@ fn break_silent(path: &Path) -> Result<(), FileError> {
 
 /// How long ago a note was touched, by the clock of the file system.
 fn silent_for(path: &Path) -> Result<Duration, FileError> {
-    let probe = parent_of(path).join(partial::fresh("clock".as_ref()));
+    let probe = partial::fresh(path);
     let failed = || FileError::io("read the time of", path);
     let file = DiskFile::create_new(&probe, Readers::All).map_err(failed())?;
     let now = file.as_file().metadata().and_then(|found| found.modified());

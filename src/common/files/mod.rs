@@ -19,7 +19,7 @@ pub use digest::{CHUNK, FileDigest, Sha256Digest, digest_file, digest_reader};
 pub use disk::Readers;
 pub use lock::{Lock, LockError};
 pub use partial::{Left, sweep};
-pub use scratch::{Scratch, replaced, restore};
+pub use scratch::{Scratch, ScratchFile, replaced, restore};
 
 /// A file operation that the system refused.
 #[derive(Debug, thiserror::Error)]

@@ -1,17 +1,17 @@
 //! Names of what is under construction: they say which process made it, so
 //! that the next one can tell litter from work, and ours from a user's.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{FileError, disk};
+use super::{FileError, disk, gate, parent_of};
 
 const SUFFIX: &str = ".partial";
 /// Longest part of the final name that is kept, in bytes.
@@ -20,16 +20,18 @@ const LONGEST: usize = 120;
 /// litter.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A new hidden name for what will be `name`: `.<name>.<system>-<process>-<random>-<check>.partial`.
-pub(super) fn fresh(name: &OsStr) -> OsString {
+/// A new hidden path beside `place` for what will lie there:
+/// `.<name>.<system>-<process>-<random>-<check>.partial`.
+pub(super) fn fresh(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default();
     let mut kept = name.to_string_lossy().into_owned();
     while kept.len() > LONGEST {
         kept.pop();
     }
     let random = RandomState::new().hash_one(SystemTime::now()) as u32;
-    let maker = format!("{}-{}-{random:08x}", system(), std::process::id());
+    let maker = format!("{}-{}-{random:08x}", system(), gate::process(place));
     let check = check(&kept, &maker);
-    format!(".{kept}.{maker}-{check}{SUFFIX}").into()
+    parent_of(place).join(format!(".{kept}.{maker}-{check}{SUFFIX}"))
 }
 
 /// Who made what has this name; `None` where this program did not.
@@ -120,7 +122,7 @@ pub fn sweep(folder: &Path, of: Option<&OsStr>, left: Left) -> Result<(), FileEr
 }
 
 fn is_litter(maker: &Maker<'_>, path: &Path, left: Left) -> bool {
-    if maker.system == system() && maker.process == std::process::id() {
+    if maker.system == system() && maker.process == gate::process(path) {
         return false;
     }
     match (left, has_ended(maker.system, maker.process)) {
@@ -148,7 +150,8 @@ mod tests {
 
     #[test]
     fn names_say_who_made_them_and_no_others_do() {
-        let name = fresh("plan.json".as_ref()).into_string().unwrap();
+        let name = fresh("plan.json".as_ref()).display().to_string();
+        let name = name.strip_prefix("./").unwrap().to_owned();
         let made = maker(&name).unwrap();
         assert_eq!((made.name, made.process), ("plan.json", std::process::id()));
         assert_eq!(has_ended(made.system, made.process), Some(false));
@@ -156,7 +159,8 @@ mod tests {
             assert!(maker(foreign).is_none(), "{foreign}");
         }
         let long = fresh("ä".repeat(200).as_ref());
-        assert!(long.len() < 200 && maker(long.to_str().unwrap()).is_some());
+        let long = long.file_name().unwrap().to_str().unwrap();
+        assert!(long.len() < 200 && maker(long).is_some());
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
         };
         let litter = folder.path().join(named(dead.id(), system()));
         let elsewhere = folder.path().join(named(dead.id(), "00000000"));
-        let own = folder.path().join(fresh("x".as_ref()));
+        let own = fresh(&folder.path().join("x"));
         let user = folder.path().join(".x.partial");
         for path in [&litter, &elsewhere, &own] {
             fs::create_dir(path).unwrap();

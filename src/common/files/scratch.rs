@@ -1,10 +1,12 @@
 //! A directory under construction: it has a name of its own beside its place,
 //! and takes the place whole, or leaves nothing.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{FileError, disk, parent_of, partial, sync_parent};
+use super::disk::{self, DiskFile, Readers};
+use super::{FileError, Left, partial, sweep, sync_parent};
 
 /// A directory under construction; dropped before it is placed, it vanishes.
 #[derive(Debug)]
@@ -20,12 +22,28 @@ impl Scratch {
     /// # Errors
     /// `place` has no name, or the directory around it cannot be written.
     pub fn beside(place: &Path) -> Result<Self, FileError> {
-        let name = place.file_name().ok_or_else(|| {
+        Self::with_readers(place, Readers::All)
+    }
+
+    /// An empty directory for work that is never placed, in the system's folder
+    /// for such, which only its owner may read. What processes left there that
+    /// have ended is removed.
+    ///
+    /// # Errors
+    /// That folder cannot be written.
+    pub fn passing(name: &str) -> Result<Self, FileError> {
+        let folder = std::env::temp_dir();
+        sweep(&folder, Some(name.as_ref()), Left::ByTheDead)?;
+        Self::with_readers(&folder.join(name), Readers::Owner)
+    }
+
+    fn with_readers(place: &Path, readers: Readers) -> Result<Self, FileError> {
+        if place.file_name().is_none() {
             let why = io::Error::new(io::ErrorKind::InvalidInput, "the path has no name");
-            FileError::io("create", place)(why)
-        })?;
-        let path = parent_of(place).join(partial::fresh(name));
-        disk::create_dir(&path).map_err(FileError::io("create", &path))?;
+            return Err(FileError::io("create", place)(why));
+        }
+        let path = partial::fresh(place);
+        disk::create_dir_for(&path, readers).map_err(FileError::io("create", &path))?;
         Ok(Self { path, is_placed: false })
     }
 
@@ -35,19 +53,28 @@ impl Scratch {
         &self.path
     }
 
-    /// Gives the directory its place, durably. Returns whether it has: `false`,
-    /// and the directory vanishes, where the place is taken.
+    /// Gives the directory its place, durably; returns it where the place is taken.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn place(mut self, place: &Path) -> Result<bool, FileError> {
+    pub fn place(mut self, place: &Path) -> Result<Option<Self>, FileError> {
         match disk::rename_new(&self.path, place) {
             Ok(()) => self.is_placed = true,
-            Err(e) if is_taken(&e) => return Ok(false),
+            Err(e) if is_taken(&e) => return Ok(Some(self)),
             Err(e) => return Err(FileError::io("rename", place)(e)),
         }
         sync_parent(place)?;
-        Ok(true)
+        Ok(None)
+    }
+
+    /// As [`Scratch::place`], but an empty directory in its place makes way.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn place_empty(self, place: &Path) -> Result<Option<Self>, FileError> {
+        // Fails where something is in it, or it is not there.
+        let _ = disk::remove_dir(place);
+        self.place(place)
     }
 
     /// Exchanges the directory with what has the place, durably, and returns that
@@ -109,6 +136,49 @@ pub fn replaced(place: &Path) -> PathBuf {
     place.with_file_name(name)
 }
 
+/// A file for work that is never placed; it vanishes when dropped.
+#[derive(Debug)]
+pub struct ScratchFile(DiskFile);
+
+impl ScratchFile {
+    /// An empty file in `folder`, which only its owner may read.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn within(folder: &Path) -> Result<Self, FileError> {
+        let path = partial::fresh(&folder.join("scratch"));
+        let file = DiskFile::create_new(&path, Readers::Owner);
+        file.map(Self).map_err(FileError::io("create", &path))
+    }
+
+    /// The file, for reading.
+    #[must_use]
+    pub fn as_file(&self) -> &File {
+        self.0.as_file()
+    }
+
+    /// The file.
+    pub fn file(&mut self) -> &mut DiskFile {
+        &mut self.0
+    }
+}
+
+impl Write for ScratchFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Drop for ScratchFile {
+    fn drop(&mut self) {
+        let _ = disk::remove_file(self.0.path());
+    }
+}
+
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
@@ -138,8 +208,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("place");
         let (one, two) = (scratch(&place, "one"), scratch(&place, "two"));
-        assert!(one.place(&place).unwrap());
-        assert!(!two.place(&place).unwrap());
+        assert!(one.place(&place).unwrap().is_none());
+        drop(two.place(&place).unwrap().unwrap());
         drop(scratch(&place, "three"));
         assert_eq!(fs::read(place.join("text")).unwrap(), b"one");
         let old = scratch(&place, "four").exchange(&place).unwrap();
@@ -153,7 +223,7 @@ mod tests {
     fn what_was_being_replaced_comes_back_where_nothing_took_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("place");
-        assert!(scratch(&place, "old").place(&place).unwrap());
+        assert!(scratch(&place, "old").place(&place).unwrap().is_none());
         fs::rename(&place, replaced(&place)).unwrap();
         restore(&place).unwrap();
         assert_eq!(fs::read(place.join("text")).unwrap(), b"old");

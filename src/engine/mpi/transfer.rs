@@ -9,7 +9,7 @@ use mpi::topology::Process;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use hetero2_common::files::write_atomically;
+use hetero2_common::files::{disk, write_atomically};
 
 use super::error::MpiError;
 
@@ -123,7 +123,7 @@ pub fn receive_files(from: &Process<'_>, folder: &Path, files: &[Listed]) -> Res
     for listed in files {
         let path = folder.join(&listed.name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(io("create", parent))?;
+            disk::create_dir_all(parent).map_err(io("create", parent))?;
         }
         write_atomically(&path, |out| {
             let mut left = listed.bytes;

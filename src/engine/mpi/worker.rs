@@ -9,6 +9,7 @@ use super::MpiOptions;
 use super::error::MpiError;
 use super::transfer::{self, Listed, ToRoot, ToWorker};
 use crate::run::{Event, Observer, RunDir, RunError, ShardWorker};
+use hetero2_common::files::{Scratch, disk};
 
 /// Passes on whether to stop, and no progress: rank 0 shows that of all ranks.
 pub(super) struct Quiet<'a>(pub &'a dyn Observer);
@@ -32,10 +33,7 @@ pub(super) fn work(
     if !options.gather {
         return serve(&root, dir, options, observer);
     }
-    let scratch = tempfile::Builder::new()
-        .prefix("hetero2-mpi-")
-        .tempdir()
-        .map_err(transfer::io("create", &std::env::temp_dir()))?;
+    let scratch = Scratch::passing("hetero2-mpi")?;
     let dir = RunDir::new(scratch.path());
     transfer::send(&root, &ToRoot::Setup)?;
     match transfer::receive(&root)? {
@@ -110,7 +108,7 @@ fn results(dir: &RunDir, shard: u32, options: &MpiOptions) -> Result<Vec<Listed>
 }
 
 fn remove(folder: &Path) -> Result<(), MpiError> {
-    match fs::remove_dir_all(folder) {
+    match disk::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(transfer::io("remove", folder)(e))
         }

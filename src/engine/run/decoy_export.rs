@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use hetero2_common::files::{AtomicFile, FileDigest};
+use hetero2_common::files::{AtomicFile, FileDigest, Occupied, Readers};
 use hetero2_common::threads::on_threads;
 use hetero2_evidence::pack::csv::UnscoredCsv;
 use hetero2_evidence::pack::rows::DecoyRow;
@@ -40,6 +40,8 @@ pub struct DecoyExport {
     pub config: RunConfig,
     /// The table.
     pub out: PathBuf,
+    /// What becomes of a file that is there.
+    pub occupied: Occupied,
     /// Its format.
     pub format: DecoyFormat,
     /// Worker threads; all cores without it.
@@ -88,7 +90,7 @@ fn write_decoys(
     let (backend, scores) = (CpuBackend::new(), ScoreSource::Mock);
     let engine = Engine::new(&config, &backend, &scores);
     let batches = open_library(&export.library, &export.read_options)?.batches(BLOCK_ROWS)?;
-    let mut table = Table::create(&export.out, export.format)?;
+    let mut table = Table::create(&export.out, export.occupied, export.format)?;
     let mut report = DecoyExportReport::default();
     for batch in batches {
         for wave in batch?.chunks(wave_rows(config.decoys)) {
@@ -116,8 +118,8 @@ enum Table {
 }
 
 impl Table {
-    fn create(path: &Path, format: DecoyFormat) -> Result<Self, RunError> {
-        let file = AtomicFile::create(path)?;
+    fn create(path: &Path, occupied: Occupied, format: DecoyFormat) -> Result<Self, RunError> {
+        let file = AtomicFile::begin(path, occupied, Readers::All)?;
         Ok(match format {
             DecoyFormat::Parquet => Self::Parquet(Box::new(TableWriter::new(file)?)),
             DecoyFormat::Csv => {

@@ -26,6 +26,12 @@ impl RunDir {
         self.root.join("plan.json")
     }
 
+    /// Marks the directory as a run's, so that what it holds may be removed.
+    #[must_use]
+    pub fn mark(&self) -> PathBuf {
+        self.root.join(".hetero2-run")
+    }
+
     /// Held by the process that works in the directory.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
@@ -41,7 +47,7 @@ impl RunDir {
     /// One file of packed input records, by its number.
     #[must_use]
     pub fn library_file(&self, number: u64) -> PathBuf {
-        self.library().join(format!("{number:05}.arrow"))
+        self.library().join(packed_name(number))
     }
 
     /// Folder of the side inputs, copied as they were ingested.
@@ -97,4 +103,9 @@ impl RunDir {
     pub fn pack(&self) -> PathBuf {
         self.root.join("pack")
     }
+}
+
+/// Name of a file of packed input records, by its number.
+pub(super) fn packed_name(number: u64) -> String {
+    format!("{number:05}.arrow")
 }

@@ -11,6 +11,7 @@ mod error;
 mod layout;
 mod lock;
 mod observer;
+mod ownership;
 mod plan;
 mod provenance;
 mod reduce;

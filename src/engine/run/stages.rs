@@ -2,9 +2,6 @@
 //! Each may run in a process of its own, on another machine that sees the run
 //! directory.
 
-use std::fs;
-use std::path::Path;
-
 use hetero2_common::threads::on_threads;
 use hetero2_spectra::{BackendKind, open_backend};
 
@@ -12,9 +9,10 @@ use super::error::RunError;
 use super::layout::RunDir;
 use super::lock::RunLock;
 use super::observer::Observer;
+use super::ownership::{clear_finished, clear_planning, clear_run};
 use super::plan::{Plan, make_plan, open_plan, plan_of_same_run};
 use super::provenance::Started;
-use super::reduce::{self, Reduction, RunReport};
+use super::reduce::{self, Finished, Reduction, RunReport};
 use super::request::{PackOutput, Resume, RunRequest};
 use super::shard::{ScoreSource, ShardWorker, compute_missing};
 
@@ -34,13 +32,13 @@ pub fn run(request: &RunRequest, observer: &dyn Observer) -> Result<RunReport, R
 fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunReport, RunError> {
     let started = Started::now();
     let dir = RunDir::new(&request.out);
-    let _lock = RunLock::take(&dir)?;
+    let lock = RunLock::take(&dir)?;
     // A device that was asked for and cannot be used must not cost a plan.
     let asked = &request.backend;
     let backend = (asked.kind == BackendKind::Gpu || asked.adapter.is_some())
         .then(|| open_backend(asked, request.config.precision))
         .transpose()?;
-    let (plan, scores) = prepare(request, &dir, observer)?;
+    let (plan, scores) = prepare(request, &dir, &lock, observer)?;
     let finished = match request.resume {
         // A pack outside the run directory outlives the run that is replaced.
         Resume::Overwrite => None,
@@ -55,7 +53,8 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
         }
         compute_missing(&worker, observer)?;
     }
-    conclude(&dir, &plan, &request.output, finished, started, observer)
+    let reduction = Reduction { dir: &dir, plan: &plan, output: &request.output, started };
+    conclude(&reduction, finished, &lock, observer)
 }
 
 /// Plans a run and computes nothing. A directory that holds this very plan
@@ -68,18 +67,22 @@ pub fn plan(request: &RunRequest, observer: &dyn Observer) -> Result<Plan, RunEr
     request.config.validate()?;
     on_threads(request.threads, || {
         let dir = RunDir::new(&request.out);
-        let _lock = RunLock::take(&dir)?;
+        let lock = RunLock::take(&dir)?;
         let request = RunRequest { resume: Resume::Continue, ..request.clone() };
-        Ok(prepare(&request, &dir, observer)?.0)
+        Ok(prepare(&request, &dir, &lock, observer)?.0)
     })?
 }
 
-/// The report of the pack of a run directory, where it is finished.
+/// The report of the pack of a run directory, where it is finished. Its tables
+/// are not read: quick, for showing progress; [`reduce`] checks them.
 ///
 /// # Errors
 /// [`RunError`] when the pack cannot be read.
 pub fn finished_pack(dir: &RunDir, plan: &Plan) -> Result<Option<RunReport>, RunError> {
-    reduce::read_finished(&dir.pack(), plan)
+    Ok(match reduce::read_finished(&dir.pack(), plan)? {
+        Finished::Whole(found) => Some(*found),
+        Finished::Nothing | Finished::Damaged(_) => None,
+    })
 }
 
 /// Merges the shards of a run directory into its pack; a pack that is there
@@ -95,29 +98,36 @@ pub fn reduce(
 ) -> Result<RunReport, RunError> {
     let started = Started::now();
     let plan = open_plan(dir)?;
-    let _lock = RunLock::take(dir)?;
+    let lock = RunLock::take(dir)?;
     on_threads(threads, || {
         let finished = reduce::finished(dir, &plan, output)?;
-        conclude(dir, &plan, output, finished, started, observer)
+        conclude(&Reduction { dir, plan: &plan, output, started }, finished, &lock, observer)
     })?
 }
 
+/// Reduces what is not reduced yet, and removes what the pack makes needless
+/// once it is known to be whole.
 fn conclude(
-    dir: &RunDir,
-    plan: &Plan,
-    output: &PackOutput,
+    reduction: &Reduction<'_>,
     finished: Option<RunReport>,
-    started: Started,
+    lock: &RunLock,
     observer: &dyn Observer,
 ) -> Result<RunReport, RunError> {
+    let Reduction { dir, plan, output, .. } = reduction;
     let report = match finished {
         Some(report) => report,
-        None => reduce::reduce(&Reduction { dir, plan, output, started }, observer)?,
+        None => match reduce::reduce(reduction, observer) {
+            Ok(report) => {
+                reduce::check_pack(&report.pack)?;
+                report
+            }
+            Err(RunError::Cancelled) => return Err(RunError::Cancelled),
+            // Where locks do not work another process may have finished it.
+            Err(error) => reduce::finished(dir, plan, output).ok().flatten().ok_or(error)?,
+        },
     };
-    // The pack holds all that they do.
-    for folder in [dir.library(), dir.shards(), dir.inputs()] {
-        remove_if_there(&folder)?;
-    }
+    lock.check()?;
+    clear_finished(dir)?;
     Ok(report)
 }
 
@@ -126,10 +136,11 @@ fn conclude(
 fn prepare(
     request: &RunRequest,
     dir: &RunDir,
+    lock: &RunLock,
     observer: &dyn Observer,
 ) -> Result<(Plan, Option<ScoreSource>), RunError> {
     if request.resume == Resume::Overwrite {
-        clear(dir)?;
+        clear_run(dir)?;
     }
     if let Some(plan) = plan_of_same_run(request, dir)? {
         if request.resume == Resume::Fresh && !reduce::pack_path(dir, &request.output).exists() {
@@ -137,52 +148,16 @@ fn prepare(
         }
         return Ok((plan, None));
     }
-    refuse_foreign(dir, request.resume)?;
+    if request.resume == Resume::Continue {
+        tracing::info!("nothing to resume in {}: starting from nothing", dir.root().display());
+    }
+    clear_planning(dir)?;
     let mut plan = make_plan(request, dir, observer)?;
     let scores = ScoreSource::load(dir, &plan)?;
     plan.score_key = scores.score_key().map(str::to_owned);
-    plan.save(dir)?;
+    lock.check()?;
+    if !plan.save_new(dir)? && Plan::load(dir)?.as_ref() != Some(&plan) {
+        return Err(RunError::InUse { path: dir.root().to_path_buf() });
+    }
     Ok((plan, Some(scores)))
-}
-
-/// Removes what a run of this program left; nothing else.
-fn clear(dir: &RunDir) -> Result<(), RunError> {
-    for folder in [dir.library(), dir.inputs(), dir.shards(), dir.pack()] {
-        remove_if_there(&folder)?;
-    }
-    match fs::remove_file(dir.plan()) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(RunError::io("remove", &dir.plan(), e))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A directory without a plan may be new, empty, or what a run left that was
-/// stopped while it planned.
-fn refuse_foreign(dir: &RunDir, resume: Resume) -> Result<(), RunError> {
-    let root = dir.root();
-    let entries = fs::read_dir(root).map_err(|e| RunError::io("read", root, e))?;
-    for entry in entries {
-        let name = entry.map_err(|e| RunError::io("read", root, e))?.file_name();
-        let known = ["library", "inputs", "lock", "logs"].iter().any(|k| name == *k)
-            || name.to_string_lossy().contains("plan.json");
-        if !known {
-            return Err(RunError::NotARun { path: root.to_path_buf() });
-        }
-    }
-    if resume != Resume::Fresh {
-        tracing::info!("nothing to resume in {}: starting from nothing", root.display());
-    }
-    for leftover in [dir.library(), dir.inputs()] {
-        remove_if_there(&leftover)?;
-    }
-    Ok(())
-}
-
-fn remove_if_there(path: &Path) -> Result<(), RunError> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(RunError::io("remove", path, e)),
-        _ => Ok(()),
-    }
 }

@@ -3,13 +3,15 @@
 //! Inputs lie at the top, each run in `runs/<name>`. An input that is there is
 //! used if it has the right bytes, and never overwritten.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
-use hetero2_common::files::{FileDigest, FileError, write_atomically};
+use hetero2_common::files::{FileDigest, FileError, disk, write_atomically};
 use hetero2_contract::StatusCounts;
 
 use super::error::SuiteError;
@@ -53,7 +55,7 @@ pub(super) struct SuiteFolder<'a> {
 impl<'a> SuiteFolder<'a> {
     pub fn new(request: &SuiteRequest, observer: &'a dyn Observer) -> Result<Self, SuiteError> {
         let out = request.out.clone();
-        fs::create_dir_all(&out).map_err(FileError::io("create", &out))?;
+        disk::create_dir_all(&out).map_err(FileError::io("create", &out))?;
         let threads = request.threads;
         Ok(Self { out, threads, observer, files: Vec::new(), runs: Vec::new() })
     }
@@ -112,10 +114,23 @@ impl<'a> SuiteFolder<'a> {
     }
 }
 
-/// Writes a document, indented, with a newline at its end.
+/// Writes a document, indented, with a newline at its end. One of the same
+/// fields is of an earlier run of the suite and replaced; any other file stays.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<FileDigest, SuiteError> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|source| SuiteError::Json { path: path.to_owned(), source })?;
     text.push('\n');
+    match fs::read(path) {
+        Ok(found) if fields(&found) != fields(text.as_bytes()) => {
+            return Err(SuiteError::Occupied { path: path.to_owned() });
+        }
+        _ => {}
+    }
     Ok(write_atomically(path, |out| out.write_all(text.as_bytes()))?.0)
+}
+
+/// Names of the fields of a document; `None` where it is no JSON object.
+fn fields(document: &[u8]) -> Option<BTreeSet<String>> {
+    let fields: BTreeMap<String, IgnoredAny> = serde_json::from_slice(document).ok()?;
+    Some(fields.into_keys().collect())
 }

@@ -11,7 +11,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::error::PackError;
-use hetero2_common::files::{CHUNK, FileDigest, digest_file, parent_of, sync_parent};
+use hetero2_common::files::disk::{self, DiskFile, Readers};
+use hetero2_common::files::{CHUNK, FileDigest, ScratchFile, digest_file, parent_of, sync_parent};
 use hetero2_common::ordered::in_order;
 
 /// Sizes from which a stored entry gets 64-bit fields.
@@ -32,18 +33,27 @@ const PIECE: u64 = 1 << 20;
 /// Zips the files `names` of `directory` into `path`: entries in the order given,
 /// fixed times (1980-01-01), modes (0644) and compression. Files are deflated
 /// piece by piece, by all threads; the bytes do not depend on them. Memory: two
-/// pieces a thread.
+/// pieces a thread. There must be no file at `path`, which lies in a directory
+/// under construction.
 pub(super) fn write(
     path: &Path,
     directory: &Path,
     names: &[&str],
 ) -> Result<FileDigest, PackError> {
-    let fail = PackError::zip;
-    let temporary = tempfile::Builder::new()
-        .prefix(".zip-")
-        .tempfile_in(parent_of(path))
-        .map_err(PackError::io("create", path))?;
-    let file = temporary.as_file().try_clone().map_err(PackError::io("open", path))?;
+    let file = DiskFile::create_new(path, Readers::All).map_err(PackError::io("create", path))?;
+    let written = fill(file, path, directory, names);
+    if written.is_err() {
+        let _ = disk::remove_file(path);
+    }
+    written
+}
+
+fn fill(
+    file: DiskFile,
+    path: &Path,
+    directory: &Path,
+    names: &[&str],
+) -> Result<FileDigest, PackError> {
     let mut zip = ZipWriter::new(BufWriter::with_capacity(CHUNK, file));
     let mut entry = Entry::beside(path)?;
     let pieces = names.iter().flat_map(|name| pieces(directory, name));
@@ -54,14 +64,13 @@ pub(super) fn write(
         entry.add(&piece, path, &mut zip)
     };
     in_order(pieces, |piece| piece.deflate(directory), add)?;
-    let file = zip.finish().map_err(fail(path))?;
+    // Its file must be gone before the names in the directory are made durable.
+    drop(entry);
+    let file = zip.finish().map_err(PackError::zip(path))?;
     let file = file.into_inner().map_err(|e| PackError::io("write", path)(e.into_error()))?;
-    set_mode(&file).map_err(PackError::io("write", path))?;
     file.sync_all().map_err(PackError::io("flush", path))?;
-    let digest = digest_file(temporary.path())?;
-    temporary.persist(path).map_err(|e| PackError::io("rename", path)(e.error))?;
     sync_parent(path)?;
-    Ok(digest)
+    Ok(digest_file(path)?)
 }
 
 /// Parquet is compressed already; stored, it can be read inside the zip.
@@ -146,7 +155,7 @@ impl<'a> Piece<'a> {
 /// A deflated file while its pieces come: the zip says how long it is before it
 /// comes itself.
 struct Entry {
-    part: BufWriter<File>,
+    part: BufWriter<ScratchFile>,
     deflated: u64,
     bytes: u64,
     checksum: Crc,
@@ -155,7 +164,7 @@ struct Entry {
 impl Entry {
     /// No file yet, beside the zip at `path`.
     fn beside(path: &Path) -> Result<Self, PackError> {
-        let part = tempfile::tempfile_in(parent_of(path)).map_err(PackError::io("create", path))?;
+        let part = ScratchFile::within(parent_of(path))?;
         let part = BufWriter::with_capacity(CHUNK, part);
         Ok(Self { part, deflated: 0, bytes: 0, checksum: Crc::new() })
     }
@@ -181,7 +190,7 @@ impl Entry {
 
     fn rewind(&mut self) -> io::Result<()> {
         self.part.flush()?;
-        self.part.get_mut().rewind()
+        self.part.get_mut().file().rewind()
     }
 
     /// Copies the deflated bytes as they are, behind a header that the crate
@@ -194,7 +203,7 @@ impl Entry {
         if let Some(system) = header.get_mut(HEADER_SYSTEM) {
             *system = UNIX;
         }
-        let part = BufReader::with_capacity(CHUNK, self.part.get_ref());
+        let part = BufReader::with_capacity(CHUNK, self.part.get_ref().as_file());
         let mut entry = header.as_slice().chain(part);
         let sizes = ZipReadOptions::default()
             .override_compressed_size(self.deflated)
@@ -206,8 +215,8 @@ impl Entry {
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.part.get_mut().rewind()?;
-        self.part.get_mut().set_len(0)?;
+        self.part.get_mut().file().rewind()?;
+        self.part.get_mut().file().set_len(0)?;
         (self.deflated, self.bytes, self.checksum) = (0, 0, Crc::new());
         Ok(())
     }
@@ -234,17 +243,6 @@ fn store<W: Write + Seek>(
     zip.start_file(name, options).map_err(PackError::zip(&path))?;
     let mut source = BufReader::with_capacity(CHUNK, source);
     io::copy(&mut source, zip).map_err(PackError::io("zip", &path))?;
-    Ok(())
-}
-
-/// Temporary files are private; a zip is as readable as other files.
-fn set_mode(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
-    }
-    let _ = file;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 mod archive;
 mod contents;
 pub mod csv;
+mod damage;
 pub mod diff;
 mod document;
 pub mod error;
@@ -25,6 +26,7 @@ pub mod rows {
 }
 
 pub use contents::{extract, read_manifest};
+pub use damage::first_damage;
 pub use diff::{PackDiff, diff};
 pub use error::PackError;
 pub use source::{PackSource, locate};

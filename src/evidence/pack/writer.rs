@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::PackError;
+use super::first_damage;
 use super::manifest::{
     self, CHECKSUMS, ListedFile, MANIFEST, MANIFEST_SCHEMA, Manifest, ManifestBody, PROVENANCE,
     PROVENANCE_SCHEMA, Provenance, RO_CRATE, ZIP,
@@ -18,7 +19,10 @@ use super::manifest::{
 use super::ro_crate::ro_crate;
 use super::tables::{TableRow, TableWriter};
 use super::{archive, json as pack_json};
-use hetero2_common::files::{AtomicFile, FileDigest, Sha256Digest, parent_of, sync_parent};
+use hetero2_common::files::disk;
+use hetero2_common::files::{
+    AtomicFile, FileDigest, Left, Scratch, Sha256Digest, parent_of, replaced, restore, sweep,
+};
 
 /// Whether the pack gets its zip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +53,9 @@ pub struct PackDigest {
 #[derive(Debug)]
 pub struct PackWriter {
     destination: PathBuf,
-    partial: PathBuf,
+    partial: Scratch,
+    /// Whether a pack lay there when this one was begun: then it is replaced.
+    had_old: bool,
     // `None` while a file is under construction.
     files: BTreeMap<String, Option<FileDigest>>,
 }
@@ -61,18 +67,24 @@ impl PackWriter {
     /// The destination is neither missing, nor empty, nor a pack; or its parent
     /// cannot be written.
     pub fn create(destination: &Path) -> Result<Self, PackError> {
-        let replaced = sibling(destination, "replaced")?;
-        if !destination.exists() && replaced.exists() {
-            // A process died between the two renames of `replace`.
-            fs::rename(&replaced, destination).map_err(PackError::io("rename", destination))?;
-        }
-        check_destination(destination)?;
+        let name = destination.file_name().ok_or_else(|| PackError::Destination {
+            path: destination.to_owned(),
+            detail: "is not the name of a directory".to_owned(),
+        })?;
         let parent = parent_of(destination);
-        fs::create_dir_all(parent).map_err(PackError::io("create", parent))?;
-        let partial = sibling(destination, "partial")?;
-        remove_directory(&partial)?;
-        fs::create_dir(&partial).map_err(PackError::io("create", &partial))?;
-        Ok(Self { destination: destination.to_owned(), partial, files: BTreeMap::new() })
+        // What a process left that ended between two renames, or while it built.
+        restore(destination)?;
+        let old = replaced(destination);
+        if old.is_dir() && holds_only_its_pack(&old)? {
+            disk::gone(disk::remove_dir_all(&old)).map_err(PackError::io("remove", &old))?;
+        }
+        sweep(parent, Some(name), Left::ByTheDead)?;
+        check_destination(destination)?;
+        disk::create_dir_all(parent).map_err(PackError::io("create", parent))?;
+        let partial = Scratch::beside(destination)?;
+        let had_old = destination.exists();
+        let destination = destination.to_owned();
+        Ok(Self { destination, partial, had_old, files: BTreeMap::new() })
     }
 
     /// Adds a file with this content.
@@ -118,7 +130,7 @@ impl PackWriter {
             let detail = "it is taken";
             return Err(PackError::Name { name: name.to_owned(), detail });
         }
-        let file = AtomicFile::create(&self.partial.join(name))?;
+        let file = AtomicFile::create(&self.partial.path().join(name))?;
         self.files.insert(name.to_owned(), None);
         Ok(file)
     }
@@ -129,11 +141,12 @@ impl PackWriter {
     /// A full disk, or a file of another writer.
     pub fn finish_file(&mut self, file: AtomicFile) -> Result<FileDigest, PackError> {
         let name = file.path().file_name().map(|n| n.to_string_lossy().into_owned());
-        let name =
-            name.filter(|_| file.path().parent() == Some(&self.partial)).ok_or_else(|| {
+        let name = name.filter(|_| file.path().parent() == Some(self.partial.path())).ok_or_else(
+            || {
                 let detail = "it was not begun in this pack";
                 PackError::Name { name: file.path().display().to_string(), detail }
-            })?;
+            },
+        )?;
         let digest = file.finish()?;
         self.files.insert(name, Some(digest));
         Ok(digest)
@@ -193,10 +206,12 @@ impl PackWriter {
         self.seal(&mut files, CHECKSUMS, checksums.as_bytes())?;
         if zip == ZipOutput::Written {
             let names: Vec<&str> = files.keys().map(String::as_str).collect();
-            let digest = archive::write(&self.partial.join(ZIP), &self.partial, &names)?;
+            let digest =
+                archive::write(&self.partial.path().join(ZIP), self.partial.path(), &names)?;
             files.insert(ZIP.to_owned(), digest);
         }
-        let previous = replace(&self.partial, &self.destination)?;
+        let Self { partial, destination, had_old, .. } = self;
+        let previous = place(partial, &destination, had_old)?;
         Ok(PackDigest { content_digest, files, previous })
     }
 
@@ -214,18 +229,11 @@ impl PackWriter {
         name: &str,
         bytes: &[u8],
     ) -> Result<(), PackError> {
-        let path = self.partial.join(name);
+        let path = self.partial.path().join(name);
         let (digest, ()) =
             hetero2_common::files::write_atomically(&path, |file| file.write_all(bytes))?;
         files.insert(name.to_owned(), digest);
         Ok(())
-    }
-}
-
-impl Drop for PackWriter {
-    fn drop(&mut self) {
-        // After `finish` there is nothing under this name.
-        let _ = fs::remove_dir_all(&self.partial);
     }
 }
 
@@ -257,37 +265,34 @@ fn check_destination(path: &Path) -> Result<(), PackError> {
     Ok(())
 }
 
-/// Renames `fresh` to `destination`; returns where the old directory was kept.
-fn replace(fresh: &Path, destination: &Path) -> Result<Option<PathBuf>, PackError> {
-    check_destination(destination)?;
-    let replaced = sibling(destination, "replaced")?;
-    // Left by a process that died after the renames below.
-    clear_away(&replaced, destination)?;
-    let had_old = destination.exists();
-    if had_old {
-        fs::rename(destination, &replaced).map_err(PackError::io("rename", destination))?;
+/// Gives a pack its place; returns where the directory was kept that lay there.
+/// Where there was none when the pack was begun, the first that is placed
+/// stays, if it is of the same content.
+fn place(fresh: Scratch, place: &Path, had_old: bool) -> Result<Option<PathBuf>, PackError> {
+    check_destination(place)?;
+    let Some(fresh) = fresh.place_empty(place)? else { return Ok(None) };
+    if !had_old && same_content(fresh.path(), place) && first_damage(place)?.is_none() {
+        return Ok(None);
     }
-    if let Err(e) = fs::rename(fresh, destination) {
-        if had_old {
-            let _ = fs::rename(&replaced, destination);
-        }
-        return Err(PackError::io("rename", destination)(e));
+    if holds_only_its_pack(place)? {
+        fresh.exchange(place)?;
+        return Ok(None);
     }
-    sync_parent(destination)?;
-    clear_away(&replaced, destination)
+    let kept = keep(place)?;
+    match fresh.place(place)? {
+        None => Ok(Some(kept)),
+        Some(_) => Err(PackError::Destination {
+            path: place.to_owned(),
+            detail: "another process put something there meanwhile".to_owned(),
+        }),
+    }
 }
 
-/// Removes a directory that holds nothing but its pack; keeps any other beside
-/// the destination and says where.
-fn clear_away(directory: &Path, destination: &Path) -> Result<Option<PathBuf>, PackError> {
-    if !directory.exists() {
-        return Ok(None);
-    }
-    if holds_only_its_pack(directory)? {
-        remove_directory(directory)?;
-        return Ok(None);
-    }
-    keep(directory, destination).map(Some)
+/// Whether two packs have the same manifest and the same zip, if any.
+fn same_content(one: &Path, other: &Path) -> bool {
+    let manifest = |pack: &Path| fs::read(pack.join(MANIFEST)).ok();
+    let zip = |pack: &Path| pack.join(ZIP).exists();
+    manifest(one).is_some() && manifest(one) == manifest(other) && zip(one) == zip(other)
 }
 
 /// Whether every file is listed in the directory's own checksums.
@@ -306,36 +311,21 @@ fn holds_only_its_pack(directory: &Path) -> Result<bool, PackError> {
     Ok(true)
 }
 
-/// Moves `directory` to the first free `<destination>.previous-<n>`.
-fn keep(directory: &Path, destination: &Path) -> Result<PathBuf, PackError> {
-    let base = destination.as_os_str().to_owned();
+/// Moves `directory` to the first free `<directory>.previous-<n>`.
+fn keep(directory: &Path) -> Result<PathBuf, PackError> {
     let candidate = |n: u32| {
-        let mut name = base.clone();
+        let mut name = directory.as_os_str().to_owned();
         name.push(format!(".previous-{n}"));
         PathBuf::from(name)
     };
-    // The first free number exists: a directory has finitely many entries.
-    let kept = (1..).map(candidate).find(|path| !path.exists()).unwrap_or_default();
-    fs::rename(directory, &kept).map_err(PackError::io("rename", &kept))?;
-    Ok(kept)
-}
-
-/// The hidden name beside `path` that ends in `suffix`.
-fn sibling(path: &Path, suffix: &str) -> Result<PathBuf, PackError> {
-    let name = path.file_name().ok_or_else(|| PackError::Destination {
-        path: path.to_owned(),
-        detail: "is not the name of a directory".to_owned(),
-    })?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(".");
-    hidden.push(suffix);
-    Ok(path.with_file_name(hidden))
-}
-
-fn remove_directory(path: &Path) -> Result<(), PackError> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(PackError::io("remove", path)(e)),
-        _ => Ok(()),
+    for kept in (1..).map(candidate) {
+        match disk::rename_new(directory, &kept) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            moved => {
+                moved.map_err(PackError::io("rename", &kept))?;
+                return Ok(kept);
+            }
+        }
     }
+    Err(PackError::io("rename", directory)(io::ErrorKind::AlreadyExists.into()))
 }

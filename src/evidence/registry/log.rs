@@ -1,7 +1,7 @@
 //! The log: reading its chain, and appending to it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
@@ -10,7 +10,10 @@ use serde::Serialize;
 use super::entry::{ENTRY_SCHEMA, Entry};
 use super::error::RegistryError;
 use super::layout::Registry;
-use hetero2_common::files::{FileError, Sha256Digest, sync_parent, write_atomically};
+use hetero2_common::files::disk::DiskFile;
+use hetero2_common::files::{
+    FileError, Left, Lock, Sha256Digest, sweep, sync_parent, write_atomically,
+};
 
 /// Largest log that is read: about 100,000 entries.
 const MAX_LOG: u64 = 256 << 20;
@@ -235,21 +238,15 @@ fn check(registry: &Registry, scan: &Scan) -> Result<HeadState, RegistryError> {
 pub(super) struct Appender {
     registry: Registry,
     pub scan: Scan,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Appender {
     /// Waits for its turn, reads the log and mends what an interrupted
     /// publisher left.
     pub fn begin(registry: &Registry) -> Result<Self, RegistryError> {
-        let path = registry.lock();
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(FileError::io("open", &path))?;
-        lock.lock().map_err(FileError::io("lock", &path))?;
+        let lock = Lock::wait(&registry.lock())?;
+        sweep(registry.root(), None, Left::ByTheDead)?;
         let scan = scan(registry)?;
         let state = check(registry, &scan)?;
         if state == HeadState::Interrupted {
@@ -271,12 +268,13 @@ impl Appender {
         let entry_digest = Sha256Digest::of(&line);
         line.push(b'\n');
         let path = self.registry.log();
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .and_then(|mut log| log.write_all(&line).and_then(|()| log.sync_all()))
-            .map_err(FileError::io("write", &path))?;
+        let mut log = DiskFile::append(&path).map_err(FileError::io("write", &path))?;
+        let written = log.write_all(&line).and_then(|()| log.sync_all());
+        if let Err(e) = written {
+            // Whole or not at all; where even that fails, the next publisher cuts.
+            let _ = log.set_len(self.scan.whole).and_then(|()| log.sync_all());
+            return Err(FileError::io("write", &path)(e).into());
+        }
         sync_parent(&path)?;
         let logged = Logged { entry_digest, entry };
         self.scan.entries.push(logged.clone());
@@ -286,9 +284,7 @@ impl Appender {
 }
 
 fn cut(path: &Path, length: u64) -> Result<(), RegistryError> {
-    fs::OpenOptions::new()
-        .write(true)
-        .open(path)
+    DiskFile::append(path)
         .and_then(|log| log.set_len(length).and_then(|()| log.sync_all()))
         .map_err(FileError::io("write", path))?;
     Ok(())

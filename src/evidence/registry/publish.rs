@@ -12,11 +12,11 @@ use super::entry::{Entry, describe};
 use super::error::RegistryError;
 use super::layout::Registry;
 use super::log::{Appender, Logged, Scan};
-use crate::pack::manifest::{MANIFEST, ZIP, manifest_digest};
+use crate::pack::manifest::{CHECKSUMS, MANIFEST, ZIP, manifest_digest};
 use crate::pack::{Outcome, PackSource, VerifyReport, verify};
 use crate::signature::{bundle_path, verify_signatures};
 use hetero2_common::files::{
-    FileDigest, FileError, Sha256Digest, digest_file, sync_parent, write_atomically,
+    FileDigest, FileError, Left, Scratch, Sha256Digest, digest_file, disk, sweep, write_atomically,
 };
 use hetero2_common::time::utc_timestamp;
 
@@ -66,12 +66,10 @@ pub fn publish(request: &PublishRequest) -> Result<Published, RegistryError> {
         published_at: request.timestamp.clone().unwrap_or_else(|| utc_timestamp(SystemTime::now())),
         ..describe(&request.pack, &report)?
     };
-    fs::create_dir_all(&packs).map_err(FileError::io("create", &packs))?;
+    disk::create_dir_all(&packs).map_err(FileError::io("create", &packs))?;
+    sweep(&packs, None, Left::ByTheDead)?;
     // Vanishes unless it becomes the pack.
-    let incoming = tempfile::Builder::new()
-        .prefix(".incoming-")
-        .tempdir_in(&packs)
-        .map_err(FileError::io("create", &packs))?;
+    let incoming = Scratch::beside(&packs.join("incoming"))?;
     copy(&request.pack, incoming.path(), &report, zip)?;
     let log = Appender::begin(&registry)?;
     if let Some(logged) = published_before(&registry, &log.scan, &entry)? {
@@ -83,7 +81,7 @@ pub fn publish(request: &PublishRequest) -> Result<Published, RegistryError> {
     }
     let stored = log.scan.stored_name(&entry);
     let pack = registry.pack(&stored);
-    place(incoming, &pack)?;
+    place(incoming, &pack, &entry)?;
     let signatures = copy_signatures(&signatures, &registry.signatures(&stored))?;
     let logged = log.append(Entry { signatures, ..entry })?;
     Ok(Published { logged, pack, already_published: false })
@@ -199,28 +197,18 @@ fn check_signatures(
 }
 
 /// Puts the copy in its place. What lies there is in no entry: an interrupted
-/// publisher left it.
-fn place(incoming: tempfile::TempDir, pack: &Path) -> Result<(), RegistryError> {
-    if pack.exists() {
-        fs::remove_dir_all(pack).map_err(FileError::io("remove", pack))?;
+/// publisher left it, and then it is the same pack, or it is someone else's.
+fn place(incoming: Scratch, pack: &Path, entry: &Entry) -> Result<(), RegistryError> {
+    if incoming.place(pack)?.is_none() {
+        return Ok(());
     }
-    fs::rename(incoming.path(), pack).map_err(FileError::io("rename", pack))?;
-    // Its name is gone: there is nothing left to remove.
-    let _ = incoming.keep();
-    share(pack)?;
-    Ok(sync_parent(pack)?)
-}
-
-/// Temporary directories are private; a registry is as readable as its parent.
-fn share(pack: &Path) -> Result<(), RegistryError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let shared = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(pack, shared).map_err(FileError::io("share", pack))?;
+    let found = verify(pack)?;
+    let checksums = found.digests.get(CHECKSUMS).map(|digest| digest.sha256);
+    if found.passed() && checksums == Some(entry.checksums_sha256) {
+        return Ok(());
     }
-    let _ = pack;
-    Ok(())
+    let why = "it is in no entry and not the pack of its name: move it away".to_owned();
+    Err(RegistryError::Damaged { path: pack.to_owned(), why })
 }
 
 fn copy_signatures(from: &Path, to: &Path) -> Result<Option<FileDigest>, RegistryError> {

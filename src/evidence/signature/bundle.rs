@@ -1,8 +1,8 @@
 //! The file of signatures beside a pack: in-toto's attestation bundle, one
-//! envelope a line, only ever appended to.
+//! envelope a line. Lines are only ever added, and with all lines or not at all.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,9 @@ use super::key::PrivateKey;
 use super::statement::{Signed, Statement};
 use crate::pack::manifest::MANIFEST;
 use crate::pack::{VerifyReport, verify};
-use hetero2_common::files::{FileError, Sha256Digest, parent_of, sync_parent};
+use hetero2_common::files::{
+    FileError, Left, Lock, Sha256Digest, disk, parent_of, sweep, write_atomically,
+};
 
 /// Largest file of signatures that is read; one signature has about 3 kB.
 const MAX_BUNDLE: u64 = 16 << 20;
@@ -45,12 +47,20 @@ pub(super) struct Line {
     pub earlier: Option<Sha256Digest>,
 }
 
-/// Reads every line of the file at `path`.
+/// What a file of signatures holds.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub lines: Vec<Line>,
+    /// Bytes after the last whole line: a signer was interrupted.
+    pub torn: usize,
+}
+
+/// Reads every whole line of the file at `path`.
 ///
 /// # Errors
 /// [`SignatureError::Bundle`] for the first line that is no envelope of a
 /// statement over a pack; [`SignatureError::File`] where the file cannot be read.
-pub(super) fn read_bundle(path: &Path) -> Result<Vec<Line>, SignatureError> {
+pub(super) fn read_bundle(path: &Path) -> Result<Parsed, SignatureError> {
     let file = File::open(path).map_err(FileError::io("read", path))?;
     parse_bundle(&read_bounded(file, path)?, path)
 }
@@ -65,7 +75,7 @@ fn read_bounded(file: File, path: &Path) -> Result<Vec<u8>, SignatureError> {
     Ok(bytes)
 }
 
-fn parse_bundle(bytes: &[u8], path: &Path) -> Result<Vec<Line>, SignatureError> {
+fn parse_bundle(bytes: &[u8], path: &Path) -> Result<Parsed, SignatureError> {
     let mut lines = Vec::new();
     let mut start = 0;
     for text in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -74,7 +84,7 @@ fn parse_bundle(bytes: &[u8], path: &Path) -> Result<Vec<Line>, SignatureError> 
             line: lines.len() + 1,
             detail,
         };
-        let body = text.strip_suffix(b"\n").ok_or_else(|| fail("has no end".to_owned()))?;
+        let Some(body) = text.strip_suffix(b"\n") else { break };
         let envelope: Envelope =
             serde_json::from_slice(body).map_err(|e| fail(format!("no DSSE envelope ({e})")))?;
         if envelope.payload_type != PAYLOAD_TYPE {
@@ -86,7 +96,7 @@ fn parse_bundle(bytes: &[u8], path: &Path) -> Result<Vec<Line>, SignatureError> 
         lines.push(Line { envelope, payload, statement, earlier });
         start += text.len();
     }
-    Ok(lines)
+    Ok(Parsed { lines, torn: bytes.len() - start })
 }
 
 /// Signs the pack at `pack` with `key` and appends the envelope to `bundle`.
@@ -116,21 +126,37 @@ pub fn sign(
     }
     let content = report.content_digest;
     let content = content.ok_or_else(|| damaged("its files have no digest".to_owned()))?;
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(bundle)
-        .map_err(FileError::io("open", bundle))?;
-    file.lock().map_err(FileError::io("lock", bundle))?;
-    let reader = file.try_clone().map_err(FileError::io("open", bundle))?;
-    let bytes = read_bounded(reader, bundle)?;
-    refuse_other_pack(&parse_bundle(&bytes, bundle)?, &report, bundle)?;
-    let earlier = (!bytes.is_empty()).then(|| Sha256Digest::of(&bytes));
-    let statement = Statement::new(&report, content, signed, earlier);
+    let _lock = Lock::wait(bundle)?;
+    sweep(parent_of(bundle), bundle.file_name(), Left::ByTheDead)?;
+    let signed = append(bundle, &report, content, key, signed);
+    if signed.is_err() && fs::metadata(bundle).is_ok_and(|found| found.len() == 0) {
+        // Made by the lock.
+        let _ = disk::remove_file(bundle);
+    }
+    signed
+}
+
+/// Writes the file again with one line more: it has all of them or the new one
+/// not, and half a line that was left there once is gone.
+fn append(
+    bundle: &Path,
+    report: &VerifyReport,
+    content: Sha256Digest,
+    key: &PrivateKey,
+    signed: Signed,
+) -> Result<Statement, SignatureError> {
+    let file = File::open(bundle).map_err(FileError::io("read", bundle))?;
+    let bytes = read_bounded(file, bundle)?;
+    let parsed = parse_bundle(&bytes, bundle)?;
+    if parsed.torn > 0 {
+        tracing::warn!("half a signature, left by an interrupted signer, is cut off");
+    }
+    let whole = &bytes[..bytes.len() - parsed.torn];
+    refuse_other_pack(&parsed.lines, report, bundle)?;
+    let earlier = (!whole.is_empty()).then(|| Sha256Digest::of(whole));
+    let statement = Statement::new(report, content, signed, earlier);
     let line = envelope_line(&statement, key)?;
-    file.write_all(&line).and_then(|()| file.sync_all()).map_err(FileError::io("write", bundle))?;
-    sync_parent(bundle)?;
+    write_atomically(bundle, |file| file.write_all(whole).and_then(|()| file.write_all(&line)))?;
     Ok(statement)
 }
 

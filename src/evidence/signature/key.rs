@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::SignatureError;
-use hetero2_common::files::{FileError, Sha256Digest, sync_parent};
+use hetero2_common::files::{AtomicFile, FileError, Occupied, Readers, Sha256Digest, disk};
 
 /// Key files are a few hundred bytes; anything longer is no key.
 const MAX_KEY_FILE: u64 = 16 << 10;
@@ -143,9 +143,9 @@ pub fn create_key(path: &Path) -> Result<(PublicKey, PathBuf), SignatureError> {
     let private = pair.to_pkcs8_pem(LineEnding::LF).map_err(|e| encoding(e.to_string()))?;
     let key = SigningKey::from_bytes(&secret).verifying_key();
     let public = key.to_public_key_pem(LineEnding::LF).map_err(|e| encoding(e.to_string()))?;
-    write_new(path, private.as_bytes(), Secrecy::Owner)?;
-    if let Err(error) = write_new(&public_path, public.as_bytes(), Secrecy::Public) {
-        let _ = fs::remove_file(path);
+    write_new(path, private.as_bytes(), Readers::Owner)?;
+    if let Err(error) = write_new(&public_path, public.as_bytes(), Readers::All) {
+        let _ = disk::remove_file(path);
         return Err(error);
     }
     Ok((PublicKey::new(key)?, public_path))
@@ -157,36 +157,19 @@ fn public_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Who may read a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Secrecy {
-    Owner,
-    Public,
-}
-
 /// Writes a file that must not exist.
-fn write_new(path: &Path, bytes: &[u8], secrecy: Secrecy) -> Result<(), SignatureError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(if secrecy == Secrecy::Owner { 0o600 } else { 0o644 });
-    }
-    #[cfg(not(unix))]
-    let _ = secrecy;
-    let mut file = match options.open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(SignatureError::KeyExists { path: path.to_owned() });
+fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), SignatureError> {
+    let written = AtomicFile::begin(path, Occupied::Refuse, readers).and_then(|mut file| {
+        file.write_all(bytes).map_err(FileError::io("write", path))?;
+        file.finish()
+    });
+    match written {
+        Ok(_) => Ok(()),
+        Err(e) if e.source.kind() == io::ErrorKind::AlreadyExists => {
+            Err(SignatureError::KeyExists { path: path.to_owned() })
         }
-        Err(e) => return Err(FileError::io("create", path)(e).into()),
-    };
-    if let Err(e) = file.write_all(bytes).and_then(|()| file.sync_all()) {
-        let _ = fs::remove_file(path);
-        return Err(FileError::io("write", path)(e).into());
+        Err(e) => Err(e.into()),
     }
-    Ok(sync_parent(path)?)
 }
 
 fn read_key_file(path: &Path, kind: &'static str) -> Result<String, SignatureError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::bundle::{Line, exists, read_bundle};
+use super::bundle::{Line, Parsed, exists, read_bundle};
 use super::error::SignatureError;
 use super::key::{KeyId, PublicKey};
 use super::statement::Approval;
@@ -83,8 +83,8 @@ pub fn verify_signatures(
         }
         return Ok(report);
     }
-    let lines = match read_bundle(bundle) {
-        Ok(lines) => lines,
+    let Parsed { lines, torn } = match read_bundle(bundle) {
+        Ok(parsed) => parsed,
         Err(error @ SignatureError::Bundle { .. }) => {
             report.add("signatures", Outcome::Fail, error.to_string());
             return Ok(report);
@@ -93,6 +93,10 @@ pub fn verify_signatures(
     };
     for (index, line) in lines.iter().enumerate() {
         add_line(&mut report, index + 1, line, pack, keys);
+    }
+    if torn > 0 {
+        let detail = format!("{torn} bytes after the last one: a signer was interrupted");
+        report.add("signatures", Outcome::Warn, detail);
     }
     for key in keys {
         let signed = |s: &CheckedSignature| {

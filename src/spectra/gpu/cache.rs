@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use hetero2_common::files::write_atomically;
+use hetero2_common::files::{disk, write_atomically};
 
 /// Largest file that is read.
 const LARGEST_BYTES: u64 = 64 << 20;
@@ -52,7 +52,7 @@ impl CacheFile {
             return;
         }
         // Where the folder cannot be made, the file cannot either.
-        let _ = self.path.parent().map(fs::create_dir_all);
+        let _ = self.path.parent().map(disk::create_dir_all);
         let written = write_atomically(&self.path, |out| {
             out.write_all(&Sha256::digest(&data))?;
             out.write_all(&data)

@@ -4,6 +4,7 @@ mod claims;
 mod forging;
 mod hostile;
 mod input;
+mod ownership;
 #[cfg(target_os = "linux")]
 mod parquet;
 #[cfg(unix)]

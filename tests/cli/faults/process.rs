@@ -102,7 +102,7 @@ fn a_killed_run_goes_on_where_it_was() {
     let run = Run::of(&library, &out, &resume(&QUICK));
     assert_eq!(run.verify(), expected);
     assert_eq!(run.summary().len(), 3 * SHARD + 100);
-    assert_eq!(tree(&out).iter().filter(|name| name.contains("/.")).count(), 0, "litter");
+    assert_eq!(tree(&out).iter().filter(|name| name.contains(".partial")).count(), 0, "litter");
 }
 
 #[test]
@@ -239,8 +239,14 @@ fn a_full_disk_ends_the_run_and_spoils_nothing() {
     };
     let out = disk.0.join("out");
     let filler = disk.0.join("filler");
-    // Full while planning, while computing, while writing the pack.
-    for (free, failing) in [(0, "/library/"), (56 << 10, "/shards/"), (1_200 << 10, ".csv")] {
+    // Full from the beginning, while planning, while computing, while writing the pack.
+    let full: [(u64, &str); 4] = [
+        (0, "/.hetero2-run"),
+        (8 << 10, "/library/"),
+        (60 << 10, "/shards/"),
+        (1_200 << 10, ".csv"),
+    ];
+    for (free, failing) in full {
         fs::write(&filler, vec![0; (DISK - free) as usize]).unwrap();
         let done = call(&mut run_command(&library, &out, &resume(&QUICK))).expect_code(1);
         assert!(done.stderr.contains("No space left on device"), "{}", done.stderr);
@@ -251,7 +257,7 @@ fn a_full_disk_ends_the_run_and_spoils_nothing() {
     assert!(out.join("plan.json").exists(), "the last attempt ended while it wrote the pack");
     let run = Run::of(&library, &out, &resume(&QUICK));
     assert_eq!(run.verify(), expected);
-    assert_eq!(tree(&out).iter().filter(|name| name.starts_with(".")).count(), 0, "litter");
+    assert_eq!(tree(&out).iter().filter(|name| name.ends_with(".partial")).count(), 0, "litter");
 }
 
 /// The same where nobody is root: writes beyond a limit fail.

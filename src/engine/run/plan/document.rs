@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use hetero2_common::files::{FileDigest, Sha256Digest, write_atomically};
+use hetero2_common::files::{FileDigest, Sha256Digest, write_atomically, write_new};
 #[cfg(doc)]
 use hetero2_library::BLOCK_ROWS;
 use hetero2_library::ReadOptions;
 
+use super::check::problem;
 use crate::run::config::RunConfig;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -143,6 +144,18 @@ impl Plan {
         Ok(())
     }
 
+    /// Writes `plan.json` unless there is one; returns whether it did.
+    ///
+    /// # Errors
+    /// [`RunError::File`] when the run directory cannot be written.
+    pub(crate) fn save_new(&self, dir: &RunDir) -> Result<bool, RunError> {
+        match write_new(&dir.plan(), |out| out.write_all(self.to_json().as_bytes())) {
+            Ok(_) => Ok(true),
+            Err(e) if e.source.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     /// Reads the plan of a run directory; `None` where there is none.
     ///
     /// # Errors
@@ -162,7 +175,10 @@ impl Plan {
                 why: format!("schema_version is {}, expected {PLAN_SCHEMA}", plan.schema_version),
             });
         }
-        Ok(Some(plan))
+        match problem(&plan) {
+            Some(why) => Err(RunError::NotAPlan { path, why }),
+            None => Ok(Some(plan)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use hetero2_common::files::{Sha256Digest, digest_file, write_atomically};
+use hetero2_common::files::{AtomicFile, Sha256Digest, digest_file, disk};
 use hetero2_library::{ReadOptions, Source};
 
 use super::document::InputFile;
@@ -90,14 +90,13 @@ pub(crate) fn copy_pinned(
 /// Copies a side input into the run directory, under its digest.
 pub(crate) fn copy_input(path: &Path, dir: &RunDir) -> Result<InputFile, RunError> {
     let mut file = fs::File::open(path).map_err(|e| RunError::io("read", path, e))?;
-    let staged = dir.inputs().join("incoming");
-    let (digest, _) = write_atomically(&staged, |out| std::io::copy(&mut file, out))?;
-    let target = dir.input(&digest.sha256.to_string());
-    fs::rename(&staged, &target).map_err(|e| RunError::io("write", &target, e))?;
+    let mut copy = AtomicFile::create(&dir.input("incoming"))?;
+    std::io::copy(&mut file, &mut copy).map_err(|e| RunError::io("copy", path, e))?;
+    let digest = copy.finish_as(|digest| dir.input(&digest.sha256.to_string()))?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(InputFile { name, bytes: digest.bytes, sha256: digest.sha256 })
 }
 
 pub(crate) fn create_dir(path: &Path) -> Result<(), RunError> {
-    fs::create_dir_all(path).map_err(|e| RunError::io("create", path, e))
+    disk::create_dir_all(path).map_err(|e| RunError::io("create", path, e))
 }

@@ -1,5 +1,6 @@
 //! The plan of a run: what it says, and how it is made of a request.
 
+mod check;
 mod document;
 mod ingest;
 mod inputs;

@@ -11,10 +11,10 @@ use hetero2_common::ordered::in_order;
 use hetero2_contract::{CountedReason, StatusCounts};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
-use hetero2_evidence::pack::manifest::{Provenance, ProvenanceNotes};
+use hetero2_evidence::pack::manifest::{Provenance, ProvenanceNotes, ZIP};
 use hetero2_evidence::pack::report;
 use hetero2_evidence::pack::rows::{DecoyRow, SpectrumRow};
-use hetero2_evidence::pack::{PackWriter, ZipOutput};
+use hetero2_evidence::pack::{PackWriter, ZipOutput, first_damage};
 use hetero2_spectra::dos::EnergyRange;
 
 use super::aggregate::Aggregate;
@@ -23,7 +23,7 @@ use super::finalize_rows::FinalizeRows;
 use super::merge::{self, AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
 use super::outcomes::Outcomes;
 use super::row_groups::{self, AuditedGroups, RowGroups};
-use super::summarise;
+use super::summarise::{self, Finished};
 use crate::run::config::ScoreMode;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -321,21 +321,58 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
     }
 }
 
-/// The report of a pack that an earlier call finished, if it is there.
+/// The report of a pack that an earlier call finished, if it is there and whole.
+/// One that is damaged is made again where its shards or records are there still.
+///
+/// # Errors
+/// [`RunError::DamagedPack`] where they are not.
 pub(crate) fn finished(
     dir: &RunDir,
     plan: &Plan,
     output: &PackOutput,
 ) -> Result<Option<RunReport>, RunError> {
     let path = pack_path(dir, output);
-    let Some(found) = summarise::read_finished(&path, plan)? else { return Ok(None) };
-    let zipped = path.join("evidence_pack.zip").exists();
-    if zipped != (output.zip == ZipOutput::Written) && all_shards_there(dir, plan) {
-        return Ok(None);
+    let found = match summarise::read_finished(&path, plan)? {
+        Finished::Nothing => return Ok(None),
+        Finished::Whole(found) => check_pack(&path).map(|()| found),
+        Finished::Damaged(why) => Err(RunError::DamagedPack { path: path.clone(), why }),
+    };
+    match found {
+        Err(error) if all_records_there(dir, plan) || all_shards_there(dir, plan) => {
+            tracing::warn!("making the pack again: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+        Ok(found) => {
+            let zipped = path.join(ZIP).exists();
+            let is_other = zipped != (output.zip == ZipOutput::Written);
+            Ok((!(is_other && all_shards_there(dir, plan))).then_some(*found))
+        }
     }
-    Ok(Some(found))
+}
+
+/// Holds every file of a pack against its checksums.
+///
+/// # Errors
+/// [`RunError::DamagedPack`].
+pub(crate) fn check_pack(path: &Path) -> Result<(), RunError> {
+    let damaged = |why| Err(RunError::DamagedPack { path: path.to_owned(), why });
+    match first_damage(path)? {
+        Some(why) => damaged(why),
+        None if !path.join(ZIP).exists() => Ok(()),
+        None => match first_damage(&path.join(ZIP))? {
+            Some(why) => damaged(format!("{ZIP}: {why}")),
+            None => Ok(()),
+        },
+    }
+}
+
+fn all_records_there(dir: &RunDir, plan: &Plan) -> bool {
+    plan.packed.iter().all(|packed| dir.library().join(&packed.file.name).is_file())
 }
 
 fn all_shards_there(dir: &RunDir, plan: &Plan) -> bool {
-    plan.shards.iter().all(|shard| dir.shard(shard.index).exists())
+    let digest = plan.digest();
+    let is_there = |shard| matches!(inspect_shard(dir, &digest, shard), ShardState::Done(_));
+    plan.shards.iter().all(is_there)
 }

@@ -1,6 +1,7 @@
 //! From a run's aggregates to what the metrics, the report and the manifest
 //! say.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -16,7 +17,9 @@ use hetero2_contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
 use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
-use hetero2_evidence::pack::manifest::{Input, Manifest, ManifestBody, ManifestNotes, Seeds, Tool};
+use hetero2_evidence::pack::manifest::{
+    CHECKSUMS, Input, MANIFEST, Manifest, ManifestBody, ManifestNotes, Seeds, Tool,
+};
 use hetero2_evidence::pack::report::{self, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
@@ -229,22 +232,55 @@ fn histogram(
     histogram
 }
 
-/// The report of a finished pack of this plan, from its own files; `None`
-/// where there is none, or another.
-pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport>, RunError> {
-    let manifest: Option<Manifest> = read(&path.join("manifest.json"));
-    let metrics: Option<Metrics<RunConfig>> = read(&path.join("metrics.json"));
-    let (Some(manifest), Some(metrics)) = (manifest, metrics) else { return Ok(None) };
-    let whole = manifest.files.iter().all(|file| {
-        let found = std::fs::metadata(path.join(&file.name));
-        found.is_ok_and(|found| found.len() == file.digest.bytes)
-    });
-    if manifest.body != manifest_body(plan) || !whole {
-        return Ok(None);
+/// What lies where the pack of a plan shall be.
+pub(crate) enum Finished {
+    /// Nothing, or something else.
+    Nothing,
+    /// The pack of this plan, by its documents; its tables were not read.
+    Whole(Box<RunReport>),
+    /// The pack of this plan, or one whose plan cannot be read, is damaged.
+    Damaged(String),
+}
+
+/// Looks for the finished pack of this plan, without reading its tables.
+pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Finished, RunError> {
+    let manifest = match document::<Manifest>(path, MANIFEST) {
+        Ok(Some(manifest)) => manifest,
+        // Another program's directory, or a pack without its manifest.
+        Ok(None) if !path.join(CHECKSUMS).exists() => return Ok(Finished::Nothing),
+        Ok(None) => return Ok(Finished::Damaged(format!("{MANIFEST} is missing"))),
+        Err(why) => return Ok(Finished::Damaged(why)),
+    };
+    if manifest.body != manifest_body(plan) {
+        return Ok(Finished::Nothing);
     }
+    for file in &manifest.files {
+        let found = std::fs::metadata(path.join(&file.name));
+        if !found.is_ok_and(|found| found.len() == file.digest.bytes) {
+            return Ok(Finished::Damaged(format!("{} is missing or cut", file.name)));
+        }
+    }
+    let metrics = match document::<Metrics<RunConfig>>(path, "metrics.json") {
+        Ok(Some(metrics)) => metrics,
+        Ok(None) => return Ok(Finished::Damaged("metrics.json is missing".to_owned())),
+        Err(why) => return Ok(Finished::Damaged(why)),
+    };
+    Ok(Finished::Whole(Box::new(report_of(path, &manifest, metrics))))
+}
+
+/// A document of a pack; `None` where it is not there.
+fn document<T: DeserializeOwned>(path: &Path, name: &str) -> Result<Option<T>, String> {
+    match std::fs::read(path.join(name)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{name}: {e}")),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(format!("{name}: {e}")),
+    }
+}
+
+fn report_of(path: &Path, manifest: &Manifest, metrics: Metrics<RunConfig>) -> RunReport {
     let slack = &metrics.audit_slack_stats_ok;
     let audited = slack.rows_ok_with_slack;
-    Ok(Some(RunReport {
+    RunReport {
         counts: metrics.counts,
         score_mode: metrics.config.score_mode,
         rows_audited: audited,
@@ -256,10 +292,5 @@ pub(crate) fn read_finished(path: &Path, plan: &Plan) -> Result<Option<RunReport
         seconds: 0.0,
         rows_per_second: 0.0,
         already_complete: true,
-    }))
-}
-
-/// A document of a pack; `None` where it is missing or has another layout.
-fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use hetero2_chemistry::operator::AtomTable;
-use hetero2_common::files::{FileDigest, FileError, Sha256Digest, digest_file};
+use hetero2_common::files::{FileDigest, FileError, Scratch, Sha256Digest, digest_file, disk};
 use hetero2_evidence::pack::manifest::{Input, Manifest, Tool};
 use hetero2_evidence::pack::{
     PackDiff, PackError, VerifyReport, ZipOutput, diff, extract, read_manifest, verify,
@@ -172,7 +172,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
     let manifest = read_manifest(&request.pack)?;
     let config = config(&manifest)?;
     let read_options = read_options(&manifest)?;
-    let staging = tempfile::tempdir().map_err(FileError::io("create", &std::env::temp_dir()))?;
+    let staging = Scratch::passing("hetero2-rerun")?;
     let staging = staging.path();
     let library = library(request, &manifest, staging)?;
     let scores = scores(request, &manifest, staging)?;
@@ -328,10 +328,7 @@ fn under_recorded_name(
     }
     let staged = place(recorded, folder)?;
     let path = fs::canonicalize(path).map_err(FileError::io("read", path))?;
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(&path, &staged).map_err(FileError::io("create", &staged))?;
-    #[cfg(not(unix))]
-    fs::copy(&path, &staged).map_err(FileError::io("create", &staged))?;
+    disk::link(&path, &staged).map_err(FileError::io("create", &staged))?;
     Ok(staged)
 }
 
@@ -343,7 +340,7 @@ fn place(recorded: &Input, folder: &Path) -> Result<PathBuf, RerunError> {
         let why = format!("{:?} is not the name of a file", recorded.name);
         return Err(RerunError::Manifest { part: "inputs", why });
     }
-    fs::create_dir_all(folder).map_err(FileError::io("create", folder))?;
+    disk::create_dir_all(folder).map_err(FileError::io("create", folder))?;
     Ok(folder.join(&recorded.name))
 }
 

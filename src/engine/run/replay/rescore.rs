@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use hetero2_audit::{DecoyHash, ScoreTable};
-use hetero2_common::files::{Sha256Digest, parent_of};
+use hetero2_common::files::{Left, Scratch, Sha256Digest, parent_of, sweep};
 use hetero2_common::threads::on_threads;
 use hetero2_contract::{Reason, Warning};
 use hetero2_evidence::pack::manifest::{Manifest, Provenance, ProvenanceNotes};
@@ -73,15 +73,14 @@ fn rescore_in_pool(
     observer: &dyn Observer,
 ) -> Result<RunReport, RunError> {
     let started = Started::now();
+    let parent = parent_of(&request.out);
+    let name = parent.join("hetero2-audit");
+    sweep(parent, name.file_name(), Left::ByTheDead)?;
     refuse_occupied(&request.out)?;
     let mut old = StoredPack::verified(&request.pack)?;
-    let parent = parent_of(&request.out);
     create_dir(parent)?;
     // Vanishes when this function ends, however it ends.
-    let work = tempfile::Builder::new()
-        .prefix(".hetero2-audit-")
-        .tempdir_in(parent)
-        .map_err(|e| RunError::io("create", parent, e))?;
+    let work = Scratch::beside(&name)?;
     let dir = RunDir::new(work.path());
     create_dir(&dir.inputs())?;
     let scores = copy_scores(&request.scores, request.scores_sha256.as_deref(), &dir)?;

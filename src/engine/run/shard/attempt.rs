@@ -6,13 +6,11 @@
 //! An attempt that is asked to stop leaves a checkpoint of the same form with
 //! fewer rows, which the next attempt goes on from.
 
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use tempfile::TempDir;
-
-use hetero2_common::files::digest_file;
+use hetero2_common::files::disk::{self, Fate};
+use hetero2_common::files::{Left, Scratch, digest_file, replaced, restore, sweep};
 use hetero2_evidence::pack::PackError;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use hetero2_evidence::pack::tables::{TableGroups, TableRow, TableWriter, bytes_of};
@@ -22,7 +20,7 @@ use hetero2_spectra::dos::EnergyRange;
 use super::compute::{Engine, RowOutcome};
 use super::record::{
     Attempt, DECOYS, MOLECULES, SHARD_SCHEMA, SPECTRA, ShardRecord, ShardState, inspect_shard,
-    read_record, write_record,
+    is_shard_file, read_record, write_record,
 };
 use super::wave::compute_wave;
 use crate::run::error::RunError;
@@ -80,13 +78,15 @@ pub fn compute_shard(
     write_record(staged.path(), &record)?;
     let checkpoint = dir.checkpoint(shard.index);
     if !whole {
-        replace(staged, &checkpoint)?;
+        if let Some(staged) = staged.place(&checkpoint)? {
+            staged.exchange(&checkpoint)?;
+        }
         tracing::info!(shard = shard.index, rows = record.rows, "stopped, checkpoint written");
         return Err(RunError::Cancelled);
     }
     let record = place_shard(dir, plan_digest, shard, staged)?.unwrap_or(record);
     // What another attempt left meanwhile is of no use either.
-    let _ = fs::remove_dir_all(&checkpoint);
+    clear(&checkpoint);
     Ok(record)
 }
 
@@ -145,51 +145,45 @@ fn open_packed(dir: &RunDir, file: &PackedFile) -> Result<ShardReader, RunError>
 }
 
 /// Gives a finished shard its place, unless another attempt at it was done
-/// first: returns the record of that one.
+/// first: returns the record of that one. At no time is there none where one
+/// was finished.
 ///
 /// # Errors
-/// [`RunError::Io`] when the directory cannot be renamed.
+/// [`RunError::File`] when the directory cannot be renamed.
 pub fn place_shard(
     dir: &RunDir,
     plan_digest: &str,
     shard: &ShardPlan,
-    staged: TempDir,
+    staged: Scratch,
 ) -> Result<Option<ShardRecord>, RunError> {
-    match inspect_shard(dir, plan_digest, shard) {
-        ShardState::Done(other) => Ok(Some(*other)),
-        ShardState::Missing | ShardState::Unusable(_) => {
-            replace(staged, &dir.shard(shard.index))?;
-            Ok(None)
-        }
+    let target = dir.shard(shard.index);
+    let Some(staged) = staged.place(&target)? else { return Ok(None) };
+    if let ShardState::Done(other) = inspect_shard(dir, plan_digest, shard) {
+        return Ok(Some(*other));
     }
+    staged.exchange(&target)?;
+    Ok(None)
+}
+
+/// Removes the tables of a shard's directory that is of no use any more.
+fn clear(folder: &Path) {
+    let _ = disk::remove_known(folder, |name| match is_shard_file(name) {
+        true => Fate::File,
+        false => Fate::Kept,
+    });
 }
 
 /// An empty directory for an attempt at a shard; it vanishes unless it is placed.
-pub fn stage_shard(dir: &RunDir, index: u32) -> Result<TempDir, RunError> {
-    let shards = dir.shards();
-    fs::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
-    tempfile::Builder::new()
-        .prefix(&format!(".{index:05}-"))
-        .tempdir_in(&shards)
-        .map_err(|e| RunError::io("create", &shards, e))
-}
-
-/// Gives a finished directory its name; what has that name makes way.
-fn replace(staged: TempDir, target: &Path) -> Result<(), RunError> {
-    let staged = staged.keep();
-    let aside = staged.with_extension("old");
-    match fs::rename(target, &aside) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(RunError::io("replace", target, e));
-        }
-        _ => {}
-    }
-    fs::rename(&staged, target).map_err(|e| RunError::io("write", target, e))?;
-    let _ = fs::remove_dir_all(&aside);
-    if let Some(parent) = target.parent() {
-        sync_directory(parent);
-    }
-    Ok(())
+///
+/// # Errors
+/// [`RunError`] when the run directory cannot be written.
+pub fn stage_shard(dir: &RunDir, index: u32) -> Result<Scratch, RunError> {
+    let (shards, place) = (dir.shards(), dir.shard(index));
+    disk::create_dir_all(&shards).map_err(|e| RunError::io("create", &shards, e))?;
+    sweep(&shards, place.file_name(), Left::ByTheDead)?;
+    restore(&place)?;
+    clear(&replaced(&place));
+    Ok(Scratch::beside(&place)?)
 }
 
 /// Rows computed between two writes, so that memory does not grow with the
@@ -330,11 +324,4 @@ fn copy_groups<R: TableRow>(from: &Path, to: &mut TableWriter<R>) -> Result<u64,
         to.end_group()?;
     }
     Ok(to.rows())
-}
-
-/// Makes a rename durable; a file system that cannot is as durable as it gets.
-fn sync_directory(path: &Path) {
-    if let Ok(folder) = fs::File::open(path) {
-        let _ = folder.sync_all();
-    }
 }

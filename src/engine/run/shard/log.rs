@@ -1,10 +1,10 @@
 //! The structured log of a shard: one JSON object a line, in the run
 //! directory. Knows nothing of what is logged.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
+use hetero2_common::files::disk::{self, DiskFile};
 use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::registry::LookupSpan;
@@ -13,7 +13,7 @@ use tracing_subscriber::{Layer, fmt};
 use crate::run::layout::RunDir;
 
 /// The log of the shard at work; events go nowhere while there is none.
-static OPEN: Mutex<Option<File>> = Mutex::new(None);
+static OPEN: Mutex<Option<DiskFile>> = Mutex::new(None);
 
 /// A layer of a `tracing` subscriber that writes events to the log of the shard
 /// that this process works on.
@@ -33,8 +33,7 @@ impl ShardLog {
     /// Opens the log of a shard.
     pub fn open(dir: &RunDir, shard: u32) -> Self {
         let path = dir.shard_log(shard);
-        let opened = fs::create_dir_all(dir.logs())
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+        let opened = disk::create_dir_all(&dir.logs()).and_then(|()| DiskFile::append(&path));
         match opened {
             Ok(file) => set(Some(file)),
             Err(error) => tracing::warn!("cannot write {}: {error}", path.display()),
@@ -49,7 +48,7 @@ impl Drop for ShardLog {
     }
 }
 
-fn set(file: Option<File>) {
+fn set(file: Option<DiskFile>) {
     *OPEN.lock().unwrap_or_else(PoisonError::into_inner) = file;
 }
 

@@ -23,6 +23,6 @@ pub use worker::ShardWorker;
 
 pub(crate) use attempt::wave_rows;
 pub(crate) use audited::audit_row;
-pub(crate) use record::{DECOYS, MOLECULES, SPECTRA};
+pub(crate) use record::{DECOYS, MOLECULES, SPECTRA, is_shard_file};
 pub(crate) use scoring::{RowScoring, load_table};
 pub(crate) use worker::compute_missing;

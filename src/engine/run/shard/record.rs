@@ -25,6 +25,11 @@ pub(crate) const DECOYS: &str = "decoys.parquet";
 pub(crate) const SPECTRA: &str = "spectra.parquet";
 const RECORD: &str = "shard.json";
 
+/// Whether a file of a shard's directory has a name that shards give.
+pub(crate) fn is_shard_file(name: &str) -> bool {
+    [MOLECULES, DECOYS, SPECTRA, RECORD].contains(&name)
+}
+
 /// What a finished shard, or a checkpoint of one, says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShardRecord {

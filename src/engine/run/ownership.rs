@@ -1,0 +1,138 @@
+//! What in a run directory this program made, and may therefore remove. Knows
+//! nothing of what the files hold.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+use hetero2_common::files::disk::{self, Fate};
+use hetero2_common::files::{Left, sweep, write_atomically};
+
+use super::error::RunError;
+use super::layout::RunDir;
+use super::plan::Plan;
+use super::shard::is_shard_file;
+
+/// First line of the file that marks a directory as a run's.
+const MARK: &str = "hetero2_run_directory.v1";
+
+/// What is found where a run shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing, or an empty directory.
+    Nothing,
+    /// A directory that a run of this program began.
+    Run,
+}
+
+/// Looks at a directory without touching it.
+///
+/// # Errors
+/// [`RunError::NotARun`] for a directory that holds something, but neither a
+/// plan nor the mark of a run.
+pub(super) fn look(dir: &RunDir) -> Result<Found, RunError> {
+    let root = dir.root();
+    let mut entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(e) => return Err(RunError::io("read", root, e)),
+    };
+    if is_marked(dir) || Plan::load(dir)?.is_some() {
+        return Ok(Found::Run);
+    }
+    match entries.next() {
+        None => Ok(Found::Nothing),
+        Some(_) => Err(RunError::NotARun { path: root.to_path_buf() }),
+    }
+}
+
+/// Whether a lock file is as locks are made: a user's may hold something.
+pub(super) fn is_lock(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
+}
+
+fn is_marked(dir: &RunDir) -> bool {
+    let path = dir.mark();
+    fs::symlink_metadata(&path).is_ok_and(|found| found.is_file())
+        && fs::read_to_string(path).is_ok_and(|text| text.lines().next() == Some(MARK))
+}
+
+/// Marks a directory as a run's, before anything else is written there.
+pub(super) fn mark(dir: &RunDir) -> Result<(), RunError> {
+    if is_marked(dir) {
+        return Ok(());
+    }
+    let text = format!(
+        "{MARK}\nThis directory was made by hetero2, which may remove the files it made here.\n"
+    );
+    write_atomically(&dir.mark(), |file| file.write_all(text.as_bytes()))?;
+    Ok(())
+}
+
+/// Removes what a run left that was stopped while it planned. What others put
+/// there stays.
+pub(super) fn clear_planning(dir: &RunDir) -> Result<(), RunError> {
+    remove(&dir.library(), |name| file(is_packed_name(name)))?;
+    remove(&dir.inputs(), |name| file(is_digest(name)))
+}
+
+/// Removes what a run computed, its plan first, so that nothing is taken for
+/// whole that is not. The pack stays until another takes its place.
+pub(super) fn clear_run(dir: &RunDir) -> Result<(), RunError> {
+    mark(dir)?;
+    let plan = dir.plan();
+    disk::gone(disk::remove_file(&plan)).map_err(|e| RunError::io("remove", &plan, e))?;
+    clear_planning(dir)?;
+    clear_shards(dir)
+}
+
+/// Removes what the pack of a run makes needless: its packed records, side
+/// inputs and shards.
+pub(super) fn clear_finished(dir: &RunDir) -> Result<(), RunError> {
+    clear_planning(dir)?;
+    clear_shards(dir)
+}
+
+fn clear_shards(dir: &RunDir) -> Result<(), RunError> {
+    let folder = dir.shards();
+    let entries = match fs::read_dir(&folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|e| RunError::io("read", &folder, e))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|e| RunError::io("read", &folder, e))?;
+        let name = entry.file_name();
+        let index = name.to_str().map(|name| name.strip_suffix(".checkpoint").unwrap_or(name));
+        if index.is_some_and(is_number) {
+            remove(&entry.path(), |name| file(is_shard_file(name)))?;
+        }
+    }
+    remove(&folder, |_| Fate::Kept)
+}
+
+/// Removes of a folder what `fate` knows and what processes left under
+/// construction; the folder too, if nothing else is in it.
+fn remove(folder: &Path, fate: impl Fn(&str) -> Fate) -> Result<(), RunError> {
+    sweep(folder, None, Left::ByOthers)?;
+    let gone = disk::remove_known(folder, fate).map_err(|e| RunError::io("remove", folder, e))?;
+    if !gone {
+        tracing::warn!("{} holds files that no run made: they are left", folder.display());
+    }
+    Ok(())
+}
+
+fn file(known: bool) -> Fate {
+    if known { Fate::File } else { Fate::Kept }
+}
+
+fn is_packed_name(name: &str) -> bool {
+    name.strip_suffix(".arrow").is_some_and(is_number)
+}
+
+fn is_number(name: &str) -> bool {
+    name.len() >= 5 && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
