@@ -40,9 +40,14 @@ pub(super) fn look(dir: &RunDir) -> Result<Found, RunError> {
     if is_marked(dir) || Plan::load(dir)?.is_some() {
         return Ok(Found::Run);
     }
-    match entries.next() {
-        None => Ok(Found::Nothing),
-        Some(_) => Err(RunError::NotARun { path: root.to_path_buf() }),
+    // A process that was killed while it marked the directory left no more.
+    let half_a_mark = |name: &str| name.starts_with(".hetero2-run.") && name.ends_with(".partial");
+    let is_foreign = |entry: io::Result<fs::DirEntry>| {
+        entry.map_or(true, |entry| !entry.file_name().to_str().is_some_and(half_a_mark))
+    };
+    match entries.any(is_foreign) {
+        false => Ok(Found::Nothing),
+        true => Err(RunError::NotARun { path: root.to_path_buf() }),
     }
 }
 
@@ -90,7 +95,9 @@ pub(super) fn clear_run(dir: &RunDir) -> Result<(), RunError> {
 /// inputs and shards.
 pub(super) fn clear_finished(dir: &RunDir) -> Result<(), RunError> {
     clear_planning(dir)?;
-    clear_shards(dir)
+    clear_shards(dir)?;
+    let root = dir.root();
+    disk::sync_directory(root).map_err(|e| RunError::io("flush", root, e))
 }
 
 fn clear_shards(dir: &RunDir) -> Result<(), RunError> {

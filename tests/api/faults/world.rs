@@ -265,10 +265,11 @@ impl World {
 }
 
 pub fn walk(folder: &Path, visit: &mut dyn FnMut(&Path)) {
-    for entry in fs::read_dir(folder).unwrap() {
+    // What is at work elsewhere may take away what was listed.
+    for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         visit(&path);
-        if path.symlink_metadata().unwrap().is_dir() {
+        if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             walk(&path, visit);
         }
     }
