@@ -29,6 +29,7 @@ fn work(sandbox: &Sandbox, name: &str, tasks: u32, script: &str) -> Work {
         finish: Some(["sh", "-c", "echo finished; : > \"$TOY/done\""].map(str::to_owned).to_vec()),
         resources: Resources { cpus: Some(1), memory_mib: Some(16), ..Resources::default() },
         finish_resources: Resources::default(),
+        secrets: Default::default(),
         environment: [("TOY".to_owned(), folder.to_str().unwrap().to_owned())].into(),
         modules: Vec::new(),
         container: None,

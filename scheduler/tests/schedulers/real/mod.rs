@@ -44,6 +44,7 @@ fn work(folder: &Path, task: &str) -> Work {
         finish: Some(shell(FINISH)),
         resources: Resources { cpus: Some(1), ..Resources::default() },
         finish_resources: Resources { cpus: Some(1), ..Resources::default() },
+        secrets: Default::default(),
         environment: environment.into(),
         modules: Vec::new(),
         container: None,
