@@ -179,7 +179,7 @@ impl World {
         let pack = |path: PathBuf| {
             let report = verify(&path).unwrap();
             assert!(report.passed(), "{step:?}: {:?}", report.failures().next());
-            report.content_digest.to_string()
+            report.content_digest.expect("its files have a digest").to_string()
         };
         match step {
             Step::Plan => open_plan(&self.dir()).unwrap().digest(),
