@@ -42,6 +42,7 @@ pub struct CoverageStats {
     rows_with_scores_input: u64,
     rows_missing_scores_input: u64,
     rows_with_missing_decoys: u64,
+    rows_missing_original: u64,
     decoys_total: u64,
     decoys_missing: u64,
     missing: HashMap<DecoyHash, Missing>,
@@ -69,12 +70,25 @@ impl CoverageStats {
         }
     }
 
+    /// Counts a row that was not audited because its original has no score,
+    /// beside what [`ScoresCoverage::add`] counts of it.
+    pub fn add_missing_original(&mut self) {
+        self.rows_missing_original += 1;
+    }
+
+    /// Rows whose original has no score.
+    #[must_use]
+    pub fn rows_missing_original(&self) -> u64 {
+        self.rows_missing_original
+    }
+
     /// Adds all that `other` has counted.
     pub fn merge(&mut self, other: &Self) {
         self.rows_total += other.rows_total;
         self.rows_with_scores_input += other.rows_with_scores_input;
         self.rows_missing_scores_input += other.rows_missing_scores_input;
         self.rows_with_missing_decoys += other.rows_with_missing_decoys;
+        self.rows_missing_original += other.rows_missing_original;
         self.decoys_total += other.decoys_total;
         self.decoys_missing += other.decoys_missing;
         for (hash, missing) in &other.missing {
@@ -145,6 +159,9 @@ impl CoverageStats {
             decoys_scored: self.decoys_total.saturating_sub(self.decoys_missing),
             decoys_missing: self.decoys_missing,
             unique_missing_decoy_hashes: self.missing.len() as u64,
+            rows_missing_original_score: self.rows_missing_original,
+            // Which rows those are is for the rows to say.
+            rows_original_score_defaulted: 0,
             missing_decoy_hashes_top10: top.collect(),
         }
     }

@@ -26,6 +26,7 @@ mod slack;
 mod summary;
 mod top_k;
 mod truth;
+mod truth_table;
 
 pub use hetero2_contract::hardness::{EASY_BELOW, HardnessBin, MEDIUM_BELOW};
 pub use hetero2_contract::{DecoyHash, NotAHash, Status, TruthLabel, Verdict};
@@ -62,3 +63,4 @@ pub use summary::{SummaryError, SummaryRow, read_summary};
 pub use truth::{
     PROXY_SOURCE, ProxyTruthWriter, TRUTH_SCHEMA, Truth, TruthError, proxy_label, write_proxy_truth,
 };
+pub use truth_table::{ActiveIf, NotARule};

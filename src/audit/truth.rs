@@ -46,6 +46,22 @@ pub enum TruthError {
         /// The molecule.
         id: String,
     },
+    /// A column that is needed is missing.
+    #[error(
+        "the truth table has no column {column}; it needs molecule_id and active, molecule_id and value, or the columns of {TRUTH_SCHEMA}"
+    )]
+    NoOutcomeColumn {
+        /// What is missing.
+        column: &'static str,
+    },
+    /// There are values, and nothing says which are hits.
+    #[error(
+        "the truth table has values and no column active: a rule must say which values are hits, as in >=8.5"
+    )]
+    ValuesWithoutRule,
+    /// There is a rule for values, and no values.
+    #[error("a rule for values is given, and the truth table has no column value")]
+    RuleWithoutValues,
     /// The table cannot be read.
     #[error("the truth table cannot be read as CSV: {0}")]
     Csv(#[from] csv::Error),
@@ -67,33 +83,46 @@ impl Truth {
     /// # Errors
     /// [`TruthError`], naming the line where one is at fault.
     pub fn from_csv(reader: impl Read) -> Result<Self, TruthError> {
-        let limited = LimitedReader::new(reader, Format::Csv)?;
-        let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(limited);
+        Self::from_separated(LimitedReader::new(reader, Format::Csv)?, b',')
+    }
+
+    /// Reads a `customer_truth.v1` table with this separator.
+    pub(super) fn from_separated(reader: impl Read, separator: u8) -> Result<Self, TruthError> {
+        let mut csv =
+            csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(reader);
         let names = csv.headers()?.clone();
-        let place = |name: &str| names.iter().position(|n| n.trim() == name);
+        let place = |name: &str| names.iter().position(|n| n.trim().eq_ignore_ascii_case(name));
         let places = COLUMNS.map(|name| (name, place(name)));
         let missing: Vec<&'static str> =
             places.iter().filter(|(_, at)| at.is_none()).map(|(name, _)| *name).collect();
         if !missing.is_empty() {
             return Err(TruthError::MissingColumns(missing));
         }
-        let mut labels = HashMap::new();
+        let mut truth = Self::default();
         let mut record = csv::StringRecord::new();
         while csv.read_record(&mut record)? {
             let line = record.position().map_or(0, csv::Position::line);
             let cells = places.map(|(_, at)| at.and_then(|at| record.get(at)).unwrap_or("").trim());
             let (id, label) = check_row(line, cells)?;
-            match labels.entry(Box::from(id)) {
-                Entry::Vacant(entry) => entry.insert(label),
-                Entry::Occupied(_) => {
-                    return Err(TruthError::DuplicateId { line, id: id.to_owned() });
-                }
-            };
+            truth.insert(line, id, label)?;
         }
-        if labels.is_empty() {
-            return Err(TruthError::NoRows);
+        if truth.is_empty() { Err(TruthError::NoRows) } else { Ok(truth) }
+    }
+
+    /// Takes in the outcome of a molecule, which must be its first.
+    pub(super) fn insert(
+        &mut self,
+        line: u64,
+        id: &str,
+        label: TruthLabel,
+    ) -> Result<(), TruthError> {
+        match self.labels.entry(Box::from(id)) {
+            Entry::Vacant(entry) => {
+                entry.insert(label);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(TruthError::DuplicateId { line, id: id.to_owned() }),
         }
-        Ok(Self { labels })
     }
 
     /// The outcome of a molecule, if known.

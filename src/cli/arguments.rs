@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 
+use hetero2::audit::ActiveIf;
 use hetero2::decoy::{DecoySet, DecoyStrategy, TanimotoRange};
 use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::run::{
-    Artifacts, Connectivity, LibraryInput, MAX_SHARDS, PackOutput, RunConfig, RunRequest,
-    ScoreMode, SeedStrategy, TruthInput, ZipOutput,
+    Artifacts, ConclusionKind, Connectivity, LibraryInput, MAX_SHARDS, MissingOriginal, PackOutput,
+    RunConfig, RunRequest, ScoreMode, SeedStrategy, TruthInput, ZipOutput,
 };
 use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
 
@@ -40,8 +41,8 @@ pub struct RequestArguments {
     /// Run directory; the pack is written to DIR/pack
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
-    /// Scores of the model under audit (hetero_scores.v1 as JSON, CSV or Parquet); stand-in scores
-    /// that say nothing of any model without it
+    /// Scores of the model under audit (hetero_scores.v1 as JSON, CSV or Parquet); mock, or none:
+    /// stand-in scores that say nothing of any model
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
     /// SHA-256 that the scores file must have
@@ -51,6 +52,10 @@ pub struct RequestArguments {
     truth: TruthArguments,
     #[command(flatten)]
     settings: SettingsArguments,
+    /// Score of originals that the scores do not have; without it such rows are skipped as
+    /// missing_original_score
+    #[arg(long, value_name = "X", requires = "scores", allow_negative_numbers = true)]
+    default_original_score: Option<f64>,
     #[command(flatten)]
     reading: ReadingArguments,
     /// Number of shards, 1 to 100000; at most one for 4,096 rows, of about 16,384 rows without it.
@@ -70,8 +75,9 @@ pub struct OutputArguments {
 /// What decides a run's results.
 #[derive(Debug, clap::Args)]
 pub struct SettingsArguments {
-    /// Decoys per molecule, 0 to 10000; 0 computes spectra only
-    #[arg(long, value_name = "K", default_value_t = 20)]
+    /// Decoys per molecule, 0 to 10000; 0 computes spectra only; auto: as many as it takes for a
+    /// tenth of the molecules to stand out at a false-discovery rate of 0.05
+    #[arg(long, value_name = "K", default_value = "20", value_parser = decoys)]
     pub decoys: u32,
     /// Seed of the run
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
@@ -115,25 +121,40 @@ pub struct SettingsArguments {
     pub timeout_per_row: Option<f64>,
 }
 
-/// Known outcomes.
+/// Known outcomes, and what the model was trained on.
 #[derive(Debug, clap::Args)]
 pub struct TruthArguments {
-    /// Known outcomes (customer_truth.v1) to hold the audits against, as `cost-lift` does
-    #[arg(long, value_name = "FILE", requires = "budget")]
+    /// Known outcomes: molecule_id with active (1/0, true/false, PASS/FAIL), or with value and
+    /// --active-if, or customer_truth.v1. Only with outcomes can scores be supported
+    #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
+    /// Which values of the outcomes are active, as in '>=8.5' or '<100'
+    #[arg(long, value_name = "RULE", requires = "truth", allow_hyphen_values = true)]
+    active_if: Option<ActiveIf>,
     /// SHA-256 that the known outcomes must have
     #[arg(long, value_name = "HEX", requires = "truth")]
     truth_sha256: Option<String>,
-    /// Molecules that can be afforded, at least 1
+    /// Molecules that can be afforded, at least 1; 100 without it
     #[arg(long, value_name = "K", requires = "truth")]
     budget: Option<usize>,
+    /// Molecules that the model was trained on: a library, or a table of smiles with active, label or
+    /// value. Adds controls that know them, and leaves their outcomes out
+    #[arg(long, value_name = "FILE")]
+    pub train: Option<PathBuf>,
 }
+
+/// Molecules that can be afforded where nobody says.
+const BUDGET: usize = 100;
 
 impl TruthArguments {
     /// The outcomes, where some were given.
     pub fn input(&self) -> Option<TruthInput> {
-        let (path, budget) = self.truth.clone().zip(self.budget)?;
-        Some(TruthInput { path, sha256: self.truth_sha256.clone(), budget })
+        Some(TruthInput {
+            path: self.truth.clone()?,
+            active_if: self.active_if,
+            sha256: self.truth_sha256.clone(),
+            budget: self.budget.unwrap_or(BUDGET),
+        })
     }
 }
 
@@ -195,6 +216,8 @@ impl SettingsArguments {
                 Connectivity::Required
             },
             score_mode,
+            conclusion: ConclusionKind::Evidence,
+            missing_original: MissingOriginal::Skip,
             timeout_per_row_s: self.timeout_per_row,
             artifacts: self.artifacts,
             precision: self.precision,
@@ -218,19 +241,41 @@ impl ReadingArguments {
 impl RequestArguments {
     /// The request for a new run.
     pub fn request(&self) -> RunRequest {
-        let score_mode =
-            if self.scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
+        let scores = self.scores.clone().filter(|path| path.as_os_str() != MOCK);
+        let score_mode = if scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
         let library = self.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
+        let config = RunConfig {
+            missing_original: self
+                .default_original_score
+                .map_or(MissingOriginal::Skip, MissingOriginal::Score),
+            ..self.settings.config(score_mode)
+        };
         RunRequest {
             read_options: self.reading.options(),
-            scores: self.scores.clone(),
+            scores,
             scores_sha256: self.scores_sha256.clone(),
             truth: self.truth.input(),
+            training: self.truth.train.clone(),
             shards: self.shards,
-            ..RunRequest::new(library, self.out.clone(), self.settings.config(score_mode))
+            ..RunRequest::new(library, self.out.clone(), config)
         }
     }
 }
+
+/// `--scores` of stand-in scores.
+const MOCK: &str = "mock";
+
+/// A number of decoys, or `auto`.
+fn decoys(text: &str) -> Result<u32, String> {
+    match text {
+        "auto" => Ok(AUTO_DECOYS),
+        number => number.parse().map_err(|e| format!("{e}; write a whole number, or auto")),
+    }
+}
+
+/// Decoys with which a tenth of the molecules can stand out at a false-discovery
+/// rate of 0.05: the smallest k with k ≥ 1 / (0.05 · 0.1) − 1.
+const AUTO_DECOYS: u32 = 199;
 
 impl OutputArguments {
     /// Where the pack goes: into the run directory.

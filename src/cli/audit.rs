@@ -51,6 +51,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         scores: arguments.scores.clone(),
         scores_sha256: arguments.scores_sha256.clone(),
         truth: arguments.truth.input(),
+        training: arguments.truth.train.clone(),
         out: arguments.out.clone(),
         zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
         threads: arguments.threads.map(usize::from),

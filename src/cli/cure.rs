@@ -77,6 +77,7 @@ fn of_rerun(error: &RerunError) -> Option<String> {
         RerunError::Run(error) => return of_run(error),
         RerunError::MissingInput { role: MissingRole::Library, .. } => " as --input",
         RerunError::MissingInput { role: MissingRole::Scores, .. } => " as --scores",
+        RerunError::MissingInput { role: MissingRole::Training, .. } => " as --train",
         RerunError::MissingInput { role: MissingRole::RowScores, .. } => {
             " as a file beside the library"
         }

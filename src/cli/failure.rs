@@ -116,6 +116,8 @@ impl From<RunError> for Failure {
             | RunError::Scores { .. }
             | RunError::Truth { .. }
             | RunError::CostLift { .. }
+            | RunError::Training { .. }
+            | RunError::NoScoreMatches { .. }
             | RunError::WrongDigest { .. }
             | RunError::NotAPlan { .. }
             | RunError::NotARun { .. }

@@ -11,6 +11,7 @@ mod arguments;
 mod audit;
 mod batch;
 mod bench;
+mod compare;
 mod cost_lift;
 mod cure;
 mod decoys;
@@ -96,6 +97,7 @@ enum Command {
     Audit(audit::AuditArguments),
     CostLift(cost_lift::CostLiftArguments),
     Accept(accept::AcceptArguments),
+    Compare(compare::CompareArguments),
     ProxyTruth(proxy_truth::ProxyTruthArguments),
     Batch(batch::BatchArguments),
     Bench(bench::BenchArguments),
@@ -154,6 +156,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Audit(arguments) => audit::audit(arguments, global),
         Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),
         Command::Accept(arguments) => accept::accept(arguments, global),
+        Command::Compare(arguments) => compare::compare(arguments, global),
         Command::ProxyTruth(arguments) => proxy_truth::proxy_truth(arguments, global),
         Command::Batch(arguments) => batch::batch(arguments, global),
         Command::Bench(arguments) => bench::bench(arguments, global),

@@ -35,6 +35,9 @@ pub struct RerunArguments {
     /// The scores that the pack was made from; those in the pack without it
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
+    /// The molecules that the model was trained on, where the pack was made with them
+    #[arg(long, value_name = "FILE")]
+    train: Option<PathBuf>,
     /// Keep the run in DIR; it is removed without it
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -49,6 +52,7 @@ pub fn rerun(arguments: &RerunArguments, global: &GlobalArguments) -> Result<Exi
         pack: arguments.pack.clone(),
         input: arguments.input.clone(),
         scores: arguments.scores.clone(),
+        training: arguments.train.clone(),
         out: arguments.out.clone(),
         threads: arguments.threads.map(usize::from),
     };

@@ -62,16 +62,32 @@ pub fn execute(request: &RunRequest, global: &GlobalArguments) -> Result<RunRepo
     Ok(result?)
 }
 
+/// What the pack concludes, or how to come to that.
+fn verdict(report: &RunReport) -> String {
+    match (&report.verdict, report.score_mode) {
+        (Some(verdict), _) => verdict.clone(),
+        (None, ScoreMode::Mock) => "no verdict: the scores are stand-ins that say nothing of any \
+             model; `hetero2 decoys` writes what to score, --scores takes the scores"
+            .to_owned(),
+        (None, ScoreMode::ExternalScores) => {
+            "no verdict: this pack is of the published kind".to_owned()
+        }
+    }
+}
+
 /// Prints the outcome of a run: a table, or the report as JSON.
 pub fn print_report(report: &RunReport, global: &GlobalArguments) -> Result<(), Failure> {
     if global.json {
         return print_json(report);
     }
+    if global.quiet {
+        return Ok(());
+    }
     print_text(&summary(report))
 }
 
 fn summary(report: &RunReport) -> String {
-    let mut text = String::new();
+    let mut text = format!("  {}\n", verdict(report));
     let rows = report.counts.ok + report.counts.skip + report.counts.error;
     let share = |n: u64| if rows == 0 { 0.0 } else { 100.0 * n as f64 / rows as f64 };
     // Writing to a String cannot fail.

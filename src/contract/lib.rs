@@ -2,6 +2,7 @@
 //! matrices, names of states, the version. Knows no file, no chemistry and no
 //! arithmetic beyond what its types are for.
 
+pub mod controls;
 pub mod digest;
 pub mod evidence;
 pub mod hardness;

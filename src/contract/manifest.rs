@@ -87,6 +87,9 @@ pub struct ManifestNotes {
     /// The budget that known outcomes are compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth_budget: Option<u64>,
+    /// Which values of the known outcomes are hits, as in `>=8.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truth_active_if: Option<String>,
     /// How the library was read, as its readers have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_options: Option<Value>,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::evidence::Evidence;
 use crate::hardness::DecoyRealism;
 use crate::reason::CountedReason;
 use crate::scores::ScoresCoverage;
@@ -41,4 +42,8 @@ pub struct Metrics<Config = Value> {
     /// Coverage of external scores; absent with mock scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores_coverage: Option<ScoresCoverage>,
+    /// What the run concludes of its scores; absent with mock scores and in
+    /// packs of the published kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }

@@ -24,6 +24,8 @@ coded! {
     Disconnected = "disconnected";
     /// SKIP: the run is on external scores, and the row has none.
     MissingScoresInput = "missing_scores_input";
+    /// SKIP: the scores have none for the original.
+    MissingOriginalScore = "missing_original_score";
     /// SKIP: the molecule has no decoy.
     NoDecoysGenerated = "no_decoys_generated";
     /// SKIP: the molecule has no decoy in the range that the run asks for.

@@ -298,6 +298,20 @@ impl MoleculeRow {
         }
     }
 
+    /// Whether the row was computed, and not audited because the scores have none
+    /// for its original.
+    #[must_use]
+    pub fn lacks_original_score(&self) -> bool {
+        self.reason == Some(Reason::MissingOriginalScore)
+    }
+
+    /// Whether the scores have none for the row's original, which counts as a
+    /// default.
+    #[must_use]
+    pub fn has_defaulted_score(&self) -> bool {
+        self.warnings.contains(&Warning::OriginalScoreDefaulted)
+    }
+
     /// The reason of a SKIP row; none for every other row.
     #[must_use]
     pub fn skip_reason(&self) -> Option<&Reason> {

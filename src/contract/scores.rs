@@ -46,6 +46,19 @@ pub struct ScoresCoverage {
     pub rows_with_missing_decoys: u64,
     /// Distinct decoys without a score.
     pub unique_missing_decoy_hashes: u64,
+    /// Rows that were not audited because their original has no score; absent
+    /// where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_missing_original_score: u64,
+    /// Rows whose original has no score and counts as a default; absent where
+    /// there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_original_score_defaulted: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A decoy that lacks a score.

@@ -25,6 +25,8 @@ coded! {
     SomeScores(u64) = "missing_scores_for_some_decoys:";
     /// The scores cannot be audited, for this cause.
     AuditFailed(String) = "skip:audit_failed:";
+    /// The scores have none for the original, which counts as a default.
+    OriginalScoreDefaulted = "original_score_defaulted";
     /// A weight differs from 1: it counts in the AUC, not in the null.
     WeightsUsedInAuc = "weights_used_in_auc_but_null_q_is_unweighted";
     /// The molecule has more heavy atoms than the run allows.
@@ -99,7 +101,12 @@ impl Warning {
     pub fn is_of_scores(&self) -> bool {
         matches!(
             self,
-            Self::NoScores | Self::SomeScores(_) | Self::AuditFailed(_) | Self::WeightsUsedInAuc
+            Self::NoScores
+                | Self::SomeScores(_)
+                | Self::AuditFailed(_)
+                | Self::OriginalScoreDefaulted
+                | Self::WeightsUsedInAuc
+                | Self::Skip(Reason::MissingOriginalScore)
         )
     }
 

@@ -2,6 +2,7 @@
 //! they are worth against known outcomes. Knows nothing of chemistry, spectra
 //! or how rows are computed.
 
+pub mod conclusion;
 pub mod outcomes;
 pub mod pack;
 pub mod registry;

@@ -35,7 +35,8 @@ fn a_stored_pack_still_verifies_with_its_signatures() {
     let signatures = found["signatures"]["signatures"].as_array().unwrap();
     assert!(signatures.iter().all(|signature| signature["state"] == "valid"), "{signatures:?}");
     assert_eq!(signatures[1]["approval"]["role"], "approver");
-    call(hetero2().arg("accept").arg(stored("pack"))).expect_code(0);
+    let complete = ["--policy", "complete"];
+    call(hetero2().arg("accept").arg(stored("pack")).args(complete)).expect_code(0);
     assert!(diff(&stored("pack"), &stored("pack")).unwrap().is_empty());
 }
 

@@ -270,6 +270,14 @@ impl Store {
         libm::ldexp(1.0, -(self.level as i32))
     }
 
+    /// Adds a row's audit by the control at a place.
+    fn add_control(&mut self, unit: Key, place: usize, audit: &ControlUnit) {
+        let known = self.places.get(&unit).map(|unit| unit * self.width + place);
+        if let Some(control) = known.and_then(|known| self.controls.get_mut(known)) {
+            control.absorb(audit);
+        }
+    }
+
     /// Each decoy with every unit that has it, sorted, without repetitions.
     pub(super) fn decoys(&self) -> Vec<(Key, Key)> {
         let mut decoys = self.decoys.clone();
@@ -361,6 +369,14 @@ impl EvidenceTable {
         }
     }
 
+    /// The same, which of unlabelled units keeps only those whose keys begin with
+    /// `level` zero bits: a library of known size need not describe the others.
+    #[must_use]
+    pub fn sampled(mut self, level: u32) -> Self {
+        self.all.level = self.all.level.max(level);
+        self
+    }
+
     /// A table of the same kind without rows.
     #[must_use]
     pub fn empty(&self) -> Self {
@@ -388,6 +404,17 @@ impl EvidenceTable {
         if row.outcome.is_some() {
             self.labelled.add(&unit, row);
         }
+    }
+
+    /// Adds what a control that is fitted on all rows says of a row that was
+    /// added before without it.
+    pub fn add_control(&mut self, unit: Key, control: ControlName, audit: ControlAudit) {
+        let Some(place) = self.controls.iter().position(|known| *known == control) else {
+            return;
+        };
+        let audit = ControlUnit::of(Some(audit));
+        self.all.add_control(unit, place, &audit);
+        self.labelled.add_control(unit, place, &audit);
     }
 
     /// Counts a row without an audit.

@@ -75,6 +75,12 @@ impl Fingerprint {
         self.overlap(other).tanimoto()
     }
 
+    /// The bits, 64 a word, the lowest first.
+    #[must_use]
+    pub fn words(&self) -> &[u64; 32] {
+        &self.words
+    }
+
     /// Indices of the set bits, ascending.
     pub fn on_bits(&self) -> impl Iterator<Item = u32> + '_ {
         (0..2048u32).filter(|bit| self.words[(bit / 64) as usize] >> (bit % 64) & 1 == 1)

@@ -24,6 +24,7 @@ mod molfile;
 mod morgan;
 mod parse;
 mod rewire;
+mod scaffold;
 mod sketch;
 mod syntax;
 #[cfg(test)]

@@ -103,10 +103,49 @@ pub struct RunConfig {
     /// tables; not written where it is guarded.
     #[serde(default, skip_serializing_if = "FormulaText::is_default")]
     pub formula_text: FormulaText,
+    /// What the pack concludes; not written where it is what published packs do.
+    #[serde(default, skip_serializing_if = "is_published")]
+    pub conclusion: ConclusionKind,
+    /// What becomes of a row whose original has no score; not written where it
+    /// is the published default.
+    #[serde(default, skip_serializing_if = "is_published_score")]
+    pub missing_original: MissingOriginal,
 }
 
 fn is_v1(set: &DecoySet) -> bool {
     *set == DecoySet::V1
+}
+
+/// What a pack concludes of its scores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConclusionKind {
+    /// What published packs do: an interpretation of the AUC by hardness.
+    #[default]
+    Published,
+    /// `hetero_evidence.v1`: a verdict beside controls that know no activity.
+    Evidence,
+}
+
+/// What becomes of a row whose original has no score.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingOriginal {
+    /// It counts as 1, as published; a warning says so.
+    #[default]
+    PublishedScore,
+    /// It ends as SKIP `missing_original_score`.
+    Skip,
+    /// It counts as this score.
+    Score(f64),
+}
+
+fn is_published(conclusion: &ConclusionKind) -> bool {
+    *conclusion == ConclusionKind::Published
+}
+
+fn is_published_score(missing: &MissingOriginal) -> bool {
+    *missing == MissingOriginal::PublishedScore
 }
 
 fn is_double(precision: &Precision) -> bool {
@@ -146,6 +185,8 @@ impl Default for RunConfig {
             artifacts: Artifacts::Light,
             precision: Precision::Double,
             formula_text: FormulaText::Guarded,
+            conclusion: ConclusionKind::Published,
+            missing_original: MissingOriginal::PublishedScore,
         }
     }
 }

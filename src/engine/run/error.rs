@@ -47,6 +47,27 @@ pub enum RunError {
         /// Why.
         source: TruthError,
     },
+    /// The training molecules cannot be used.
+    #[error("the training molecules in {name} cannot be used: {why}")]
+    Training {
+        /// Name of the file.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// None of the scores belongs to a decoy or an original of the run.
+    #[error(
+        "none of the {keys} keys of the scores belongs to the {decoys} decoys and {originals} \
+         originals of this run: were seed, number and kind of decoys the same?"
+    )]
+    NoScoreMatches {
+        /// Keys of the scores: decoys and originals.
+        keys: u64,
+        /// Decoys of the run.
+        decoys: u64,
+        /// Originals that were to be audited.
+        originals: u64,
+    },
     /// The audits cannot be held against known outcomes.
     #[error("no report with {truth}")]
     CostLift {

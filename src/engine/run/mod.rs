@@ -1,13 +1,14 @@
 //! Configuration, plan, shards, reduction and replay: the only place that
 //! knows a run directory, and the one that puts the other modules together.
 //!
-//! Four rooms, each of which may use those before it: `plan`, `shard`,
-//! `reduce`, `replay`. The files beside them know no room, but for `stages` and
+//! Five rooms, each of which may use those before it: `plan`, `shard`,
+//! `evidence`, `reduce`, `replay`. The files beside them know no room, but for `stages` and
 //! `decoy_export`, which put rooms together.
 
 mod config;
 mod decoy_export;
 mod error;
+mod evidence;
 mod layout;
 mod lock;
 mod observer;
@@ -21,7 +22,8 @@ mod shard;
 mod stages;
 
 pub use config::{
-    Artifacts, CONFIG_SCHEMA, ConfigError, Connectivity, RunConfig, ScoreMode, SeedStrategy,
+    Artifacts, CONFIG_SCHEMA, ConclusionKind, ConfigError, Connectivity, MissingOriginal,
+    RunConfig, ScoreMode, SeedStrategy,
 };
 pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, export_decoys};
 pub use error::RunError;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hetero2_audit::ActiveIf;
 use hetero2_evidence::pack::ZipOutput;
 use hetero2_library::ReadOptions;
 use hetero2_spectra::BackendChoice;
@@ -18,10 +19,12 @@ pub enum LibraryInput {
 }
 
 /// Known outcomes, and the budget to compare with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TruthInput {
-    /// A `customer_truth.v1` table.
+    /// A `customer_truth.v1` table, or one of labels or values.
     pub path: PathBuf,
+    /// Which values are hits, where the table has values.
+    pub active_if: Option<ActiveIf>,
     /// Expected SHA-256 of the table, hexadecimal.
     pub sha256: Option<String>,
     /// Molecules that can be afforded (K), at least 1.
@@ -61,6 +64,8 @@ pub struct RunRequest {
     pub scores_sha256: Option<String>,
     /// Known outcomes to hold the audits against.
     pub truth: Option<TruthInput>,
+    /// Molecules that the model was trained on.
+    pub training: Option<PathBuf>,
     /// Run directory.
     pub out: PathBuf,
     /// Where the pack goes.
@@ -107,6 +112,7 @@ impl RunRequest {
             scores: None,
             scores_sha256: None,
             truth: None,
+            training: None,
             out,
             output: PackOutput::default(),
             config,

@@ -114,7 +114,7 @@ pub(super) fn describe(path: &Path, report: &VerifyReport) -> Result<Entry, Regi
         command: recipe(&manifest, audited_pack),
         tool: manifest.body.tool,
         outcome: Outcome {
-            decision: accept_pack(path)?.acceptance.decision,
+            decision: accept_pack(path, None)?.decision,
             rows: report.rows.unwrap_or_default(),
             counts: metrics.counts,
             pass_rate: metrics.audit_slack_stats_ok.pass_rate_ok,

@@ -121,7 +121,10 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
             dos_energy_min: Some(-1.0),
             dos_energy_max: Some(6.9375),
         },
+        model: None,
+        library: "library.smi".into(),
         metrics: Metrics {
+            evidence: None,
             schema_version: METRICS_SCHEMA.into(),
             rows_total: counts.total(),
             top_reasons: vec![

@@ -181,28 +181,31 @@ fn cost_lift_says_what_is_wrong_and_where() {
 }
 
 #[test]
-fn accept_says_go_for_a_good_pack_and_stop_for_one_with_errors() {
+fn accept_says_stop_for_stand_ins_and_for_a_pack_with_errors() {
     let scratch = scratch();
     let dir = scratch.path();
     let run = small_run(dir);
-    let go = program(&[&"accept", &run.pack()]).expect_code(0);
-    assert!(go.stdout.ends_with("GO: 20 rows\n"), "{}", go.stdout);
-    assert!(go.stdout.contains("stand-ins"), "{}", go.stdout);
+    let stand_ins = program(&[&"accept", &run.pack()]).expect_code(3);
+    assert!(stand_ins.stdout.ends_with("STOP: 20 rows, policy screen\n"), "{}", stand_ins.stdout);
+    assert!(stand_ins.stdout.contains("stand-ins"), "{}", stand_ins.stdout);
     let zip = run.pack().join("evidence_pack.zip");
-    let zipped = program(&[&"accept", &"--json", &zip]).expect_code(0).json();
-    assert_eq!(zipped["decision"], "GO");
+    let zipped = program(&[&"accept", &"--json", &zip]).expect_code(3).json();
+    assert_eq!(zipped["complete"]["decision"], "GO");
     assert_eq!(zipped["score_mode"], "mock");
-    assert_eq!(zipped["criteria"].as_array().unwrap().len(), 5);
+    assert_eq!(zipped["complete"]["criteria"].as_array().unwrap().len(), 5);
 
     let mercury = write(dir, "mercury.csv", "id,smiles\na,CCCCO\nb,C[Hg]C\n");
     let run = Run::of(&mercury, &dir.join("mercury"), &["--decoys", "2"]);
     let stop = program(&[&"accept", &"--json", &run.pack()]).expect_code(3).json();
     assert_eq!(stop["decision"], "STOP");
-    assert_eq!(stop["criteria"][0]["name"], "counts.ERROR");
-    assert_eq!(stop["criteria"][0]["value"], 1);
-    assert_eq!(stop["criteria"][0]["outcome"], "not_met");
+    let criteria = &stop["complete"]["criteria"];
+    assert_eq!(criteria[0]["name"], "counts.ERROR");
+    assert_eq!(criteria[0]["value"], 1);
+    assert_eq!(criteria[0]["outcome"], "not_met");
     let text = program(&[&"accept", &run.pack()]).expect_code(3);
-    assert!(text.stdout.contains("NOT MET") && text.stdout.ends_with("STOP: 2 rows\n"));
+    assert!(
+        text.stdout.contains("NOT MET") && text.stdout.ends_with("STOP: 2 rows, policy screen\n")
+    );
     program(&[&"accept", &dir.join("nowhere")]).expect_code(2);
 }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use hetero2_audit::ActiveIf;
 use hetero2_common::files::{FileDigest, Sha256Digest, write_atomically, write_new};
 #[cfg(doc)]
 use hetero2_library::BLOCK_ROWS;
@@ -62,6 +63,9 @@ pub struct Plan {
     /// Known outcomes to hold the audits against; shards do not depend on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth: Option<PlannedTruth>,
+    /// Molecules that the model was trained on; shards do not depend on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<InputFile>,
     /// Score files named by rows: file name in the library to copied file.
     pub row_scores: BTreeMap<String, RowScores>,
     /// Rows of the library.
@@ -109,7 +113,7 @@ impl Plan {
     /// run depend on, so known outcomes are left out.
     #[must_use]
     pub fn digest(&self) -> String {
-        let of_shards = Self { truth: None, ..self.clone() };
+        let of_shards = Self { truth: None, training: None, ..self.clone() };
         hex::encode(Sha256::digest(of_shards.to_json().as_bytes()))
     }
 
@@ -196,10 +200,13 @@ pub fn open_plan(dir: &RunDir) -> Result<Plan, RunError> {
 }
 
 /// Known outcomes as a plan has them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedTruth {
     /// The table.
     pub file: InputFile,
     /// Molecules that can be afforded (K), at least 1.
     pub budget: usize,
+    /// Which values are hits, where the table has values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_if: Option<ActiveIf>,
 }

@@ -69,6 +69,25 @@ pub(crate) fn copy_scores(
     copy_pinned(path, sha256, dir)
 }
 
+/// Copies the training molecules into the run directory.
+pub(crate) fn take_training(path: &Path, dir: &RunDir) -> Result<InputFile, RunError> {
+    open_training(path)?;
+    copy_input(path, dir)
+}
+
+/// Name, size and SHA-256 of the training molecules.
+pub(crate) fn digest_training(path: &Path) -> Result<InputFile, RunError> {
+    open_training(path)?;
+    digest_input(path)
+}
+
+/// A file that is not there is an error of the command line, not of the disk.
+fn open_training(path: &Path) -> Result<(), RunError> {
+    fs::File::open(path)
+        .map(drop)
+        .map_err(|e| RunError::Training { name: path.display().to_string(), why: e.to_string() })
+}
+
 /// Copies a side input, which must have the expected SHA-256, if there is one.
 pub(crate) fn copy_pinned(
     path: &Path,

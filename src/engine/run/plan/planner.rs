@@ -7,7 +7,7 @@ use hetero2_library::{BLOCK_ROWS, Record};
 
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use super::ingest::Ingest;
-use super::inputs::{copy_input, copy_scores, create_dir, input_file, open_library};
+use super::inputs::{copy_input, copy_scores, create_dir, input_file, open_library, take_training};
 use crate::run::config::ScoreMode;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -36,6 +36,7 @@ pub fn make_plan(
     let scores =
         scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
+    let training = request.training.as_deref().map(|path| take_training(path, dir)).transpose()?;
     let mut ingest = Ingest::new(dir);
     let mut row_score_names = BTreeSet::new();
     for batch in &mut batches {
@@ -68,6 +69,7 @@ pub fn make_plan(
         row_scores,
         score_key: None,
         truth,
+        training,
         rows,
         packed,
         shards,

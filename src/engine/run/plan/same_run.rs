@@ -5,7 +5,7 @@ use std::path::Path;
 use hetero2_library::BLOCK_ROWS;
 
 use super::document::{Plan, PlannedTruth};
-use super::inputs::{demo_digest, digest_input, digest_scores};
+use super::inputs::{demo_digest, digest_input, digest_scores, digest_training, take_training};
 use super::partition::shard_count;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -60,15 +60,17 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
 /// others, because shards do not depend on them.
 fn with_truth(request: &RunRequest, dir: &RunDir, plan: Plan) -> Result<Plan, RunError> {
     let asked = request.truth.as_ref().map(PlannedTruth::digest).transpose()?;
-    if plan.truth == asked {
+    let trained = request.training.as_deref().map(digest_training).transpose()?;
+    if plan.truth == asked && plan.training == trained {
         return Ok(plan);
     }
     if request.resume != Resume::Continue || !dir.library().exists() {
-        let what = "truth or budget";
+        let what = if plan.truth == asked { "training molecules" } else { "truth or budget" };
         return Err(RunError::OtherRun { path: dir.root().to_path_buf(), what });
     }
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
-    let plan = Plan { truth, ..plan };
+    let training = request.training.as_deref().map(|path| take_training(path, dir)).transpose()?;
+    let plan = Plan { truth, training, ..plan };
     plan.save(dir)?;
     Ok(plan)
 }

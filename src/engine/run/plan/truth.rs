@@ -17,7 +17,8 @@ impl PlannedTruth {
     /// What a plan of this input says; nothing is copied.
     pub(crate) fn digest(input: &TruthInput) -> Result<Self, RunError> {
         open(&input.path)?;
-        Ok(Self { file: digest_input(&input.path)?, budget: input.budget })
+        let file = digest_input(&input.path)?;
+        Ok(Self { file, budget: input.budget, active_if: input.active_if })
     }
 
     /// Copies the table into the run directory and reads it once, so that what
@@ -25,7 +26,7 @@ impl PlannedTruth {
     pub(crate) fn take(input: &TruthInput, dir: &RunDir) -> Result<Self, RunError> {
         open(&input.path)?;
         let file = copy_pinned(&input.path, input.sha256.as_deref(), dir)?;
-        let planned = Self { file, budget: input.budget };
+        let planned = Self { file, budget: input.budget, active_if: input.active_if };
         let truth = planned.read(dir).map_err(|source| unusable(&input.path, source))?;
         let settings = CostLiftSettings { budget: input.budget, ..CostLiftSettings::default() };
         CostLift::new(&truth, settings).map_err(|source| planned.no_report(source))?;
@@ -34,7 +35,7 @@ impl PlannedTruth {
 
     pub(crate) fn read(&self, dir: &RunDir) -> Result<Truth, TruthError> {
         let file = File::open(dir.input(&self.file.sha256.to_string()))?;
-        Truth::from_csv(BufReader::new(file))
+        Truth::from_table(BufReader::new(file), self.active_if.as_ref())
     }
 
     pub(crate) fn no_report(&self, source: CostLiftError) -> RunError {

@@ -38,6 +38,10 @@ pub(crate) struct Aggregate {
     pub null_expectation: NullExpectation,
     /// OK rows with a verdict of PASS or FAIL.
     pub audited: u64,
+    /// Rows whose original has no score and counts as a default.
+    pub defaulted: u64,
+    /// Rows with a decoy.
+    pub rows_with_decoys: u64,
 }
 
 impl Aggregate {
@@ -62,6 +66,8 @@ impl Aggregate {
             top_rows: TopRows::default(),
             null_expectation,
             audited: 0,
+            defaulted: 0,
+            rows_with_decoys: 0,
         }
     }
 
@@ -82,9 +88,15 @@ impl Aggregate {
         }
         self.top_rows.add(row);
         self.null_expectation.add_row(row);
+        self.defaulted += u64::from(row.has_defaulted_score());
         if self.mode == ScoreMode::ExternalScores {
+            let unscored = row.lacks_original_score();
+            if unscored {
+                self.coverage.add_missing_original();
+            }
             match (row.status, row.reason.as_ref(), row.n_decoys) {
                 (Status::Ok, _, Some(1..)) => {} // counted with its decoys
+                _ if unscored && row.n_decoys > Some(0) => {} // likewise
                 (Status::Ok, ..) => {
                     self.coverage.add(RowScores::LookedUp { decoys: 0, missing: &[] });
                 }
@@ -98,6 +110,7 @@ impl Aggregate {
 
     /// Takes in all decoys of one row.
     pub fn add_decoys(&mut self, decoys: &[DecoyRow]) {
+        self.rows_with_decoys += u64::from(!decoys.is_empty());
         self.null_expectation.add_decoys(decoys);
         self.top_rows.add_decoys(decoys);
         for decoy in decoys {
@@ -135,6 +148,8 @@ impl Aggregate {
         self.top_rows.merge(later.top_rows);
         self.null_expectation.merge(&later.null_expectation);
         self.audited += later.audited;
+        self.defaulted += later.defaulted;
+        self.rows_with_decoys += later.rows_with_decoys;
     }
 
     /// Reasons of SKIP and ERROR rows, most frequent first, then by name.

@@ -76,7 +76,10 @@ impl<'a> FinalizeRows<'a> {
     /// Completes the tables; returns the comparison with known outcomes.
     pub fn finish(self, pack: &mut PackWriter) -> Result<Option<CostLiftOutcome>, RunError> {
         let summary_csv = self.tables.finish(pack)?;
-        self.comparison.map(|comparison| comparison.finish(summary_csv, pack)).transpose()
+        match self.comparison {
+            Some(comparison) => comparison.finish(summary_csv, pack),
+            None => Ok(None),
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) use aggregate::Aggregate;
 pub(crate) use finalize_rows::FinalizeRows;
 pub(crate) use merge::{AuditedTables, DOS, DecoyText, LOCAL_DOS, PackOptions, SPECTRA};
 pub(crate) use outcomes::{COST_LIFT, Outcomes, TRUTH};
-pub(crate) use reduction::{Conclusion, Reduction, check_pack, finished, pack_path, reduce};
+pub(crate) use reduction::{
+    Conclusion, Reduction, check_pack, check_scores, evidence_of, finished, pack_path, reduce,
+};
 pub(crate) use row_groups::molecules_of;
 pub(crate) use summarise::{Finished, manifest_body, read_finished, scores_name};

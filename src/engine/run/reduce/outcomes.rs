@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use hetero2_audit::{CostLift, CostLiftSettings, SummaryRow, Truth};
+use hetero2_audit::{CostLift, CostLiftError, CostLiftSettings, SummaryRow, Truth};
 use hetero2_common::files::FileDigest;
 use hetero2_contract::Reason;
 use hetero2_evidence::outcomes::{CostLiftOutcome, NamedDigest};
 use hetero2_evidence::pack::PackWriter;
 use hetero2_evidence::pack::rows::MoleculeRow;
 
+use crate::run::config::ConclusionKind;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::plan::{Plan, PlannedTruth, unusable};
@@ -24,6 +25,7 @@ pub(crate) struct Outcomes {
     copied: PathBuf,
     truth: Truth,
     settings: CostLiftSettings,
+    conclusion: ConclusionKind,
 }
 
 impl Outcomes {
@@ -38,7 +40,13 @@ impl Outcomes {
             seed: plan.config.seed,
             ..CostLiftSettings::default()
         };
-        Ok(Some(Self { planned: planned.clone(), copied, truth, settings }))
+        let conclusion = plan.config.conclusion;
+        Ok(Some(Self { planned: planned.clone(), copied, truth, settings, conclusion }))
+    }
+
+    /// The outcomes themselves.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
     }
 
     /// A comparison without rows.
@@ -61,15 +69,26 @@ impl Comparison<'_> {
         added.map_err(|source| self.outcomes.planned.no_report(source))
     }
 
-    /// Writes the outcomes and the report into the pack.
+    /// Writes the outcomes into the pack, and the report where there is one.
     pub fn finish(
         self,
         summary_csv: FileDigest,
         pack: &mut PackWriter,
-    ) -> Result<CostLiftOutcome, RunError> {
+    ) -> Result<Option<CostLiftOutcome>, RunError> {
         let Outcomes { planned, copied, .. } = self.outcomes;
+        pack.add_file(TRUTH, copied)?;
         let ranking = self.gathered.ranking();
-        let report = self.gathered.finish().map_err(|source| planned.no_report(source))?;
+        let report = match self.gathered.finish() {
+            Ok(report) => report,
+            // What the audits come to is for the pack to say; that no outcome is
+            // of this library is a mistake.
+            Err(
+                CostLiftError::NothingPassed { .. }
+                | CostLiftError::NothingEligible { with_truth: 1.., .. }
+                | CostLiftError::NoOkRows { .. },
+            ) if self.outcomes.conclusion == ConclusionKind::Evidence => return Ok(None),
+            Err(source) => return Err(planned.no_report(source)),
+        };
         let (name, digest) = (planned.file.name.clone(), planned.file.digest());
         let outcome = CostLiftOutcome {
             report,
@@ -79,9 +98,8 @@ impl Comparison<'_> {
             // The digest covers this very report.
             pack_content_digest: None,
         };
-        pack.add_file(TRUTH, copied)?;
         pack.add_json(COST_LIFT, &outcome)?;
-        Ok(outcome)
+        Ok(Some(outcome))
     }
 }
 

@@ -8,12 +8,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use hetero2_common::ordered::in_order;
+use hetero2_contract::evidence::{EvidenceReason, EvidenceVerdict};
 use hetero2_contract::{CountedReason, StatusCounts};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::{Provenance, ProvenanceNotes, ZIP};
 use hetero2_evidence::pack::report;
-use hetero2_evidence::pack::rows::{DecoyRow, SpectrumRow};
+use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use hetero2_evidence::pack::{PackWriter, ZipOutput, first_damage};
 use hetero2_spectra::dos::EnergyRange;
 
@@ -24,14 +25,17 @@ use super::merge::{self, AuditedTables, DecoyText, LocalText, PackOptions, Spect
 use super::outcomes::Outcomes;
 use super::row_groups::{self, AuditedGroups, RowGroups};
 use super::summarise::{self, Finished};
-use crate::run::config::ScoreMode;
+use crate::run::config::{ConclusionKind, ScoreMode};
 use crate::run::error::RunError;
+use crate::run::evidence::{
+    Concluded, EvidencePart, EvidenceRun, Stored, TrainingSet, write_controls,
+};
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
-use crate::run::plan::{Plan, ShardPlan};
+use crate::run::plan::{InputFile, Plan, ShardPlan};
 use crate::run::provenance::{self, Started};
 use crate::run::request::{PackOutput, Reports};
-use crate::run::shard::{ShardRecord, ShardState, inspect_shard};
+use crate::run::shard::{ShardRecord, ShardState, inspect_shard, load_table};
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -58,6 +62,12 @@ pub struct RunReport {
     pub rows_per_second: f64,
     /// Whether the pack was there before this call.
     pub already_complete: bool,
+    /// What the pack concludes, in one sentence.
+    pub verdict: Option<String>,
+    /// The verdict on the scores, where there is one.
+    pub evidence: Option<EvidenceVerdict>,
+    /// Its reasons.
+    pub reasons: Vec<EvidenceReason>,
 }
 
 /// What [`reduce`] needs to know besides the plan.
@@ -95,12 +105,22 @@ pub(crate) fn reduce(
     let mut tables = AuditedTables::create(&mut pack, &options)?;
     let mut spectral = SpectralTables::create(&mut pack, &options)?;
     let outcomes = Outcomes::load(dir, plan)?;
+    let evidence = evidence_of(dir, plan, outcomes.as_ref(), None)?;
+    let mut gathered = evidence.as_ref().map(EvidenceRun::begin);
     // Without decoys there is nothing that only the whole run knows of a row.
     let twice = plan.config.decoys > 0;
     let audits = || {
         if twice {
             let groups = row_groups::audited(dir, &records);
-            merge_audits(groups, &options, &mut tables, &mut aggregate, observer)?;
+            let sink = AuditSink {
+                options: &options,
+                tables: &mut tables,
+                aggregate: &mut aggregate,
+                evidence: evidence.as_ref(),
+                gathered: gathered.as_mut(),
+            };
+            merge_audits(groups, sink, observer)?;
+            check_scores(dir, plan, &aggregate)?;
         }
         let q_values = aggregate.null_expectation.q_values();
         let mut finalizing = FinalizeRows::new(tables, &options, q_values, outcomes.as_ref())?;
@@ -123,9 +143,12 @@ pub(crate) fn reduce(
     if let Some(points) = &dos {
         merge::write_dos(&mut pack, points)?;
     }
+    let budget = plan.truth.as_ref().map(|truth| truth.budget as u64);
+    let concluded = evidence.as_ref().zip(gathered).map(|(run, part)| run.conclude(part, budget));
     let conclusion = Conclusion {
         dir,
         plan,
+        evidence: concluded.as_ref(),
         reports: output.reports,
         zip: output.zip,
         aggregate: &aggregate,
@@ -141,6 +164,8 @@ pub(crate) fn reduce(
 pub(crate) struct Conclusion<'a> {
     pub dir: &'a RunDir,
     pub plan: &'a Plan,
+    /// What the run concludes, where it does.
+    pub evidence: Option<&'a Concluded>,
     pub reports: Reports,
     pub zip: ZipOutput,
     pub aggregate: &'a Aggregate,
@@ -158,7 +183,8 @@ impl Conclusion<'_> {
         provenance: &Provenance,
     ) -> Result<RunReport, RunError> {
         let Self { plan, aggregate, destination, .. } = self;
-        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift);
+        let evidence = self.evidence.map(|concluded| &concluded.evidence);
+        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift, evidence);
         self.write_documents(&mut pack, &summary)?;
         let digest = pack.finish(summarise::manifest_body(plan), provenance, self.zip)?;
         if let Some(previous) = &digest.previous {
@@ -178,6 +204,9 @@ impl Conclusion<'_> {
             seconds,
             rows_per_second: plan.rows as f64 / seconds.max(1e-9),
             already_complete: false,
+            verdict: evidence.map(|evidence| report::conclusion(evidence).headline),
+            evidence: evidence.map(|evidence| evidence.verdict),
+            reasons: evidence.map(|evidence| evidence.reasons.clone()).unwrap_or_default(),
         })
     }
 
@@ -192,6 +221,9 @@ impl Conclusion<'_> {
         }
         if self.plan.config.score_mode == ScoreMode::ExternalScores {
             merge::write_missing(pack, &self.aggregate.coverage)?;
+        }
+        if let Some(concluded) = self.evidence {
+            write_controls(pack, concluded)?;
         }
         pack.add_json("metrics.json", &summary.metrics)?;
         pack.add_json("summary_metadata.json", &summary.metadata)?;
@@ -223,28 +255,106 @@ fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError>
     Err(RunError::Incomplete { path, shards, missing, damaged })
 }
 
+/// The controls of a run and what it concludes of them, where its configuration
+/// asks for that and its scores are a model's.
+pub(crate) fn evidence_of<'a>(
+    dir: &RunDir,
+    plan: &Plan,
+    outcomes: Option<&'a Outcomes>,
+    stored: Option<Stored>,
+) -> Result<Option<EvidenceRun<'a>>, RunError> {
+    let config = &plan.config;
+    let asked = config.conclusion == ConclusionKind::Evidence;
+    if !asked || config.score_mode == ScoreMode::Mock {
+        return Ok(None);
+    }
+    let read =
+        |file: &InputFile| TrainingSet::read(&dir.input(&file.sha256.to_string()), &file.name);
+    // What an earlier pack stores needs no training molecules again.
+    let training = plan.training.as_ref().filter(|_| stored.is_none());
+    let training = training.map(read).transpose()?;
+    let rule = plan.truth.as_ref().and_then(|truth| truth.active_if);
+    Ok(Some(EvidenceRun::new(plan.rows, outcomes.map(Outcomes::truth), rule, training, stored)))
+}
+
+/// Scores that belong to other decoys are a mistake of whoever gave them.
+pub(crate) fn check_scores(
+    dir: &RunDir,
+    plan: &Plan,
+    aggregate: &Aggregate,
+) -> Result<(), RunError> {
+    let Some(scores) = &plan.scores else { return Ok(()) };
+    if aggregate.defaulted > 0 {
+        tracing::warn!(
+            "{} originals have no score and count as a default: their rows say \
+             original_score_defaulted",
+            aggregate.defaulted
+        );
+    }
+    if plan.config.conclusion == ConclusionKind::Published {
+        return Ok(());
+    }
+    let found = aggregate.coverage.report();
+    let originals = aggregate.coverage.rows_missing_original() + aggregate.defaulted;
+    let with_decoys = aggregate.rows_with_decoys;
+    if found.decoys_total > 0 && found.decoys_scored == 0 && originals == with_decoys {
+        let table = load_table(dir, scores)?;
+        return Err(RunError::NoScoreMatches {
+            keys: (table.decoys() + table.originals()) as u64,
+            decoys: found.decoys_total,
+            originals,
+        });
+    }
+    if found.decoys_scored * 20 < found.decoys_total {
+        tracing::warn!(
+            "only {} of {} decoys have a score: were seed, number and kind of decoys the same?",
+            found.decoys_scored,
+            found.decoys_total
+        );
+    }
+    if aggregate.coverage.rows_missing_original() > 0 {
+        tracing::warn!(
+            "{} rows are not audited: their original has no score",
+            aggregate.coverage.rows_missing_original()
+        );
+    }
+    Ok(())
+}
+
 /// Some molecules of a run, and their decoys.
 struct Audited {
     sum: Aggregate,
     decoys: Vec<DecoyRow>,
     text: DecoyText,
+    evidence: Option<EvidencePart>,
+}
+
+/// Where audits are gathered.
+struct AuditSink<'a> {
+    options: &'a PackOptions,
+    tables: &'a mut AuditedTables,
+    aggregate: &'a mut Aggregate,
+    evidence: Option<&'a EvidenceRun<'a>>,
+    gathered: Option<&'a mut EvidencePart>,
 }
 
 /// Gathers what only the whole run knows, and writes the decoys.
 fn merge_audits(
     groups: impl Iterator<Item = Result<AuditedGroups, RunError>> + Send,
-    options: &PackOptions,
-    tables: &mut AuditedTables,
-    aggregate: &mut Aggregate,
+    sink: AuditSink<'_>,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
+    let AuditSink { options, tables, aggregate, evidence, mut gathered } = sink;
     let none = aggregate.empty();
     let work = |groups: AuditedGroups| {
         observer.check_cancelled()?;
-        audited(&groups, options, none.empty())
+        audited(&groups, options, none.empty(), evidence)
     };
-    let take = |Audited { sum, decoys, text }| {
+    let take = |Audited { sum, decoys, text, evidence }| {
         aggregate.merge(sum);
+        if let Some((gathered, evidence)) = gathered.as_deref_mut().zip(evidence) {
+            gathered.merge(evidence);
+        }
         tables.add_decoys(&decoys, text)
     };
     in_order(groups, work, take)
@@ -254,9 +364,15 @@ fn audited(
     groups: &AuditedGroups,
     options: &PackOptions,
     mut sum: Aggregate,
+    evidence: Option<&EvidenceRun<'_>>,
 ) -> Result<Audited, RunError> {
+    let mut molecules: Vec<MoleculeRow> = Vec::new();
     for rows in groups.molecules.read()? {
-        rows?.iter().for_each(|row| sum.add_row(row));
+        let rows = rows?;
+        rows.iter().for_each(|row| sum.add_row(row));
+        if evidence.is_some() {
+            molecules.extend(rows);
+        }
     }
     let mut decoys: Vec<DecoyRow> = Vec::new();
     for rows in groups.decoys.read()? {
@@ -265,7 +381,8 @@ fn audited(
     decoys.chunk_by(|a, b| a.row == b.row).for_each(|of_row| sum.add_decoys(of_row));
     let mut text = DecoyText::new(options);
     decoys.iter().try_for_each(|decoy| text.add(decoy))?;
-    Ok(Audited { sum, decoys, text })
+    let evidence = evidence.map(|run| run.gather(&molecules, &decoys));
+    Ok(Audited { sum, decoys, text, evidence })
 }
 
 /// Writes spectra and local densities; returns the densities of the run.

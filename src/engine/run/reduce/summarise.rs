@@ -11,8 +11,10 @@ use hetero2_audit::{Estimate, MethodResult, RankingQuality};
 use hetero2_chemistry::operator::AtomTable;
 use hetero2_common::files::Sha256Digest;
 use hetero2_common::rounding::round8;
+use hetero2_contract::evidence::Evidence;
 use hetero2_contract::hardness::DecoyRealism;
 use hetero2_contract::metrics::METRICS_SCHEMA;
+use hetero2_contract::scores::ScoresCoverage;
 use hetero2_contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
 use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
@@ -38,11 +40,14 @@ pub(crate) fn summary(
     aggregate: &Aggregate,
     dos: Option<&[DosPoint]>,
     cost_lift: Option<&CostLiftOutcome>,
+    evidence: Option<&Evidence>,
 ) -> PackSummary {
     PackSummary {
-        metrics: metrics(plan, aggregate),
+        metrics: metrics(plan, aggregate, evidence),
         metadata: metadata(plan, aggregate, dos),
         scores: plan.config.score_mode,
+        model: plan.score_key.clone(),
+        library: plan.library.name.clone(),
         outcomes: cost_lift.map(outcomes),
         dos: dos.map(<[DosPoint]>::to_vec),
         slack_histogram: histogram(-1.0, 0.05, BINS, aggregate.slack.values()),
@@ -60,7 +65,7 @@ pub(crate) fn summary(
     }
 }
 
-fn metrics(plan: &Plan, aggregate: &Aggregate) -> Metrics {
+fn metrics(plan: &Plan, aggregate: &Aggregate, evidence: Option<&Evidence>) -> Metrics {
     let DecoyRealism { interpretation, hard_pairs_min_n, tanimoto_bins } =
         aggregate.hardness.report();
     Metrics {
@@ -77,7 +82,15 @@ fn metrics(plan: &Plan, aggregate: &Aggregate) -> Metrics {
         },
         significance: aggregate.null_expectation.summary(),
         scores_coverage: (plan.config.score_mode == ScoreMode::ExternalScores)
-            .then(|| aggregate.coverage.report()),
+            .then(|| coverage(aggregate)),
+        evidence: evidence.cloned(),
+    }
+}
+
+fn coverage(aggregate: &Aggregate) -> ScoresCoverage {
+    ScoresCoverage {
+        rows_original_score_defaulted: aggregate.defaulted,
+        ..aggregate.coverage.report()
     }
 }
 
@@ -115,6 +128,11 @@ pub(crate) fn manifest_body(plan: &Plan) -> ManifestBody {
         rows: Some(plan.rows),
         score_key: plan.score_key.clone(),
         truth_budget: plan.truth.as_ref().map(|truth| truth.budget as u64),
+        truth_active_if: plan
+            .truth
+            .as_ref()
+            .and_then(|truth| truth.active_if)
+            .map(|rule| rule.to_string()),
         read_options: Some(serde_json::to_value(&plan.read_options).unwrap_or_default()),
         further: Map::new(),
     };
@@ -157,6 +175,7 @@ fn inputs(plan: &Plan) -> Vec<Input> {
     let mut inputs = vec![input("library", &plan.library)];
     inputs.extend(plan.scores.iter().map(|file| input("scores", file)));
     inputs.extend(plan.truth.iter().map(|truth| input("truth", &truth.file)));
+    inputs.extend(plan.training.iter().map(|file| input("training", file)));
     inputs.extend(plan.row_scores.values().filter_map(|scores| match scores {
         RowScores::Copied(file) => Some(input("row_scores", file)),
         RowScores::Unusable(_) => None,
@@ -292,5 +311,8 @@ fn report_of(path: &Path, manifest: &Manifest, metrics: Metrics<RunConfig>) -> R
         seconds: 0.0,
         rows_per_second: 0.0,
         already_complete: true,
+        verdict: metrics.evidence.as_ref().map(|evidence| report::conclusion(evidence).headline),
+        evidence: metrics.evidence.as_ref().map(|evidence| evidence.verdict),
+        reasons: metrics.evidence.map(|evidence| evidence.reasons).unwrap_or_default(),
     }
 }

@@ -8,7 +8,7 @@ use hetero2_common::files::{FileDigest, FileError};
 use hetero2_evidence::pack::manifest::{Manifest, Provenance};
 use hetero2_evidence::pack::{Check, Outcome, PackWriter, ZipOutput, extract, read_manifest};
 
-use super::rescore::{Scores, audit_all};
+use super::rescore::{Audits, Scores, audit_all};
 use super::stored_pack::{MADE_AGAIN, StoredPack};
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -16,8 +16,8 @@ use crate::run::observer::{Observer, Silent};
 use crate::run::plan::{Plan, create_dir};
 use crate::run::provenance::Started;
 use crate::run::reduce::{
-    AuditedTables, Conclusion, FinalizeRows, Outcomes, PackOptions, TRUTH, molecules_of,
-    scores_name,
+    AuditedTables, Conclusion, FinalizeRows, Outcomes, PackOptions, TRUTH, evidence_of,
+    molecules_of, scores_name,
 };
 
 const NAME: &str = "made again";
@@ -73,17 +73,22 @@ fn make_again(
     let staged = work.path().join("molecules.parquet");
     let options = PackOptions::of(&plan.config);
     let tables = AuditedTables::create(&mut pack, &options)?;
-    let (aggregate, tables) =
-        audit_all(old, plan, Scores::Kept, tables, &options, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, plan)?;
+    let stored = old.controls()?;
+    let evidence = evidence_of(&dir, plan, outcomes.as_ref(), stored)?;
+    let audits = Audits { scores: Scores::Kept, options: &options, evidence: evidence.as_ref() };
+    let (aggregate, tables, gathered) = audit_all(old, plan, &audits, tables, &staged, observer)?;
     let q_values = aggregate.null_expectation.q_values();
     let mut finalizing = FinalizeRows::new(tables, &options, q_values, outcomes.as_ref())?;
     finalizing.add(molecules_of(&staged)?.into_iter().map(Ok), None, &Silent)?;
     let cost_lift = finalizing.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
+    let budget = plan.truth.as_ref().map(|truth| truth.budget as u64);
+    let concluded = evidence.as_ref().zip(gathered).map(|(run, part)| run.conclude(part, budget));
     let conclusion = Conclusion {
         dir: &dir,
         plan,
+        evidence: concluded.as_ref(),
         reports: old.reports(),
         zip: ZipOutput::Omitted,
         aggregate: &aggregate,

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
+use hetero2_audit::NotARule;
 use hetero2_chemistry::operator::AtomTable;
 use hetero2_common::files::{FileDigest, FileError, Scratch, Sha256Digest, digest_file, disk};
 use hetero2_evidence::pack::manifest::{Input, Manifest, Tool};
@@ -30,6 +31,9 @@ pub struct RerunRequest {
     pub input: Option<PathBuf>,
     /// The scores, under any name; those of the pack without it.
     pub scores: Option<PathBuf>,
+    /// The molecules that the model was trained on, where the pack was made with
+    /// such a file.
+    pub training: Option<PathBuf>,
     /// Run directory to keep; a temporary one without it.
     pub out: Option<PathBuf>,
     /// Worker threads; all cores without it.
@@ -88,6 +92,8 @@ pub enum MissingRole {
     Scores,
     /// A score file that rows of the library name.
     RowScores,
+    /// The molecules that the model was trained on.
+    Training,
 }
 
 impl std::fmt::Display for MissingRole {
@@ -96,6 +102,7 @@ impl std::fmt::Display for MissingRole {
             Self::Library => "library",
             Self::Scores => "scores",
             Self::RowScores => "score file of its rows",
+            Self::Training => "training molecules",
         })
     }
 }
@@ -177,6 +184,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
     let library = library(request, &manifest, staging)?;
     let scores = scores(request, &manifest, staging)?;
     let truth = truth(request, &manifest, staging)?;
+    let training = training(request, &manifest, staging)?;
     let verification = verify(&request.pack)?;
     let has_report = manifest.files.iter().any(|file| file.name == "index.html");
     let out = request.out.clone().unwrap_or_else(|| staging.join("run"));
@@ -184,6 +192,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
         read_options,
         scores,
         truth,
+        training,
         resume: Resume::Continue,
         output: PackOutput {
             zip: ZipOutput::Omitted,
@@ -292,7 +301,26 @@ fn truth(
     let path = place(recorded, &staging.join("truth"))?;
     let found = extract(&request.pack, TRUTH, &path)?;
     compare(&request.pack.join(TRUTH), found, recorded)?;
-    Ok(Some(TruthInput { path, sha256: None, budget }))
+    let rule = manifest.body.notes.truth_active_if.as_deref().map(str::parse).transpose();
+    let active_if = rule.map_err(|e: NotARule| RerunError::Manifest {
+        part: "notes.truth_active_if",
+        why: e.to_string(),
+    })?;
+    Ok(Some(TruthInput { path, sha256: None, budget, active_if }))
+}
+
+/// The training molecules are not in the pack.
+fn training(
+    request: &RerunRequest,
+    manifest: &Manifest,
+    staging: &Path,
+) -> Result<Option<PathBuf>, RerunError> {
+    let Some(recorded) = recorded(manifest, "training") else { return Ok(None) };
+    let Some(path) = &request.training else {
+        return Err(missing(MissingRole::Training, recorded));
+    };
+    check(path, recorded)?;
+    under_recorded_name(path, recorded, &staging.join("training")).map(Some)
 }
 
 fn recorded<'a>(manifest: &'a Manifest, role: &str) -> Option<&'a Input> {

@@ -21,13 +21,14 @@ use hetero2_library::BLOCK_ROWS;
 use super::stored_pack::{Row, StoredPack, each_row};
 use crate::run::config::{RunConfig, ScoreMode};
 use crate::run::error::RunError;
+use crate::run::evidence::{EvidencePart, EvidenceRun};
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer, Silent};
-use crate::run::plan::{Plan, PlannedTruth, copy_scores, create_dir};
+use crate::run::plan::{Plan, PlannedTruth, copy_scores, create_dir, take_training};
 use crate::run::provenance::{self, Started};
 use crate::run::reduce::{
     Aggregate, AuditedTables, Conclusion, DecoyText, FinalizeRows, Outcomes, PackOptions,
-    RunReport, TRUTH, molecules_of,
+    RunReport, TRUTH, check_scores, evidence_of, molecules_of,
 };
 use crate::run::request::TruthInput;
 use crate::run::shard::{RowScoring, audit_row, load_table};
@@ -46,6 +47,8 @@ pub struct RescoreRequest {
     pub scores_sha256: Option<String>,
     /// Known outcomes to hold the audits against.
     pub truth: Option<TruthInput>,
+    /// Molecules that the model was trained on.
+    pub training: Option<PathBuf>,
     /// Directory of the new pack; it must not exist, or be empty.
     pub out: PathBuf,
     /// Whether to zip the new pack.
@@ -90,12 +93,17 @@ fn rescore_in_pool(
     if truth.is_none() && old.source.entries().contains_key(TRUTH) {
         tracing::warn!("the known outcomes of the pack are left out, since none were given");
     }
+    let training = request.training.as_deref().map(|path| take_training(path, &dir)).transpose()?;
     let plan = old.plan()?;
+    if training.is_none() && plan.training.is_some() {
+        tracing::warn!("the training molecules of the pack are left out: they are another model's");
+    }
     let plan = Plan {
         config: RunConfig { score_mode: ScoreMode::ExternalScores, ..plan.config },
         scores: Some(scores),
         score_key,
         truth,
+        training,
         row_scores: BTreeMap::new(),
         ..plan
     };
@@ -104,17 +112,25 @@ fn rescore_in_pool(
     let staged = work.path().join("molecules.parquet");
     let options = PackOptions::of(&plan.config);
     let tables = AuditedTables::create(&mut pack, &options)?;
-    let (aggregate, tables) =
-        audit_all(&mut old, &plan, Scores::Table(&table), tables, &options, &staged, observer)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
+    let stored = if old.has_controls_of(&plan) { old.controls()? } else { None };
+    let evidence = evidence_of(&dir, &plan, outcomes.as_ref(), stored)?;
+    let audits =
+        Audits { scores: Scores::Table(&table), options: &options, evidence: evidence.as_ref() };
+    let (aggregate, tables, gathered) =
+        audit_all(&mut old, &plan, &audits, tables, &staged, observer)?;
+    check_scores(&dir, &plan, &aggregate)?;
     let q_values = aggregate.null_expectation.q_values();
     let mut finalizing = FinalizeRows::new(tables, &options, q_values, outcomes.as_ref())?;
     finalizing.add(molecules_of(&staged)?.into_iter().map(Ok), None, &Silent)?;
     let cost_lift = finalizing.finish(&mut pack)?;
     let dos = old.copy_spectral(&plan.config, &mut pack)?;
+    let budget = plan.truth.as_ref().map(|truth| truth.budget as u64);
+    let concluded = evidence.as_ref().zip(gathered).map(|(run, part)| run.conclude(part, budget));
     let conclusion = Conclusion {
         dir: &dir,
         plan: &plan,
+        evidence: concluded.as_ref(),
         reports: old.reports(),
         zip: request.zip,
         aggregate: &aggregate,
@@ -146,22 +162,30 @@ pub(super) enum Scores<'a> {
     Table(&'a ScoreTable),
 }
 
+/// How rows are audited.
+#[derive(Clone, Copy)]
+pub(super) struct Audits<'a> {
+    pub scores: Scores<'a>,
+    pub options: &'a PackOptions,
+    /// What gathers rows for a conclusion, where there is one.
+    pub evidence: Option<&'a EvidenceRun<'a>>,
+}
+
 /// Audits every row; writes its decoys into the pack, and the molecules into the
 /// table at `staged`.
 pub(super) fn audit_all(
     old: &mut StoredPack,
     plan: &Plan,
-    scores: Scores<'_>,
+    audits: &Audits<'_>,
     tables: AuditedTables,
-    options: &PackOptions,
     staged: &Path,
     observer: &dyn Observer,
-) -> Result<(Aggregate, AuditedTables), RunError> {
+) -> Result<(Aggregate, AuditedTables, Option<EvidencePart>), RunError> {
     let mut sink = Sink {
         config: &plan.config,
-        scores,
+        audits: *audits,
         tables,
-        options,
+        gathered: audits.evidence.map(EvidenceRun::begin),
         molecules: TableWriter::create_passing(staged)?,
         aggregate: Aggregate::new(&plan.config),
         wave: Vec::new(),
@@ -171,7 +195,7 @@ pub(super) fn audit_all(
     each_row(old, plan.rows, |old, (molecule, decoys)| {
         if let Some(reason @ (Reason::MissingScoresInput | Reason::ScoresInput(_))) =
             &molecule.reason
-            && matches!(scores, Scores::Table(_))
+            && matches!(audits.scores, Scores::Table(_))
         {
             return Err(old.refuse(format!(
                 "row {} ended as {reason}, so it has no decoys to score: run again with these scores",
@@ -182,7 +206,7 @@ pub(super) fn audit_all(
     })?;
     sink.flush().map_err(|e| e.into_run_error(old))?;
     sink.molecules.finish()?;
-    Ok((sink.aggregate, sink.tables))
+    Ok((sink.aggregate, sink.tables, sink.gathered))
 }
 
 /// Trouble with a wave: of the run, or of the pack's content.
@@ -209,9 +233,9 @@ impl From<RunError> for WaveError {
 /// Audits rows a wave at a time and writes them in order.
 struct Sink<'a> {
     config: &'a RunConfig,
-    scores: Scores<'a>,
+    audits: Audits<'a>,
     tables: AuditedTables,
-    options: &'a PackOptions,
+    gathered: Option<EvidencePart>,
     /// Molecules wait here until all rows are known.
     molecules: TableWriter<MoleculeRow>,
     aggregate: Aggregate,
@@ -235,12 +259,12 @@ impl Sink<'_> {
         self.observer.check_cancelled()?;
         let mut wave = mem::take(&mut self.wave);
         self.bytes = 0;
-        if let Scores::Table(scores) = self.scores {
+        if let Scores::Table(scores) = self.audits.scores {
             wave.par_iter_mut()
                 .try_for_each(|row| audit_again(self.config, scores, row))
                 .map_err(WaveError::Content)?;
         }
-        let mut text = DecoyText::new(self.options);
+        let mut text = DecoyText::new(self.audits.options);
         let mut sum = self.aggregate.empty();
         for (molecule, decoys) in &wave {
             sum.add_row(molecule);
@@ -248,6 +272,11 @@ impl Sink<'_> {
             decoys.iter().try_for_each(|decoy| text.add(decoy))?;
         }
         self.aggregate.merge(sum);
+        if let Some((run, gathered)) = self.audits.evidence.zip(self.gathered.as_mut()) {
+            let rows: Vec<(&MoleculeRow, &[DecoyRow])> =
+                wave.iter().map(|(molecule, decoys)| (molecule, &decoys[..])).collect();
+            gathered.merge(run.gather_each(&rows));
+        }
         self.tables.add_decoys(wave.iter().flat_map(|(_, decoys)| decoys), text)?;
         self.molecules
             .write_each(wave.iter().map(|(molecule, _)| molecule))
@@ -265,7 +294,12 @@ fn audit_again(
     (molecule, decoys): &mut Row,
 ) -> Result<(), String> {
     if molecule.status != Status::Ok {
-        return Ok(());
+        if !molecule.lacks_original_score() {
+            return Ok(());
+        }
+        // Only its score was missing, which these may have.
+        molecule.status = Status::Ok;
+        molecule.reason = None;
     }
     let hash = |decoy: &DecoyRow| {
         let wrong = |_| format!("row {}: {:?} is no decoy hash", decoy.row, decoy.decoy_hash);

@@ -4,6 +4,9 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use hetero2_audit::NotARule;
+use hetero2_contract::Metrics;
+use hetero2_contract::controls::ControlRow;
 use hetero2_evidence::pack::csv::{DosPoint, read_dos};
 use hetero2_evidence::pack::manifest::{MANIFEST, Manifest};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
@@ -12,6 +15,7 @@ use hetero2_evidence::pack::{PackSource, PackWriter, verify};
 
 use crate::run::config::{Artifacts, CONFIG_SCHEMA, RunConfig};
 use crate::run::error::RunError;
+use crate::run::evidence::{CONTROLS_CSV, CONTROLS_TABLE, COST_LIFT_V2, Stored};
 use crate::run::plan::{InputFile, PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use crate::run::reduce::{COST_LIFT, DOS, LOCAL_DOS, SPECTRA, TRUTH, manifest_body};
 use crate::run::request::Reports;
@@ -20,7 +24,7 @@ use crate::run::request::Reports;
 const MAX_DECOYS: usize = 10_000;
 /// Files of a pack that are made of its tables, besides the scores; those of known
 /// outcomes only where outcomes are given.
-pub(super) const MADE_AGAIN: [&str; 13] = [
+pub(super) const MADE_AGAIN: [&str; 16] = [
     "summary.csv",
     "summary.parquet",
     "decoys.parquet",
@@ -34,6 +38,9 @@ pub(super) const MADE_AGAIN: [&str; 13] = [
     "index.html",
     TRUTH,
     COST_LIFT,
+    CONTROLS_CSV,
+    CONTROLS_TABLE,
+    COST_LIFT_V2,
 ];
 /// Files of a pack that do not depend on scores.
 const COPIED: [&str; 3] = [LOCAL_DOS, DOS, SPECTRA];
@@ -103,6 +110,8 @@ impl StoredPack {
         let unreadable = |e: serde_json::Error| self.damaged(format!("notes of its manifest: {e}"));
         let budget = body.notes.truth_budget.and_then(|budget| usize::try_from(budget).ok());
         let truth = self.inputs(ROLE_TRUTH).next().zip(budget);
+        let rule = body.notes.truth_active_if.as_deref().map(str::parse).transpose();
+        let active_if = rule.map_err(|e: NotARule| self.damaged(format!("its manifest: {e}")))?;
         let row_scores = self.inputs("row_scores").enumerate();
         let plan = Plan {
             schema_version: PLAN_SCHEMA.into(),
@@ -113,7 +122,8 @@ impl StoredPack {
             library,
             scores: self.inputs(ROLE_SCORES).next(),
             score_key: body.notes.score_key.clone(),
-            truth: truth.map(|(file, budget)| PlannedTruth { file, budget }),
+            truth: truth.map(|(file, budget)| PlannedTruth { file, budget, active_if }),
+            training: self.inputs("training").next(),
             // Only their order is of use: what rows called them is not kept.
             row_scores: row_scores
                 .map(|(place, file)| (format!("{place:06}"), RowScores::Copied(file)))
@@ -150,6 +160,28 @@ impl StoredPack {
                 file.name
             ))),
         }
+    }
+
+    /// Whether the controls that it stores are those of a pack of this plan with
+    /// other scores: of the same outcomes, and without training molecules.
+    pub fn has_controls_of(&self, plan: &Plan) -> bool {
+        let truth = self.inputs(ROLE_TRUTH).next().map(|file| file.sha256);
+        let trained = self.inputs("training").next().is_some() || plan.training.is_some();
+        truth == plan.truth.as_ref().map(|truth| truth.file.sha256) && !trained
+    }
+
+    /// The controls that it stores, if any.
+    pub fn controls(&mut self) -> Result<Option<Stored>, RunError> {
+        if !self.source.entries().contains_key(CONTROLS_TABLE) {
+            return Ok(None);
+        }
+        let table = TableReader::from_batches(self.source.table(CONTROLS_TABLE)?)?;
+        let mut rows: Vec<ControlRow> = Vec::new();
+        for batch in table {
+            rows.extend(batch?);
+        }
+        let metrics: Metrics = self.source.json("metrics.json")?;
+        Ok(metrics.evidence.map(|evidence| Stored::new(rows, evidence)))
     }
 
     pub fn reports(&self) -> Reports {
@@ -238,8 +270,8 @@ impl DecoysByRow {
             }
         }
         let expected = match molecule.status {
-            Status::Ok => molecule.n_decoys.unwrap_or_default() as usize,
-            Status::Skip | Status::Error => 0,
+            Status::Skip | Status::Error if !molecule.lacks_original_score() => 0,
+            _ => molecule.n_decoys.unwrap_or_default() as usize,
         };
         if found.len() != expected {
             return Ok(Err(format!(

@@ -6,15 +6,15 @@ use hetero2_audit::{
 };
 use hetero2_chemistry::decoy::Decoy;
 use hetero2_common::rounding::round8;
-use hetero2_contract::Warning;
 use hetero2_contract::rows::{AuditColumns, DecoyRow, MoleculeRow};
+use hetero2_contract::{Reason, Status, Warning};
 
-use super::scoring::RowScoring;
+use super::scoring::{OriginalScore, RowScoring};
 use crate::run::config::{RunConfig, ScoreMode};
 
 /// The scores that a row was audited with.
 pub(crate) struct RowAudit {
-    original: Score,
+    original: Option<Score>,
     decoys: Vec<Option<Score>>,
 }
 
@@ -23,7 +23,7 @@ impl RowAudit {
     /// audited hashes.
     pub fn fill(&self, decoys: &mut [DecoyRow]) {
         for (decoy, score) in decoys.iter_mut().zip(&self.decoys) {
-            decoy.original_score = Some(self.original.score);
+            decoy.original_score = self.original.map(|s| s.score);
             decoy.score = score.map(|s| s.score);
             decoy.weight = score.map(|s| s.weight);
         }
@@ -39,13 +39,26 @@ pub(crate) fn audit_row(
     molecule: &mut MoleculeRow,
     warnings: &mut Vec<Warning>,
 ) -> RowAudit {
-    let original = scoring.original(&molecule.id);
     let scores: Vec<Option<Score>> = hashes.iter().map(|hash| scoring.decoy(hash)).collect();
     let scored = scores.iter().flatten().count();
     molecule.n_decoys = Some(count(hashes.len()));
     molecule.n_decoys_generated = Some(count(hashes.len()));
     molecule.n_decoys_scored = Some(count(scored));
     note_coverage(config, hashes.len(), scored, warnings);
+    let original = match scoring.original(&molecule.id, config.missing_original) {
+        OriginalScore::Given(score) => score,
+        OriginalScore::Defaulted(score) => {
+            warnings.push(Warning::OriginalScoreDefaulted);
+            score
+        }
+        OriginalScore::Missing => {
+            warnings.push(Warning::Skip(Reason::MissingOriginalScore));
+            molecule.status = Status::Skip;
+            molecule.reason = Some(Reason::MissingOriginalScore);
+            molecule.audit = Some(AuditColumns::skipped());
+            return RowAudit { original: None, decoys: scores };
+        }
+    };
     molecule.audit = Some(match audit_scores(config, molecule.seed_used, original, &scores) {
         Some(Ok((audit, significance))) => {
             warnings.extend(audit.warnings.iter().cloned());
@@ -57,7 +70,7 @@ pub(crate) fn audit_row(
         }
         None => AuditColumns::skipped(),
     });
-    RowAudit { original, decoys: scores }
+    RowAudit { original: Some(original), decoys: scores }
 }
 
 /// The decoys of a row as they are published, before they have scores.

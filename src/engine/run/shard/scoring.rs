@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use hetero2_audit::{DecoyHash, Score, ScoreLimits, ScoreTable, ScoresError};
+use hetero2_audit::{DecoyHash, OriginalSource, Score, ScoreLimits, ScoreTable, ScoresError};
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 use hetero2_library::Record;
 
-use crate::run::config::ScoreMode;
+use crate::run::config::{MissingOriginal, ScoreMode};
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::plan::{InputFile, Plan, RowScores};
@@ -86,12 +86,34 @@ impl ScoreSource {
     }
 }
 
+/// What is known of an original's score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum OriginalScore {
+    /// The scores have it.
+    Given(Score),
+    /// They do not; it counts as this.
+    Defaulted(Score),
+    /// They do not.
+    Missing,
+}
+
 impl RowScoring<'_> {
-    /// Score of the original.
-    pub fn original(&self, id: &str) -> Score {
-        match self {
-            Self::Table(table) => table.original(id).0,
-            _ => Score::ORIGINAL_DEFAULT,
+    /// Score of the original, and where it comes from.
+    pub fn original(&self, id: &str, missing: MissingOriginal) -> OriginalScore {
+        let Self::Table(table) = self else {
+            return OriginalScore::Given(Score::ORIGINAL_DEFAULT);
+        };
+        match (table.original(id), missing) {
+            ((score, OriginalSource::Molecule | OriginalSource::File), _) => {
+                OriginalScore::Given(score)
+            }
+            ((score, OriginalSource::Default), MissingOriginal::PublishedScore) => {
+                OriginalScore::Defaulted(score)
+            }
+            ((_, OriginalSource::Default), MissingOriginal::Score(score)) => {
+                OriginalScore::Defaulted(Score { score, weight: 1.0 })
+            }
+            ((_, OriginalSource::Default), MissingOriginal::Skip) => OriginalScore::Missing,
         }
     }
 

@@ -7,9 +7,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use super::gallery::gallery;
 use super::html_sections::{chance, coverage, outcomes};
 use super::text::{self, grouped, value};
-use super::{PackSummary, RowExcerpt, TABLE_ROWS, svg};
+use super::{PackSummary, RowExcerpt, TABLE_ROWS, html_evidence, svg};
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The content of `index.html`.
 #[must_use]
@@ -17,7 +17,14 @@ pub fn index_html(summary: &PackSummary) -> String {
     page(summary).into_string()
 }
 
+/// How numbers of rows are shown.
+type Digits = fn(Option<f64>) -> String;
+
 fn page(summary: &PackSummary) -> Markup {
+    let digits: Digits = match &summary.metrics.evidence {
+        Some(_) => html_evidence::four,
+        None => value,
+    };
     html! {
         (DOCTYPE) "\n"
         html lang="en" { "\n"
@@ -26,25 +33,37 @@ fn page(summary: &PackSummary) -> Markup {
                 meta name="viewport" content="width=device-width,initial-scale=1"; "\n"
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'"; "\n"
-                title { "Evidence pack" } "\n"
+                title {
+                    @match &summary.metrics.evidence {
+                        Some(_) => (Text(&html_evidence::title(summary))),
+                        None => "Evidence pack",
+                    }
+                } "\n"
                 style { "\n" (PreEscaped(STYLE)) } "\n"
             } "\n"
             body { "\n"
                 header {
-                    h1 { "Evidence pack" } "\n"
-                    p class="verdict" { (Text(&text::verdict(summary))) } "\n"
-                    @for caution in text::cautions(summary) {
-                        p class="caution" { (Text(&caution)) } "\n"
+                    @if let Some(evidence) = &summary.metrics.evidence {
+                        (html_evidence::head(summary, evidence))
+                    } @else {
+                        h1 { "Evidence pack" } "\n"
+                        p class="verdict" { (Text(&text::verdict(summary))) } "\n"
+                        @for caution in text::cautions(summary) {
+                            p class="caution" { (Text(&caution)) } "\n"
+                        }
                     }
                 } "\n"
                 main { "\n"
+                    @if let Some(evidence) = &summary.metrics.evidence {
+                        (html_evidence::sections(evidence))
+                    }
                     (chance(summary))
                     (counts(summary))
                     (plots(summary))
                     (outcomes(summary))
                     (gallery(summary))
-                    (rows("Largest slack", &summary.top))
-                    (rows("Smallest slack", &summary.bottom))
+                    (rows("Largest slack", &summary.top, digits))
+                    (rows("Smallest slack", &summary.bottom, digits))
                     (coverage(summary))
                     (provenance(summary))
                     (verify())
@@ -127,6 +146,7 @@ fn plots(summary: &PackSummary) -> Markup {
     html! {
         section { h2 { "Scores against decoys" } "\n"
             p {
+                @if summary.metrics.evidence.is_some() { "Published interpretation, which is no verdict: " }
                 code { (hardness.auc_interpretation.as_str()) } ": "
                 (hardness.auc_interpretation_reason.as_str())
                 ". Median Tanimoto similarity of the decoys: " (value(hardness.tanimoto_median))
@@ -141,7 +161,7 @@ fn plots(summary: &PackSummary) -> Markup {
     }
 }
 
-fn rows(title: &str, rows: &[RowExcerpt]) -> Markup {
+fn rows(title: &str, rows: &[RowExcerpt], digits: Digits) -> Markup {
     html! {
         @if !rows.is_empty() {
             section { details {
@@ -158,7 +178,7 @@ fn rows(title: &str, rows: &[RowExcerpt]) -> Markup {
                         th class="n" { "decoys" }
                     } }
                     tbody {
-                        @for row in rows.iter().take(TABLE_ROWS) { (table_row(row)) }
+                        @for row in rows.iter().take(TABLE_ROWS) { (table_row(row, digits)) }
                     }
                 } }
             } } "\n"
@@ -166,7 +186,7 @@ fn rows(title: &str, rows: &[RowExcerpt]) -> Markup {
     }
 }
 
-fn table_row(row: &RowExcerpt) -> Markup {
+fn table_row(row: &RowExcerpt, digits: Digits) -> Markup {
     let verdict = row.verdict.map_or(row.status.as_str(), |v| v.as_str());
     html! {
         tr {
@@ -174,9 +194,9 @@ fn table_row(row: &RowExcerpt) -> Markup {
             td class="id" { (Cell(&row.id)) }
             td class="smiles" { (Cell(&row.smiles)) }
             td class=(verdict) { (verdict) }
-            td class="n" { (value(row.slack)) }
-            td class="n" { (value(row.auc)) }
-            td class="n" { (value(row.gate)) }
+            td class="n" { (digits(row.slack)) }
+            td class="n" { (digits(row.auc)) }
+            td class="n" { (digits(row.gate)) }
             td class="n" { (row.n_decoys_scored.map_or_else(|| "–".to_owned(), |n| n.to_string())) }
         }
     }

@@ -2,9 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use super::conclusion::{Conclusion, PASS_MEANS, conclusion, interval, leakage_sentence};
 use super::text::{self, grouped, value};
-use super::{PackSummary, RowExcerpt, TABLE_ROWS, chance};
+use super::{PackSummary, RowExcerpt, TABLE_ROWS, chance, html_evidence};
 use hetero2_contract::HardnessBin;
+use hetero2_contract::evidence::Evidence;
 
 /// The content of `index.md`: what a person opens first on a terminal.
 #[must_use]
@@ -16,7 +18,10 @@ pub fn index_md(summary: &PackSummary) -> String {
 }
 
 fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
-    writeln!(out, "# Evidence pack\n\n**{}**\n", text::verdict(summary))?;
+    match &summary.metrics.evidence {
+        Some(evidence) => write_evidence(out, summary, evidence)?,
+        None => writeln!(out, "# Evidence pack\n\n**{}**\n", text::verdict(summary))?,
+    }
     if let Some(chance) = chance::sentence(&summary.metrics.significance) {
         writeln!(out, "{chance}\n")?;
     }
@@ -39,7 +44,12 @@ fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
     }
     writeln!(
         out,
-        "\n## Decoys\n\nInterpretation: `{}` ({}).\n",
+        "\n## Decoys\n\n{}: `{}` ({}).\n",
+        if summary.metrics.evidence.is_some() {
+            "Published interpretation, which is no verdict"
+        } else {
+            "Interpretation"
+        },
         summary.interpretation().auc_interpretation.as_str(),
         cell(summary.interpretation().auc_interpretation_reason.as_str())
     )?;
@@ -51,6 +61,59 @@ fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
         writeln!(out, "- `{command}`: {what}")?;
     }
     writeln!(out, "\nTimes, hosts and devices are in `provenance.json`.")
+}
+
+/// The verdict, what it means, what to do next, and what it rests on.
+fn write_evidence(out: &mut String, summary: &PackSummary, evidence: &Evidence) -> fmt::Result {
+    let Conclusion { headline, meaning, next, limits } = conclusion(evidence);
+    writeln!(out, "# {}\n\n**{headline}**\n", cell(&html_evidence::title(summary)))?;
+    writeln!(out, "{meaning}\n\nNext: {next}\n\n{PASS_MEANS}\n")?;
+    limits.iter().try_for_each(|limit| writeln!(out, "> {limit}\n"))?;
+    if let Some(leakage) = &evidence.leakage {
+        writeln!(out, "## What the model has seen\n\n{}\n", leakage_sentence(leakage))?;
+    }
+    writeln!(
+        out,
+        "## The model beside controls that know no activity\n\n\
+         | score | molecules | AUC against decoys | model minus control |\n\
+         | --- | ---: | --- | --- |\n| model | {} | {} | |",
+        grouped(evidence.units.units),
+        interval(evidence.audit_auc)
+    )?;
+    for control in &evidence.controls {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            control.name,
+            grouped(control.units),
+            interval(control.audit_auc),
+            interval(control.model_minus_control)
+        )?;
+    }
+    writeln!(out)?;
+    let Some(outcomes) = &evidence.outcomes else { return Ok(()) };
+    writeln!(
+        out,
+        "## Known outcomes\n\n{} actives, {} inactives.\n\n\
+         | score | contrast | ROC AUC | model minus control |\n| --- | --- | --- | --- |\n\
+         | model | {} | {} | |",
+        grouped(outcomes.actives),
+        grouped(outcomes.inactives),
+        interval(outcomes.model.contrast),
+        interval(outcomes.model.roc_auc)
+    )?;
+    for control in &outcomes.controls {
+        let found = outcomes.differences.iter().find(|d| d.control == control.name);
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            control.name,
+            interval(control.figures.contrast),
+            interval(control.figures.roc_auc),
+            interval(found.map(|d| d.difference))
+        )?;
+    }
+    writeln!(out)
 }
 
 /// The content of `hardness_curve.md`.

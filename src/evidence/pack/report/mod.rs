@@ -3,14 +3,19 @@
 //! the number of rows.
 
 mod chance;
+mod comparison;
+mod conclusion;
 mod gallery;
 mod html;
+mod html_evidence;
 mod html_sections;
 mod markdown;
 mod outcomes;
 mod svg;
 mod text;
 
+pub use comparison::{caution as comparison_caution, comparison_html};
+pub use conclusion::{Conclusion, PASS_MEANS, conclusion};
 pub use gallery::{DRAWING_BYTES, DRAWN_DECOYS, DRAWN_ROWS, DrawnDecoy, DrawnRow, Gallery};
 pub use html::index_html;
 pub use markdown::{hardness_md, index_md};
@@ -36,6 +41,10 @@ pub struct PackSummary {
     pub metadata: SummaryMetadata,
     /// Where scores come from.
     pub scores: ScoreMode,
+    /// Name of the scoring model, where the scores give one.
+    pub model: Option<String>,
+    /// File name of the library.
+    pub library: String,
     /// How the run stands to known outcomes.
     pub outcomes: Option<OutcomeSummary>,
     /// Density of states of the run, in order of energy.

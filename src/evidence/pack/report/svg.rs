@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use hetero2_contract::evidence::Figure;
+
 use super::text::grouped;
 use super::{Histogram, OutcomeSummary};
 use crate::pack::csv::DosPoint;
@@ -136,6 +138,33 @@ pub fn passes(all: &Passes, by_bin: &BTreeMap<HardnessBin, Option<Passes>>) -> S
             label(area, &percent, (x(tick), bottom + 24), Align::Centre, INK)?;
         }
         label(area, "PASS rate", (x(0.5), bottom + 56), Align::Centre, INK)
+    })
+}
+
+/// Mean AUC against decoys by score, as bars with intervals; chance is marked.
+pub fn panel(lines: &[(String, Option<Figure>)]) -> String {
+    let height = 90 + 46 * lines.len() as u32;
+    draw(height, "Mean AUC against decoys", |area| {
+        let (left, right, bottom) = (300, WIDTH as i32 - 30, height as i32 - 64);
+        let x = |auc: f64| left + (auc.clamp(0.0, 1.0) * f64::from(right - left)) as i32;
+        for ((name, figure), i) in lines.iter().zip(0..) {
+            let y = 30 + 46 * i;
+            label(area, name, (left - 14, y), Align::Right, INK)?;
+            let Some(figure) = figure else { continue };
+            let bar = [(left, y - 12), (x(figure.value), y + 12)];
+            area.draw(&Rectangle::new(bar, CHANCE.filled()))?;
+            if let Some((low, high)) = figure.low.zip(figure.high) {
+                let ends = vec![(x(low), y), (x(high), y)];
+                area.draw(&PathElement::new(ends, OBSERVED.stroke_width(5)))?;
+            }
+            area.draw(&Circle::new((x(figure.value), y), 7, OBSERVED.filled()))?;
+        }
+        area.draw(&PathElement::new(vec![(x(0.5), 8), (x(0.5), bottom)], INK.stroke_width(2)))?;
+        area.draw(&PathElement::new(vec![(left, bottom), (right, bottom)], INK))?;
+        for tick in [0.0, 0.5, 1.0] {
+            label(area, &short(&tick), (x(tick), bottom + 26), Align::Centre, INK)?;
+        }
+        Ok(())
     })
 }
 

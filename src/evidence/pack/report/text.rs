@@ -102,6 +102,23 @@ pub fn cautions(summary: &PackSummary) -> Vec<String> {
             grouped(coverage.decoys_total)
         ));
     }
+    if let Some(coverage) = &summary.metrics.scores_coverage {
+        let (missing, defaulted) =
+            (coverage.rows_missing_original_score, coverage.rows_original_score_defaulted);
+        if missing > 0 {
+            cautions.push(format!(
+                "{} rows were not audited: their original has no score.",
+                grouped(missing)
+            ));
+        }
+        if defaulted > 0 {
+            cautions.push(format!(
+                "{} originals have no score of their own and count as a default score: what their \
+                 rows say is no evidence.",
+                grouped(defaulted)
+            ));
+        }
+    }
     cautions
 }
 

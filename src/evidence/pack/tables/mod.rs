@@ -6,6 +6,7 @@
 //! encoded. Memory is bounded by one row group.
 
 mod column;
+mod control;
 mod decoy;
 mod groups;
 mod input;
@@ -22,14 +23,15 @@ pub use write::TableWriter;
 use super::error::PackError;
 use super::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use column::{Cells, Column};
+use hetero2_contract::controls::ControlRow;
 
 /// Rows encoded and decoded at a time.
 pub const BATCH_ROWS: usize = 8_192;
 
 /// A row type that has a table.
 ///
-/// Sealed: the tables of a pack are [`MoleculeRow`], [`DecoyRow`] and
-/// [`SpectrumRow`].
+/// Sealed: the tables of a pack are [`MoleculeRow`], [`DecoyRow`],
+/// [`SpectrumRow`] and [`ControlRow`].
 pub trait TableRow: sealed::Row {
     /// Version of the table's layout, written into every file.
     const SCHEMA_VERSION: &'static str;
@@ -64,6 +66,11 @@ impl TableRow for SpectrumRow {
     const SCHEMA_VERSION: &'static str = "hetero2_spectra.v1";
     // Rows are heavy: four lists of as many numbers as atoms.
     const ROW_GROUP: usize = 16_384;
+}
+
+impl TableRow for ControlRow {
+    const SCHEMA_VERSION: &'static str = "hetero2_controls.v1";
+    const ROW_GROUP: usize = 65_536;
 }
 
 /// Bytes of memory that a row holds, about.
