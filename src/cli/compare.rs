@@ -10,6 +10,7 @@ use hetero2::pack::report::{comparison_caution, comparison_html};
 
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
+use super::force::ForceArguments;
 use super::output::{print_json, print_text};
 
 /// Show several models on one library side by side
@@ -31,6 +32,8 @@ pub struct CompareArguments {
     /// Write one self-contained page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    force: ForceArguments,
 }
 
 /// Runs `compare`.
@@ -38,11 +41,13 @@ pub fn compare(
     arguments: &CompareArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    if let Some(path) = &arguments.html {
+        arguments.force.check(path)?;
+    }
     let found = compare_packs(&arguments.packs)?;
     if let Some(path) = &arguments.html {
         let page = comparison_html(&found);
-        std::fs::write(path, page)
-            .map_err(|e| Failure::other(anyhow::anyhow!("cannot write {}: {e}", path.display())))?;
+        arguments.force.write(path, page.as_bytes())?;
     }
     if global.json {
         print_json(&found)?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hetero2_common::files::{FileDigest, FileError};
+use hetero2_common::files::{FileDigest, Scratch};
 use hetero2_evidence::pack::manifest::{Manifest, Provenance};
 use hetero2_evidence::pack::{Check, Outcome, PackWriter, ZipOutput, extract, read_manifest};
 
@@ -59,12 +59,7 @@ fn make_again(
     observer: &dyn Observer,
 ) -> Result<Manifest, RunError> {
     let started = Started::now();
-    let temporary = std::env::temp_dir();
-    // Vanishes when this function ends, however it ends.
-    let work = tempfile::Builder::new()
-        .prefix(".hetero2-verify-")
-        .tempdir()
-        .map_err(FileError::io("create", &temporary))?;
+    let work = Scratch::passing("hetero2-verify")?;
     let dir = RunDir::new(work.path());
     create_dir(&dir.inputs())?;
     take_inputs(old, plan, &dir)?;
