@@ -28,6 +28,7 @@ const SUBCOMMANDS: [&str; 30] = [
     "audit",
     "cost-lift",
     "accept",
+    "compare",
     "proxy-truth",
     "rerun",
     "suite",

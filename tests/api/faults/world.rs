@@ -142,6 +142,7 @@ impl World {
                     pack: self.path("few/pack"),
                     scores: self.path("scores.json"),
                     scores_sha256: None,
+                    training: None,
                     truth: None,
                     out: self.path("audited"),
                     zip: ZipOutput::Written,
