@@ -50,6 +50,18 @@ pub fn unguarded(cell: &str) -> &str {
     }
 }
 
+/// The text without any apostrophe before a formula: the same for a text and
+/// for its cell, however that was written.
+///
+/// ```
+/// use hetero2_contract::spreadsheet::{guarded, stripped};
+/// assert_eq!([stripped("'=A1"), stripped(&guarded("'=A1")), stripped("'a")], ["=A1", "=A1", "'a"]);
+/// ```
+#[must_use]
+pub fn stripped(text: &str) -> &str {
+    if is_formula(text) { text.trim_start_matches('\'') } else { text }
+}
+
 /// Whether a spreadsheet would calculate with it, apostrophes left aside.
 fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])

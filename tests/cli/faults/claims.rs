@@ -163,7 +163,8 @@ fn ids_that_spreadsheets_calculate_with_are_guarded_and_still_match() {
     let plain = write(scratch.path(), "plain.csv", plain.replace("'=H", "=H").replace("'+", "+"));
     let reports = [&truth, &plain].map(|truth| {
         let pack = run.pack();
-        let arguments = ["cost-lift", path(&pack), "--truth", path(truth), "--budget", "2"];
+        let arguments =
+            ["cost-lift", "--pack", path(&pack), "--truth", path(truth), "--budget", "2"];
         let mut report =
             hetero2_with(&[&arguments[..], &["--json"]].concat()).expect_code(0).json();
         report.as_object_mut().unwrap().remove("truth_csv");

@@ -12,7 +12,7 @@ use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status, Verdict};
 use crate::pack::source::PackSource;
 use crate::pack::tables::{TableReader, TableRow};
 use hetero2_common::files::Sha256Digest;
-use hetero2_contract::spreadsheet::unguarded;
+use hetero2_contract::spreadsheet::stripped;
 use hetero2_contract::{Metrics, Reason, StatusCounts};
 
 /// Longest record of a CSV table: longer than any row that a library may have.
@@ -92,7 +92,7 @@ impl FactsBuilder {
     fn add(&mut self, id: &str, status: Status, reason: &str, verdict: &str) {
         self.counts.add(status);
         // The same text, whichever way the CSV form guards formulas.
-        for text in [unguarded(id), status.as_str(), unguarded(reason), verdict] {
+        for text in [stripped(id), status.as_str(), stripped(reason), verdict] {
             self.hasher.update((text.len() as u64).to_le_bytes());
             self.hasher.update(text.as_bytes());
         }
