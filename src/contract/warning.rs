@@ -57,6 +57,8 @@ coded! {
     Candidates(u64) = "candidates:";
     /// Chains of swaps were not tried, since the molecule cannot be sketched.
     ChainsNotTried = "decoy_chains_not_tried:1";
+    /// The molecule is a cage, and of its swaps only so many were tried.
+    CageSwapsBounded(u64) = "decoy_cage_swaps_bounded:";
     /// Candidates of set v2 with another number of fragments than the original.
     RuleFragments(u64) = "decoy_rule_fragments:";
     /// Candidates of another formula.

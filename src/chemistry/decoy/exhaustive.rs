@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::cage::most_swaps;
 use super::record::{Decoy, DecoyCounters, similarity};
 use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
 use crate::molecule::{BondKind, BondSwap, Fingerprint, Molecule, Rewired, Rewirer};
@@ -85,6 +86,8 @@ struct Search<'a> {
     counters: DecoyCounters,
     swaps_left: usize,
     pairs_left: usize,
+    /// Most swaps, where the molecule is a cage.
+    cage: Option<usize>,
 }
 
 impl<'a> Search<'a> {
@@ -94,8 +97,11 @@ impl<'a> Search<'a> {
         keep_going: &'a dyn Fn() -> bool,
     ) -> Self {
         let atoms = molecule.heavy_atom_count().max(1);
+        let cage = most_swaps(molecule);
         let swaps = (MAX_WORK / atoms / atoms).clamp(1, MAX_SWAPS);
+        let swaps = cage.map_or(swaps, |most| swaps.min(most));
         Self {
+            cage,
             request,
             keep_going,
             reference: molecule.fingerprint().ok(),
@@ -176,6 +182,9 @@ impl<'a> Search<'a> {
             }
             State::Open | State::Done => SearchExtent::Exhausted { distinct },
         };
+        if state == State::Truncated && self.cage.is_some() {
+            warnings.push(Warning::CageSwapsBounded(self.counters.attempts));
+        }
         let used = self.decoys.iter().map(|decoy| decoy.strategy);
         let used: BTreeSet<StrategyId> = used.collect();
         warnings.extend(used.iter().copied().map(Warning::DecoyStrategyUsed));

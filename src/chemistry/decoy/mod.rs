@@ -5,6 +5,7 @@
 //! module chooses swaps; what a swap does to a molecule is
 //! [`crate::molecule`]'s business. It must not know of scores or files.
 
+mod cage;
 mod exhaustive;
 mod hardness;
 mod published;
@@ -142,7 +143,9 @@ pub struct DecoyOutcome {
 ///
 /// Work is bounded: published strategies make at most `max(100, 200 * count)`
 /// attempts each; the exhaustive one tries at most 20,000 swaps, and fewer for
-/// molecules of more than 100 atoms (2e8 divided by the square of the atoms).
+/// molecules of more than 100 atoms (2e8 divided by the square of the atoms)
+/// and for cages (6e8 divided by atoms and the cube of independent rings),
+/// with a warning.
 ///
 /// ```
 /// use hetero2_chemistry::decoy::{DecoyRequest, DecoySet, DecoyStrategy, generate};

@@ -182,3 +182,40 @@ fn molecules_beyond_the_quick_path_get_decoys_or_say_why() {
     assert!(none.decoys.is_empty());
     assert_eq!(none.extent, SearchExtent::Exhausted { distinct: 0 });
 }
+
+/// A cubic graph of carbons in LCF notation: a ring with chords.
+fn cage(atoms: usize, chords: &[i64]) -> Molecule {
+    let mut closures: Vec<Vec<String>> = vec![Vec::new(); atoms];
+    let mut free: Vec<usize> = (1..100).rev().collect();
+    let mut open = BTreeMap::new();
+    let chord = |v: usize| (v as i64 + chords[v % chords.len()]).rem_euclid(atoms as i64) as usize;
+    for v in 0..atoms {
+        let ends = [(0, atoms - 1), (v.min(chord(v)), v.max(chord(v)))];
+        for end in ends.into_iter().filter(|&(a, b)| v == a || v == b) {
+            let number = match open.remove(&end) {
+                Some(number) => {
+                    free.push(number);
+                    number
+                }
+                None => *open.entry(end).or_insert_with(|| free.pop().unwrap()),
+            };
+            closures[v].push(format!("%{number:02}"));
+        }
+    }
+    molecule(&closures.iter().map(|numbers| format!("C{}", numbers.concat())).collect::<String>())
+}
+
+#[test]
+fn the_search_among_the_swaps_of_a_cage_is_bounded() {
+    // Gray's graph: 5,562 swaps of two of its 54 bonds, few of them different.
+    let gray = cage(54, &[-25, 7, -7, 13, -13, 25]);
+    assert_eq!((gray.atom_count(), gray.bonds().len()), (54, 81));
+    for (set, most) in [(DecoySet::V1, 600), (DecoySet::V2, 150)] {
+        let strategy = DecoyStrategy::Exhaustive;
+        let request = DecoyRequest { count: 1_000, seed: 0, set, strategy, hardness: None };
+        let outcome = generate(&gray, &request);
+        assert!(outcome.counters.attempts <= most, "{set:?} {:?}", outcome.counters);
+        let bounded = Warning::CageSwapsBounded(outcome.counters.attempts);
+        assert!(outcome.warnings.contains(&bounded), "{set:?} {:?}", outcome.warnings);
+    }
+}

@@ -13,6 +13,7 @@ mod rules;
 use std::collections::{BTreeSet, HashSet};
 
 use self::rules::{Rule, Rules, Verified};
+use super::cage::most_swaps;
 use super::exhaustive::swaps_in_seeded_order;
 use super::record::{Decoy, DecoyCounters, similarity};
 use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
@@ -26,6 +27,10 @@ pub use self::rules::RuleCounters;
 
 /// Most graphs looked at for one molecule.
 const MAX_SCREENED: u64 = 20_000;
+
+/// Of the swaps of a cage that are worth trying, one in so many is screened:
+/// counting its rings costs more than its canonical SMILES.
+const CAGE_SCREENS: u64 = 4;
 
 /// Most molecules made for one molecule, of those that its graphs let through.
 const MAX_MADE: u64 = 2_000;
@@ -86,7 +91,10 @@ struct Search<'a> {
     decoys: Vec<Decoy>,
     counters: DecoyCounters,
     costs: RuleCounters,
+    screened_at_most: u64,
     made_at_most: u64,
+    /// Most swaps, where the molecule is a cage.
+    cage: Option<usize>,
     made: u64,
     /// Whether a bound on work left something untried.
     truncated: bool,
@@ -102,6 +110,8 @@ impl<'a> Search<'a> {
     ) -> Self {
         let atoms = molecule.atom_count().max(1) as u64;
         let flat = molecule.smiles_without_stereo();
+        let cage = most_swaps(molecule);
+        let most = cage.map_or(u64::MAX, |most| (most as u64).div_ceil(CAGE_SCREENS));
         Self {
             request,
             keep_going,
@@ -113,7 +123,9 @@ impl<'a> Search<'a> {
             decoys: Vec::new(),
             counters: DecoyCounters::default(),
             costs: RuleCounters::default(),
-            made_at_most: (MAX_WORK / atoms / atoms).clamp(1, MAX_MADE),
+            screened_at_most: MAX_SCREENED.min(most),
+            made_at_most: (MAX_WORK / atoms / atoms).clamp(1, MAX_MADE.min(most)),
+            cage,
             made: 0,
             truncated: false,
         }
@@ -123,7 +135,8 @@ impl<'a> Search<'a> {
         if self.decoys.len() >= self.request.count {
             return true;
         }
-        let spent = self.counters.attempts >= MAX_SCREENED || self.made >= self.made_at_most;
+        let spent =
+            self.counters.attempts >= self.screened_at_most || self.made >= self.made_at_most;
         self.truncated |= spent;
         spent
     }
@@ -263,6 +276,9 @@ impl<'a> Search<'a> {
         } else {
             SearchExtent::Exhausted { distinct }
         };
+        if self.truncated && self.cage.is_some() {
+            warnings.push(Warning::CageSwapsBounded(self.counters.attempts));
+        }
         let used: BTreeSet<StrategyId> = self.decoys.iter().map(|decoy| decoy.strategy).collect();
         warnings.extend(used.iter().copied().map(Warning::DecoyStrategyUsed));
         warnings.extend(self.counters.warnings(distinct, self.request));
