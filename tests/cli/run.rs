@@ -154,13 +154,17 @@ fn threads_and_repetition_change_no_byte_of_the_evidence() {
     let scratch = scratch();
     let library = fixture("libraries/small.csv");
     let shared = ["--decoys", "3", "--artifacts", "full", "--edge-weights", "bond-order-delta-chi"];
-    for strategy in ["exhaustive", "published"] {
+    for (option, strategy) in [
+        ("--decoy-strategy", "exhaustive"),
+        ("--decoy-strategy", "published"),
+        ("--decoy-set", "v2"),
+    ] {
         let packs: Vec<Run> = ["1", "2", "2"]
             .iter()
             .enumerate()
             .map(|(i, threads)| {
                 let mut arguments = shared.to_vec();
-                arguments.extend(["--decoy-strategy", strategy, "--threads", threads]);
+                arguments.extend([option, strategy, "--threads", threads]);
                 let out = scratch.path().join(format!("{strategy}-{i}"));
                 Run::of(&library, &out, &arguments)
             })
