@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 30] = [
+const SUBCOMMANDS: [&str; 31] = [
     "run",
     "plan",
     "shard",
