@@ -1,7 +1,8 @@
 //! Matched decoys: molecules made from an original by double-edge swaps.
 //!
 //! A swap keeps every atom and its number of bonds, so a decoy has the
-//! original's composition and degree sequence but another topology. This
+//! original's composition and degree sequence but another topology; swaps of
+//! set v2 with a hydrogen count bonds to hydrogens among them. This
 //! module chooses swaps; what a swap does to a molecule is
 //! [`crate::molecule`]'s business. It must not know of scores or files.
 
