@@ -12,6 +12,7 @@ use crate::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status, Verdict};
 use crate::pack::source::PackSource;
 use crate::pack::tables::{TableReader, TableRow};
 use hetero2_common::files::Sha256Digest;
+use hetero2_contract::controls::ControlRow;
 use hetero2_contract::spreadsheet::stripped;
 use hetero2_contract::{Metrics, Reason, StatusCounts};
 
@@ -62,6 +63,7 @@ pub fn check(
     }
     decoys(source, metrics, findings)?;
     spectra(source, rows, findings)?;
+    controls(source, rows, findings)?;
     Ok(rows)
 }
 
@@ -196,6 +198,32 @@ fn decoys(
         Err(e) => findings.fail(NAME, e),
         Ok(()) if pairs == rows => findings.pass(NAME, format!("{rows} rows")),
         Ok(()) => findings.fail(NAME, format!("{rows} rows, metrics.json counts {pairs} pairs")),
+    }
+    Ok(())
+}
+
+/// Stored controls: rows of the library, each once and in order.
+fn controls(
+    source: &mut PackSource,
+    summary_rows: Option<u64>,
+    findings: &mut Findings,
+) -> Result<(), PackError> {
+    const NAME: &str = "controls.parquet";
+    if !source.entries().contains_key(NAME) {
+        return Ok(());
+    }
+    let (mut rows, mut next, mut ordered) = (0_u64, 0_u64, true);
+    let read = each_row::<ControlRow>(source, NAME, |row| {
+        ordered &= row.row >= next;
+        next = row.row.saturating_add(1);
+        rows += 1;
+    });
+    match read_as_found(read)? {
+        Err(e) => findings.fail(NAME, e),
+        Ok(()) if !ordered || summary_rows.is_some_and(|all| next > all) => {
+            findings.fail(NAME, "its rows are not rows of the summary in their order".to_owned());
+        }
+        Ok(()) => findings.pass(NAME, format!("{rows} rows")),
     }
     Ok(())
 }
