@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_long_entry_of_a_dictionary_makes_batches_short() {
-        let texts = vec!["C".repeat(1_000_000); 5_000];
+        let texts = vec!["C".repeat(1_000_000); 100];
         let properties = WriterProperties::builder().set_dictionary_page_size_limit(8 << 20);
         let bytes = written(&texts, properties);
         assert!(bytes.len() < 20_000, "{}", bytes.len());
