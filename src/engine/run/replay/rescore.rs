@@ -272,7 +272,10 @@ impl Sink<'_> {
             decoys.iter().try_for_each(|decoy| text.add(decoy))?;
         }
         self.aggregate.merge(sum);
-        if let Some((run, gathered)) = self.audits.evidence.zip(self.gathered.as_mut()) {
+        // A run without decoys has nothing to conclude from, and gathers no row.
+        if self.config.decoys > 0
+            && let Some((run, gathered)) = self.audits.evidence.zip(self.gathered.as_mut())
+        {
             let rows: Vec<(&MoleculeRow, &[DecoyRow])> =
                 wave.iter().map(|(molecule, decoys)| (molecule, &decoys[..])).collect();
             gathered.merge(run.gather_each(&rows));
