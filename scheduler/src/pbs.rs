@@ -362,7 +362,7 @@ mod tests {
         let said = std::fs::read_to_string(said).unwrap();
         assert_eq!(said.lines().filter(|word| *word == "A=JOB_ID").count(), 2, "{said}");
         assert_eq!(said.matches("depend=afterany:12[].server").count(), 1, "{said}");
-        let script = run.join("finish.sh").display().to_string();
+        let script = work.folder.join("finish.sh").display().to_string();
         assert!(said.lines().any(|word| word == script), "{said}");
     }
 

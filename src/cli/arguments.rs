@@ -269,7 +269,9 @@ const MOCK: &str = "mock";
 fn decoys(text: &str) -> Result<u32, String> {
     match text {
         "auto" => Ok(AUTO_DECOYS),
-        number => number.parse().map_err(|e| format!("{e}; write a whole number, or auto")),
+        number => {
+            number.parse().map_err(|_| format!("{number} is not in 0..={} and not auto", u32::MAX))
+        }
     }
 }
 

@@ -40,4 +40,4 @@ pub use strategy::StrategyId;
 pub use summary_metadata::SummaryMetadata;
 pub use truth::TruthLabel;
 pub use verdict::{Status, StatusCounts, Verdict};
-pub use warning::Warning;
+pub use warning::{CountedWarning, Warning};

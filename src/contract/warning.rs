@@ -7,6 +7,9 @@ use crate::name::{UnknownName, coded, words};
 use crate::reason::Reason;
 use crate::strategy::StrategyId;
 
+/// A warning that says how many there were of something.
+pub type CountedWarning = fn(u64) -> Warning;
+
 coded! {
     /// A remark on a row, as published.
     ///

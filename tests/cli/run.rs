@@ -251,7 +251,7 @@ fn a_finished_run_that_lost_a_file_is_not_taken_for_finished() {
     fs::remove_file(run.pack().join("summary.parquet")).unwrap();
     let done = call(&mut run_command(&library, &run.out, &["--decoys", "1", "--resume"]));
     assert_eq!(done.code, Some(3), "{}{}", done.stdout, done.stderr);
-    assert!(done.stderr.contains("remove the run directory and run again"), "{}", done.stderr);
+    assert!(done.stderr.contains("take the original pack, or run again"), "{}", done.stderr);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::faults::forging::reseal;
 use crate::support::{Done, Run, call, fixture, hetero2, scratch, tree, verify, write};
 use serde_json::{Value, json};
 use sha2::Digest as _;
@@ -162,6 +163,7 @@ fn a_fact_that_does_not_hold_gives_exit_code_3() {
     let changed = text.replacen(",PASS,", ",FAIL,", 1);
     assert_ne!(changed, text);
     fs::write(&summary, changed).unwrap();
+    reseal(&out.join("runs/ring/pack"), |_| ());
     let report = suite("ring", &out, &["--rows", "10"]).expect_code(3).json();
     let failed: Vec<&Value> = report["facts"]
         .as_array()

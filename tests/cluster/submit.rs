@@ -251,3 +251,39 @@ fn mistakes_are_named() {
     // A refused submission leaves no trace of having been made.
     assert_eq!(status(directory)["rounds"], 0);
 }
+
+/// What may be read by others than its owner of the files below a directory.
+#[cfg(unix)]
+fn readable_by_others(directory: &Path) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| fs::metadata(file).unwrap().permissions().mode() & 0o077 != 0).collect()
+}
+
+/// Values of variables may be secrets.
+#[cfg(unix)]
+#[test]
+fn values_of_variables_are_for_their_owner_alone() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    let run = planned(directory, 1, "1");
+    let token = write(directory, "token", "dR7-of-a-file\n");
+    let from_file = format!("TOKEN={}", token.display());
+    let arguments = ["submit", "run", "--scheduler", "local", "--env", "OTHER=qK3-of-a-word"];
+    let all = [&arguments[..], &["--env-file", &from_file, "--wait"]].concat();
+    hetero2_in(directory, &all).expect_code(0);
+    let submit = run.join("submit");
+    let files: Vec<PathBuf> = fs::read_dir(&submit)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    assert!(files.iter().any(|file| file.ends_with("submission.json")), "{files:?}");
+    let holds = |file: &PathBuf, text: &str| {
+        String::from_utf8_lossy(&fs::read(file).unwrap()).contains(text)
+    };
+    assert!(!files.iter().any(|file| holds(file, "dR7")), "{files:?}");
+    let open = readable_by_others(&submit);
+    assert!(!open.iter().any(|file| file.is_file() && holds(file, "qK3")), "{open:?}");
+    assert!(!open.contains(&submit.join("submission.json")), "{open:?}");
+}

@@ -12,6 +12,7 @@ use super::record::{Decoy, DecoyCounters, similarity};
 use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
 use crate::molecule::{BondKind, BondSwap, Fingerprint, Molecule, Rewired, Rewirer};
 use hetero2_common::random::PythonRandom;
+use hetero2_contract::CountedWarning;
 
 /// Most swaps tried for one molecule.
 const MAX_SWAPS: usize = 20_000;
@@ -34,7 +35,7 @@ pub(super) fn generate(
     let mut tried = HashSet::new();
     let mut state = State::Open;
     let mut remarks = Vec::new();
-    let stages: [(_, _, fn(u64) -> Warning); 3] = [
+    let stages: [(_, _, CountedWarning); 3] = [
         (StrategyId::Strict, BondKind::Strict, Warning::CandidatesStrict),
         (StrategyId::RelaxA, BondKind::AromaticEnds, Warning::CandidatesRelaxA),
         (StrategyId::RelaxB, BondKind::RingBonds, Warning::CandidatesRelaxB),

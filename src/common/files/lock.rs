@@ -110,7 +110,7 @@ fn is_at(file: &DiskFile, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         let identity = |found: fs::Metadata| (found.dev(), found.ino());
         let there = fs::symlink_metadata(path).ok().map(identity);
-        return there.is_some() && there == file.as_file().metadata().ok().map(identity);
+        there.is_some() && there == file.as_file().metadata().ok().map(identity)
     }
     #[cfg(not(unix))]
     {

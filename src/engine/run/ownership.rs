@@ -41,7 +41,7 @@ pub(super) fn look(dir: &RunDir) -> Result<Found, RunError> {
         return Ok(Found::Run);
     }
     // A process that was killed while it marked the directory left no more.
-    let half_a_mark = |name: &str| name.starts_with(".hetero2-run.") && name.ends_with(".partial");
+    let half_a_mark = |name: &str| name.starts_with("..hetero2-run.") && name.ends_with(".partial");
     let is_foreign = |entry: io::Result<fs::DirEntry>| {
         entry.map_or(true, |entry| !entry.file_name().to_str().is_some_and(half_a_mark))
     };

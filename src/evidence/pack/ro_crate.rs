@@ -18,7 +18,7 @@ pub const RO_CRATE: &str = "ro-crate-metadata.json";
 const PROFILE: &str = "https://w3id.org/ro/wfrun/process/0.5";
 
 /// What files hold, for people who find the crate without its documentation.
-const DESCRIPTIONS: [(&str, &str); 19] = [
+const DESCRIPTIONS: [(&str, &str); 24] = [
     ("summary.csv", "One row per molecule, in input order: status, verdict, audit, spectra"),
     ("summary.parquet", "The same as summary.csv, typed, with more columns"),
     ("decoys.parquet", "One row per molecule and decoy"),
@@ -29,6 +29,11 @@ const DESCRIPTIONS: [(&str, &str); 19] = [
     ("hardness_curve.csv", "Every pair of a molecule and a decoy, with similarity and scores"),
     ("hardness_curve.md", "AUC by similarity of the decoys"),
     ("missing_decoy_scores.csv", "Decoys without a score"),
+    ("controls.csv", "The model beside controls that know no activity"),
+    ("controls.parquet", "Scores of the controls for each row that they cover"),
+    ("truth.csv", "Known outcomes, as they were read"),
+    ("cost_lift_report.json", "Hits against budget (cost_lift.v1)"),
+    ("cost_lift_v2.json", "Hits against budget by the model, among PASS, by controls, at random"),
     ("metrics.json", "Counts, reasons, configuration, statistics"),
     ("summary_metadata.json", "Interpretation and physics settings"),
     ("index.md", "The report, as text"),

@@ -185,11 +185,12 @@ fn molecules_beyond_the_quick_path_get_decoys_or_say_why() {
 
 /// A cubic graph of carbons in LCF notation: a ring with chords.
 fn cage(atoms: usize, chords: &[i64]) -> Molecule {
-    let mut closures: Vec<Vec<String>> = vec![Vec::new(); atoms];
+    let mut smiles = String::new();
     let mut free: Vec<usize> = (1..100).rev().collect();
     let mut open = BTreeMap::new();
     let chord = |v: usize| (v as i64 + chords[v % chords.len()]).rem_euclid(atoms as i64) as usize;
     for v in 0..atoms {
+        smiles.push('C');
         let ends = [(0, atoms - 1), (v.min(chord(v)), v.max(chord(v)))];
         for end in ends.into_iter().filter(|&(a, b)| v == a || v == b) {
             let number = match open.remove(&end) {
@@ -199,10 +200,10 @@ fn cage(atoms: usize, chords: &[i64]) -> Molecule {
                 }
                 None => *open.entry(end).or_insert_with(|| free.pop().unwrap()),
             };
-            closures[v].push(format!("%{number:02}"));
+            smiles.push_str(&format!("%{number:02}"));
         }
     }
-    molecule(&closures.iter().map(|numbers| format!("C{}", numbers.concat())).collect::<String>())
+    molecule(&smiles)
 }
 
 #[test]

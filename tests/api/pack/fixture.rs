@@ -236,7 +236,7 @@ fn inputs() -> Vec<Input> {
 fn body() -> ManifestBody {
     ManifestBody {
         tool: tool(),
-        config: json!({"decoys": 2}),
+        config: json!({"decoys": 2, "score_mode": "mock"}),
         seeds: Seeds { seed: 0, strategy: "global".into() },
         inputs: inputs(),
         atom_table_sha256: Sha256Digest::of(b"atoms"),

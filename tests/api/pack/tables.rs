@@ -169,7 +169,7 @@ fn summary_csv_has_the_contracts_columns_and_cells() {
             .starts_with("mol_2,SKIP,disconnected,disconnected,SKIP,,,,,0,0,,,0,,")
     );
     assert!(lines.next().unwrap().starts_with("mol_4,ERROR,timeout,,,,,,,,,,,0,,"));
-    assert!(lines.next().unwrap().starts_with("\"=HYPERLINK(\"\"x\"\"),"));
+    assert!(lines.next().unwrap().starts_with("\"'=HYPERLINK(\"\"x\"\"),"));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     assert_eq!(reader.records().map(Result::unwrap).count(), 4);
 }

@@ -1,7 +1,7 @@
 //! What goes wrong: bad libraries, and what happens to a run from outside.
 
 mod claims;
-mod forging;
+pub mod forging;
 mod hostile;
 mod input;
 mod ownership;

@@ -114,7 +114,8 @@ fn an_interrupted_plan_gives_way_and_its_neighbours_stay() {
 fn a_damaged_pack_is_no_finished_run() {
     let folder = scratch();
     let (library, out) = (library(folder.path()), folder.path().join("run"));
-    let damages: [(&str, fn(&Path)); 5] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 5] = [
         ("summary.parquet is not as it was written", |pack| flip(&pack.join("summary.parquet"))),
         ("provenance.json is not as it was written", |pack| flip(&pack.join("provenance.json"))),
         ("manifest.json", |pack| fs::write(pack.join("manifest.json"), "{").unwrap()),
@@ -142,4 +143,30 @@ fn flip(path: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
+}
+
+/// Modes that leave anything to others than the owner, by name.
+#[cfg(unix)]
+fn open_to_others(directory: &Path) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |name: &String| fs::metadata(directory.join(name)).unwrap().permissions().mode();
+    tree(directory).into_iter().filter(|name| mode(name) & 0o077 != 0).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn packs_and_registries_honour_the_umask() {
+    let folder = scratch();
+    let directory = folder.path();
+    library(directory);
+    let program = env!("CARGO_BIN_EXE_hetero2");
+    let script = "umask 077; \"$0\" run mols.smi --out run --decoys 0 --quiet && \
+                  \"$0\" publish run/pack --registry registry --quiet";
+    let mut shell = std::process::Command::new("sh");
+    let done = call(shell.current_dir(directory).args(["-c", script, program]));
+    done.expect_code(0);
+    for made in ["run", "registry"] {
+        assert_eq!(open_to_others(&directory.join(made)), Vec::<String>::new(), "{made}");
+    }
+    assert!(directory.join("run/pack/evidence_pack.zip").exists());
 }

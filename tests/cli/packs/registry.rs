@@ -203,7 +203,7 @@ fn removing_reordering_and_editing_entries_is_found() {
         assert!(done.stderr.contains("is damaged"), "{}", done.stderr);
     }
     bench.forge(&whole);
-    for (old, new) in [("\"GO\"", "\"STOP\""), (TIME, "2020-01-01T00:00:00Z"), ("small", "large")] {
+    for (old, new) in [("\"STOP\"", "\"GO\""), (TIME, "2020-01-01T00:00:00Z"), ("small", "large")] {
         for index in 0..3 {
             let mut lines = whole.clone();
             lines[index] = lines[index].replace(old, new);

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use crate::environment::{Commonness, EnvironmentTable};
 use crate::molecule::{BondSwap, Molecule, MoleculeError, RewiredMolecule, Rings, Sketch};
-use hetero2_contract::Warning;
+use hetero2_contract::{CountedWarning, Warning};
 
 /// Rings of these sizes may come and go.
 const COMMON_RINGS: std::ops::RangeInclusive<usize> = 5..=8;
@@ -63,7 +63,7 @@ impl RuleCounters {
 
     /// A remark for each rule that turned something away.
     pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
-        let counts: [(fn(u64) -> Warning, u64); 6] = [
+        let counts: [(CountedWarning, u64); 6] = [
             (Warning::RuleFragments, self.fragments),
             (Warning::RuleFormula, self.formula),
             (Warning::RuleRings, self.rings),

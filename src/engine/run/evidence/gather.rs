@@ -273,6 +273,6 @@ mod tests {
 
     #[test]
     fn a_larger_library_needs_more_zeros() {
-        assert_eq!([0, 512, 513, 1_025, 1_000_000].map(|n| level(n, 512)), [0, 0, 1, 2, 11]);
+        assert_eq!([0, 512, 1_024, 1_026, 1_000_000].map(|n| level(n, 512)), [0, 0, 1, 2, 11]);
     }
 }
