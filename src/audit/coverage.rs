@@ -71,7 +71,7 @@ impl CoverageStats {
     }
 
     /// Counts a row that was not audited because its original has no score,
-    /// beside what [`ScoresCoverage::add`] counts of it.
+    /// beside what [`CoverageStats::add`] counts of it.
     pub fn add_missing_original(&mut self) {
         self.rows_missing_original += 1;
     }
