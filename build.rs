@@ -8,7 +8,7 @@ fn main() {
     println!("cargo:rustc-env=HETERO2_COMMIT={commit}");
     println!("cargo:rerun-if-changed=build.rs");
     // In a work tree of its own the files lie elsewhere than in `.git`, and a
-    // file that is not there would make every build begin anew.
+    // file that is not there would make every build begin again.
     let branch = git(&["rev-parse", "--symbolic-full-name", "HEAD"]);
     for name in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
         let path = git(&["rev-parse", "--git-path", name]);

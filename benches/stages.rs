@@ -115,7 +115,7 @@ fn reading(criterion: &mut Criterion<CpuTime>) {
         fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)).expect(name)
     };
     bench("demo.smi", fixture("demo.smi").repeat(20));
-    // zstd and gzip files may be joined; each part is decompressed anew.
+    // zstd and gzip files may be joined; each part is decompressed by itself.
     bench("small.smi.zst", fixture("libraries/small.smi.zst").repeat(100));
     bench("small.sdf", fixture("libraries/small.sdf").repeat(10));
     let csv = String::from_utf8(fixture("libraries/small.csv")).expect("text");
