@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The table of verdicts in docs/method.md, in one command. Needs python3 and a package index; takes half an hour on two
+# The table of verdicts (docs/method.md has one target of it). Needs python3 and a package index; takes half an hour on two
 # cores. Arguments go to verdicts.py.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 
+use super::adjacency::Adjacency;
+
 /// Leaves of the search tree that are looked at before the best numbering so
 /// far is taken; real molecules need a few dozen at most.
 const MAX_LEAVES: usize = 2_000;
@@ -22,9 +24,8 @@ pub(super) struct ColouredGraph {
     pub colours: Vec<u32>,
     /// ChiralTag of a vertex: the parity of the order of its neighbours.
     pub parity: Vec<Option<bool>>,
-    start: Vec<u32>,
-    /// Per vertex, back to back: neighbour, kind of the edge seen from there.
-    arcs: Vec<(u32, u8)>,
+    /// Neighbour, kind of the edge seen from the vertex.
+    edges: Adjacency<(u32, u8)>,
 }
 
 impl ColouredGraph {
@@ -35,32 +36,14 @@ impl ColouredGraph {
         parity: Vec<Option<bool>>,
         edges: impl Iterator<Item = [(u32, u8); 2]> + Clone,
     ) -> Self {
-        let mut start = vec![0; colours.len() + 2];
-        let mut ends = 0;
-        for [(a, _), (b, _)] in edges.clone() {
-            start[a as usize + 2] += 1;
-            start[b as usize + 2] += 1;
-            ends += 2;
-        }
-        for v in 2..start.len() {
-            start[v] += start[v - 1];
-        }
-        let mut arcs = vec![(0, 0); ends];
-        for [(a, from_a), (b, from_b)] in edges {
-            for (from, arc) in [(a, (b, from_a)), (b, (a, from_b))] {
-                let next = &mut start[from as usize + 1];
-                arcs[*next as usize] = arc;
-                *next += 1;
-            }
-        }
-        Self { colours, parity, start, arcs }
+        let edges = edges.map(|[(a, from_a), (b, from_b)]| [(a, (b, from_a)), (b, (a, from_b))]);
+        Self { edges: Adjacency::new(colours.len(), edges), colours, parity }
     }
 
     /// The neighbours of `v` and the kinds of the edges seen from it, in the
     /// order that chiral tag refers to.
     pub(super) fn neighbours(&self, v: u32) -> &[(u32, u8)] {
-        let v = v as usize;
-        &self.arcs[self.start[v] as usize..self.start[v + 1] as usize]
+        self.edges.of(v as usize)
     }
 }
 
@@ -381,15 +364,16 @@ pub(super) mod tests {
         let n = graph.colours.len();
         let mut place: Vec<u32> = (0..n as u32).collect();
         rng.shuffle(&mut place);
-        let mut image = ColouredGraph { start: vec![0], ..ColouredGraph::default() };
+        let mut image = ColouredGraph::default();
+        let mut rows: Vec<Vec<(u32, u8)>> = Vec::new();
         for to in 0..n as u32 {
             let v = place.iter().position(|&at| at == to).unwrap();
             image.colours.push(graph.colours[v]);
             image.parity.push(graph.parity[v]);
-            let arcs = graph.neighbours(v as u32).iter();
-            image.arcs.extend(arcs.map(|&(w, kind)| (place[w as usize], kind)));
-            image.start.push(image.arcs.len() as u32);
+            let seen = graph.neighbours(v as u32).iter();
+            rows.push(seen.map(|&(w, kind)| (place[w as usize], kind)).collect());
         }
+        image.edges = Adjacency::of_rows(&rows);
         image
     }
 

@@ -3,6 +3,7 @@
 //! The only module that knows the chemistry crate. It must not know of
 //! operators, decoys, files or runs.
 
+mod adjacency;
 mod canonical;
 mod catch_panic;
 mod complexity;

@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
+use super::adjacency::Adjacency;
 use super::fingerprint::Fingerprint;
 
 /// Bonds of an environment are kept as bits; larger molecules are left to the
@@ -72,9 +73,8 @@ struct Environment {
 /// One thread's buffers.
 #[derive(Default)]
 struct Workspace {
-    start: Vec<u32>,
-    /// Per atom, back to back: bond, neighbour.
-    arcs: Vec<(u32, u32)>,
+    /// Bond, neighbour.
+    edges: Adjacency<(u32, u32)>,
     /// Per atom the hash of its environment, 0 once that is no longer grown.
     hashes: Vec<u32>,
     next_hashes: Vec<u32>,
@@ -149,32 +149,17 @@ impl Workspace {
     }
 
     fn connect(&mut self, bonds: &[MorganBond]) {
-        let n = self.hashes.len();
-        self.start.clear();
-        self.start.resize(n + 2, 0);
-        for bond in bonds {
-            self.start[bond.begin as usize + 2] += 1;
-            self.start[bond.end as usize + 2] += 1;
-        }
-        for atom in 2..n + 2 {
-            self.start[atom] += self.start[atom - 1];
-        }
-        self.arcs.clear();
-        self.arcs.resize(2 * bonds.len(), (0, 0));
-        for (index, bond) in bonds.iter().enumerate() {
-            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
-                let next = &mut self.start[from as usize + 1];
-                self.arcs[*next as usize] = (index as u32, to);
-                *next += 1;
-            }
-        }
+        let ends = |(bond, index): (&MorganBond, u32)| {
+            [(bond.begin, (index, bond.end)), (bond.end, (index, bond.begin))]
+        };
+        self.edges.rebuild(self.hashes.len(), bonds.iter().zip(0..).map(ends));
     }
 
     /// Hashes the environments that are one bond wider.
     fn grow(&mut self, layer: u32, bonds: &[MorganBond]) {
         self.round.clear();
         for atom in 0..self.hashes.len() {
-            let arcs = &self.arcs[self.start[atom] as usize..self.start[atom + 1] as usize];
+            let arcs = self.edges.of(atom);
             self.dead[atom] |= arcs.is_empty();
             if self.dead[atom] {
                 self.next_covered[atom] = self.covered[atom];

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::adjacency::Adjacency;
 use super::canonical::Molecule;
 use super::complexity::ring_sizes;
 use super::error::MoleculeError;
@@ -378,22 +379,10 @@ struct Bridges {
 impl Bridges {
     fn of(atoms: usize, bonds: &[MorganBond]) -> Self {
         const NEW: u32 = u32::MAX;
-        let mut start = vec![0u32; atoms + 2];
-        for bond in bonds {
-            start[bond.begin as usize + 2] += 1;
-            start[bond.end as usize + 2] += 1;
-        }
-        for atom in 2..atoms + 2 {
-            start[atom] += start[atom - 1];
-        }
-        let mut arcs = vec![(0u32, 0u32); 2 * bonds.len()];
-        for (index, bond) in bonds.iter().enumerate() {
-            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
-                let next = &mut start[from as usize + 1];
-                arcs[*next as usize] = (to, index as u32);
-                *next += 1;
-            }
-        }
+        let ends = |(bond, index): (&MorganBond, u32)| {
+            [(bond.begin, (bond.end, index)), (bond.end, (bond.begin, index))]
+        };
+        let edges = Adjacency::new(atoms, bonds.iter().zip(0..).map(ends));
         let mut found = Self { bridge: vec![false; bonds.len()], fragments: 0 };
         let (mut order, mut low) = (vec![NEW; atoms], vec![NEW; atoms]);
         let mut clock = 0;
@@ -405,18 +394,17 @@ impl Bridges {
             found.fragments += 1;
             (order[root], low[root]) = (clock, clock);
             clock += 1;
-            stack.push((root as u32, NEW, start[root]));
+            stack.push((root as u32, NEW, 0));
             while let Some(&mut (atom, via, ref mut next)) = stack.last_mut() {
                 let a = atom as usize;
-                if *next < start[a + 1] {
-                    let (other, bond) = arcs[*next as usize];
+                if let Some(&(other, bond)) = edges.of(a).get(*next as usize) {
                     *next += 1;
                     let o = other as usize;
                     if bond == via {
                     } else if order[o] == NEW {
                         (order[o], low[o]) = (clock, clock);
                         clock += 1;
-                        stack.push((other, bond, start[o]));
+                        stack.push((other, bond, 0));
                     } else {
                         low[a] = low[a].min(order[o]);
                     }

@@ -4,6 +4,7 @@ use chematic::core as cc;
 use chematic::perception;
 use hetero2_common::union_find::{Union, UnionFind};
 
+use super::adjacency::Adjacency;
 use super::error::MoleculeError;
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
 
@@ -40,7 +41,7 @@ pub(super) fn heavy_graph(model: &cc::Molecule, bonds: &[Bond]) -> HeavyGraph {
 /// A bond is in a ring unless removing it disconnects its ends: bridges by
 /// one depth-first search (Tarjan), iterative so that chains cannot overflow.
 pub(super) fn mark_ring_bonds(n: usize, bonds: &mut [Bond]) {
-    let neighbours = Neighbours::new(n, bonds);
+    let neighbours = neighbours(n, bonds);
     let mut order = vec![u32::MAX; n];
     let mut low = vec![u32::MAX; n];
     let mut clock = 0;
@@ -83,37 +84,12 @@ pub(super) fn mark_ring_bonds(n: usize, bonds: &mut [Bond]) {
     }
 }
 
-/// For each atom its neighbours and the bonds to them, in one allocation.
-struct Neighbours {
-    start: Vec<u32>,
-    entries: Vec<(u32, u32)>,
-}
-
-impl Neighbours {
-    fn new(n: usize, bonds: &[Bond]) -> Self {
-        let mut start = vec![0u32; n + 1];
-        for bond in bonds {
-            start[bond.begin as usize + 1] += 1;
-            start[bond.end as usize + 1] += 1;
-        }
-        for atom in 0..n {
-            start[atom + 1] += start[atom];
-        }
-        let mut next = start.clone();
-        let mut entries = vec![(0, 0); 2 * bonds.len()];
-        for (index, bond) in bonds.iter().enumerate() {
-            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
-                let slot = &mut next[from as usize];
-                entries[*slot as usize] = (to, index as u32);
-                *slot += 1;
-            }
-        }
-        Self { start, entries }
-    }
-
-    fn of(&self, atom: usize) -> &[(u32, u32)] {
-        &self.entries[self.start[atom] as usize..self.start[atom + 1] as usize]
-    }
+/// For each atom its neighbours and the bonds to them.
+fn neighbours(n: usize, bonds: &[Bond]) -> Adjacency<(u32, u32)> {
+    let ends = |(bond, index): (&Bond, u32)| {
+        [(bond.begin, (bond.end, index)), (bond.end, (bond.begin, index))]
+    };
+    Adjacency::new(n, bonds.iter().zip(0..).map(ends))
 }
 
 /// Number of connected components.

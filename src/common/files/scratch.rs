@@ -148,7 +148,11 @@ impl ScratchFile {
     pub fn within(folder: &Path) -> Result<Self, FileError> {
         let path = partial::fresh(&folder.join("scratch"));
         let file = DiskFile::create_new(&path, Readers::Owner);
-        file.map(Self).map_err(FileError::io("create", &path))
+        let file = file.map_err(FileError::io("create", &path))?;
+        // An open file needs no name: what fails later leaves nothing behind.
+        #[cfg(unix)]
+        disk::remove_file(&path).map_err(FileError::io("remove", &path))?;
+        Ok(Self(file))
     }
 
     /// The file, for reading.
@@ -173,6 +177,7 @@ impl Write for ScratchFile {
     }
 }
 
+#[cfg(not(unix))]
 impl Drop for ScratchFile {
     fn drop(&mut self) {
         let _ = disk::remove_file(self.0.path());

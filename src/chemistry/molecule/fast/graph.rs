@@ -3,6 +3,7 @@
 //! It must not know how texts are read or written.
 
 use super::stereo::ChiralTag;
+use crate::molecule::adjacency::Adjacency;
 
 /// Order of a bond, with the numbers by which RDKit compares bond types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,8 +157,7 @@ pub(super) struct FlatMol {
     pub atoms: Vec<Atom>,
     pub bonds: Vec<Bond>,
     pub configurations: Vec<Configuration>,
-    start: Vec<u32>,
-    neighbors: Vec<Neighbor>,
+    neighbors: Adjacency<Neighbor>,
     /// Rings of the symmetrised smallest set, as atoms and as bonds in ring order.
     pub ring_atoms: Rows,
     pub ring_bonds: Rows,
@@ -175,43 +175,28 @@ impl FlatMol {
 
     /// Fills the lists of neighbours once all bonds are there.
     pub(super) fn connect(&mut self) {
-        let n = self.atoms.len();
-        self.start.clear();
-        self.start.resize(n + 2, 0);
-        for bond in &self.bonds {
-            self.start[bond.begin as usize + 2] += 1;
-            self.start[bond.end as usize + 2] += 1;
-        }
-        for atom in 2..n + 2 {
-            self.start[atom] += self.start[atom - 1];
-        }
-        self.neighbors.clear();
-        self.neighbors.resize(2 * self.bonds.len(), Neighbor::default());
-        for (index, bond) in self.bonds.iter().enumerate() {
-            for (from, to) in [(bond.begin, bond.end), (bond.end, bond.begin)] {
-                let next = &mut self.start[from as usize + 1];
-                self.neighbors[*next as usize] = Neighbor { to, bond: index as u32 };
-                *next += 1;
-            }
-        }
+        let ends = |(bond, index): (&Bond, u32)| {
+            let entry = |to| Neighbor { to, bond: index };
+            [(bond.begin, entry(bond.end)), (bond.end, entry(bond.begin))]
+        };
+        self.neighbors.rebuild(self.atoms.len(), self.bonds.iter().zip(0..).map(ends));
     }
 
     pub(super) fn neighbors(&self, atom: u32) -> &[Neighbor] {
-        &self.neighbors[self.range(atom)]
+        self.neighbors.of(atom as usize)
     }
 
-    /// Where an atom's arcs are among all.
+    /// Where an atom's neighbours are among all.
     pub(super) fn range(&self, atom: u32) -> std::ops::Range<usize> {
-        let atom = atom as usize;
-        self.start[atom] as usize..self.start[atom + 1] as usize
+        self.neighbors.range(atom as usize)
     }
 
     pub(super) fn all_neighbors(&self) -> &[Neighbor] {
-        &self.neighbors
+        self.neighbors.entries()
     }
 
     pub(super) fn degree(&self, atom: u32) -> i32 {
-        (self.start[atom as usize + 1] - self.start[atom as usize]) as i32
+        self.range(atom).len() as i32
     }
 
     /// Whether an atom has a chiral tag.
