@@ -33,7 +33,7 @@ crate's does not: with one alert less RDKit's QED is ours to 1e-12. MW, logP, TP
 
 const KEKULE: &str = "\
 **The same atoms and connections, double bonds placed otherwise.** The swap leaves a bridged ring that is not \
-aromatic and whose double bonds can be placed in more than one way. RDKit's choice hangs on how the atoms happen to be \
+aromatic and whose double bonds can be placed in more than one way. RDKit's choice depends on how the atoms happen to be \
 numbered; ours is taken in a canonical numbering, so that a decoy's hash depends on the molecule only. RDKit leaves both texts \
 as they are.";
 

@@ -63,7 +63,7 @@ pub fn compare(golden: &Path, molecules: &Table) -> Result<Section> {
 
 const ABOUT: &str = "\
 Python's run published them under the self-consistent potential; the curves here are computed with the same potential, \
-on Python's energy grid, from all 3,022 OK rows. 90 of 3,209 molecules have a degenerate cut, where Python's potential hangs on \
+on Python's energy grid, from all 3,022 OK rows. 90 of 3,209 molecules have a degenerate cut, where Python's potential depends on \
 the eigenvectors that LAPACK gave: they are in the curves of H and WH, hence the wider tolerance, and not among the local densities.";
 
 /// Spectra of L, L + V and W + V with the self-consistent V.

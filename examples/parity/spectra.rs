@@ -69,7 +69,7 @@ pub fn compare(molecules: &Table) -> Result<Section> {
 
 const ABOUT: &str = "\
 Operators are built from our own graphs, with weights `bond_order_delta_chi` unless said otherwise. Python's \
-SCF and local densities hang on the eigenvectors that LAPACK happens to give where levels are degenerate; ours do not. \
+SCF and local densities depend on the eigenvectors that LAPACK happens to give where levels are degenerate; ours do not. \
 Compared are the rows that are well defined there: no degenerate cut of the SCF, no degenerate level of the local density.";
 
 pub fn settings(

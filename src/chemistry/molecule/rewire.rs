@@ -378,7 +378,7 @@ impl<'a> Rewirer<'a> {
         canonicalized.map_err(Rewired::Invalid)
     }
 
-    /// The molecule that `edit` gives, which `made` this graph: settled in any
+    /// The molecule that `edit` gives, which `made` this graph: canonicalized in any
     /// numbering where none matters, else in the canonical one.
     fn canonicalized(
         &self,

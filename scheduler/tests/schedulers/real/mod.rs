@@ -155,7 +155,7 @@ fn cancelled(scheduler: &dyn Scheduler, folder: &Path) {
     scheduler.cancel(&jobs).unwrap();
 }
 
-/// A task that takes too long is ended and told apart.
+/// A task that takes too long is ended and distinguished.
 fn too_long(scheduler: &dyn Scheduler, folder: &Path) {
     let mut work = work(folder, "exec sleep 1000");
     work.tasks = [4].into_iter().collect();
