@@ -8,14 +8,14 @@
 
 pub use hetero2_audit as audit;
 pub use hetero2_chemistry::{
-    decoy, environment, environment_commonness, molecule, operator, sa_score,
+    control_score, decoy, environment, environment_commonness, molecule, operator, sa_score,
 };
 pub use hetero2_cluster as cluster;
 pub use hetero2_common::{files, random, rounding, time};
 pub use hetero2_contract as contract;
 #[cfg(feature = "mpi")]
 pub use hetero2_engine::mpi;
-pub use hetero2_engine::{bench, proxy_truth, run, schema, suite};
+pub use hetero2_engine::{bench, demo, proxy_truth, run, schema, suite};
 pub use hetero2_evidence::{outcomes, pack, registry, signature};
 pub use hetero2_library as library;
 pub use hetero2_spectra as spectra;

@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `SKIP` reasons that need no human.
-pub const EXPECTED_SKIPS: [Reason; 6] = [
+pub const EXPECTED_SKIPS: [Reason; 7] = [
     Reason::InvalidSmiles,
     Reason::TooManyAtoms,
     Reason::Disconnected,
     Reason::NoDecoysGenerated,
     Reason::MissingSmiles,
     Reason::MissingScoresInput,
+    Reason::BelowAuditTop,
 ];
 
 /// Whether a `SKIP` reason needs no human; one of another program does.

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use hetero2::audit::ActiveIf;
 use hetero2::decoy::{DecoySet, DecoyStrategy, TanimotoRange};
+use hetero2::demo::{ACTIVE_IF, BUDGET as BUDGET_OF_DEMO, DemoInputs, DemoModel};
 use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::run::{
-    Artifacts, ConclusionKind, Connectivity, LibraryInput, MAX_SHARDS, MissingOriginal, PackOutput,
-    RunConfig, RunRequest, ScoreMode, SeedStrategy, TruthInput, ZipOutput,
+    Artifacts, ConclusionKind, Connectivity, LibraryInput, MAX_AUDIT_TOP, MAX_SHARDS,
+    MissingOriginal, PackOutput, RunConfig, RunRequest, ScoreMode, SeedStrategy, TruthInput,
+    ZipOutput,
 };
 use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
 
@@ -35,9 +37,13 @@ pub struct GlobalArguments {
 /// What is run: the library, the scores, the settings.
 #[derive(Debug, clap::Args)]
 pub struct RequestArguments {
-    /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; the
-    /// shipped demo library without it
+    /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; a
+    /// shipped one without it, which is the demo unless there are scores
     library: Option<PathBuf>,
+    /// The shipped demo: molecules with known activities on factor Xa, their decoys, and this model's
+    /// scores
+    #[arg(long, value_enum, value_name = "MODEL", conflicts_with_all = ["library", "scores", "truth", "train"])]
+    demo: Option<DemoModel>,
     /// Run directory; the pack is written to DIR/pack
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
@@ -58,6 +64,11 @@ pub struct RequestArguments {
     default_original_score: Option<f64>,
     #[command(flatten)]
     reading: ReadingArguments,
+    /// Audit only the N best originals by their scores, of equal scores the earlier rows: what a budget
+    /// would buy. The others are skipped as below_audit_top
+    #[arg(long, value_name = "N", requires = "scores",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_AUDIT_TOP)))]
+    audit_top: Option<u32>,
     /// Number of shards, 1 to 100000; at most one for 4,096 rows, of about 16,384 rows without it.
     /// No result depends on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SHARDS)))]
@@ -239,8 +250,39 @@ impl ReadingArguments {
 }
 
 impl RequestArguments {
-    /// The request for a new run.
-    pub fn request(&self) -> RunRequest {
+    /// The files of the demo, where that is asked for: by name, or by nothing at
+    /// all. They are there as long as the value is.
+    pub fn demo(&self) -> Result<Option<DemoInputs>, Failure> {
+        let nothing = self.library.is_none() && self.scores.is_none();
+        let model = self.demo.or(nothing.then_some(DemoModel::Honest));
+        model.map(DemoModel::inputs).transpose().map_err(Failure::other)
+    }
+
+    /// The request for a new run: of the demo where its files are given.
+    pub fn request(&self, demo: Option<&DemoInputs>) -> Result<RunRequest, Failure> {
+        let request = self.own_request();
+        let Some(demo) = demo else { return Ok(request) };
+        Ok(RunRequest {
+            library: LibraryInput::LabelledDemo,
+            scores: Some(demo.scores.clone()),
+            truth: Some(TruthInput {
+                path: demo.outcomes.clone(),
+                active_if: Some(ACTIVE_IF.parse().map_err(Failure::other)?),
+                sha256: None,
+                budget: BUDGET_OF_DEMO,
+            }),
+            training: demo.training.clone(),
+            config: RunConfig {
+                score_mode: ScoreMode::ExternalScores,
+                decoy_set: DecoySet::V2,
+                ..request.config
+            },
+            ..request
+        })
+    }
+
+    /// The request that the options ask for.
+    fn own_request(&self) -> RunRequest {
         let scores = self.scores.clone().filter(|path| path.as_os_str() != MOCK);
         let score_mode = if scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
         let library = self.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
@@ -248,6 +290,7 @@ impl RequestArguments {
             missing_original: self
                 .default_original_score
                 .map_or(MissingOriginal::Skip, MissingOriginal::Score),
+            audit_top: self.audit_top,
             ..self.settings.config(score_mode)
         };
         RunRequest {

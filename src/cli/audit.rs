@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hetero2::run::{RescoreRequest, RunError, ZipOutput, rescore};
+use hetero2::run::{MAX_AUDIT_TOP, RescoreRequest, RunError, ZipOutput, rescore};
 
 use super::arguments::{GlobalArguments, TruthArguments};
 use super::failure::Failure;
@@ -33,6 +33,11 @@ pub struct AuditArguments {
     scores_sha256: Option<String>,
     #[command(flatten)]
     truth: TruthArguments,
+    /// Audit only the N best originals by these scores, of equal scores the earlier rows: what a budget
+    /// would buy. The others are skipped as below_audit_top
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_AUDIT_TOP)))]
+    audit_top: Option<u32>,
     /// Directory of the new pack; it must not exist, or be empty
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -52,6 +57,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         scores_sha256: arguments.scores_sha256.clone(),
         truth: arguments.truth.input(),
         training: arguments.truth.train.clone(),
+        audit_top: arguments.audit_top,
         out: arguments.out.clone(),
         zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
         threads: arguments.threads.map(usize::from),

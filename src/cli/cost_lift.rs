@@ -10,7 +10,7 @@ use hetero2::outcomes::{CostLiftOutcome, CostLiftRequest, SummaryInput, cost_lif
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::force::ForceArguments;
-use super::output::{json_text, print_text};
+use super::output::{json_text, print_document, print_text};
 
 /// Compare the hits that a budget finds by chance, by score, and by score plus audit
 ///
@@ -85,7 +85,11 @@ pub fn cost_lift(
     if let Some(path) = &arguments.out {
         arguments.force.write(path, json.as_bytes())?;
     }
-    print_text(&if global.json { json } else { as_text(&outcome) })?;
+    if global.json {
+        print_document(&json)?;
+    } else {
+        print_text(&as_text(&outcome))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

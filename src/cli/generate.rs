@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::Arguments;
 use super::failure::Failure;
-use super::output::print_text;
+use super::output::print_document;
 
 /// Print a shell completion script
 ///
@@ -32,7 +32,7 @@ pub fn completions(arguments: &CompletionsArguments) -> Result<ExitCode, Failure
     let mut script = Vec::new();
     let mut command = Arguments::command();
     clap_complete::generate(arguments.shell, &mut command, "hetero2", &mut script);
-    print_text(&String::from_utf8_lossy(&script))?;
+    print_document(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,6 +51,6 @@ pub fn man(arguments: &ManArguments) -> Result<ExitCode, Failure> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(Failure::other)?;
-    print_text(&String::from_utf8_lossy(&page))?;
+    print_document(&String::from_utf8_lossy(&page))?;
     Ok(ExitCode::SUCCESS)
 }

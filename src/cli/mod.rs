@@ -61,7 +61,7 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  hetero2 run                                    the shipped demo library, mock scores
+  hetero2 run                                    the shipped demo: a model and its verdict
   hetero2 run library.smi --out screen           a library of yours
   hetero2 run library.csv --out screen --scores scores.json
   hetero2 verify screen/pack                     every checksum and count
@@ -122,6 +122,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     logging::start(&arguments.global);
+    if arguments.global.quiet {
+        output::be_quiet();
+    }
     match dispatch(&arguments) {
         Ok(code) => code,
         Err(failure) => failure.report(&arguments.global),

@@ -1,6 +1,7 @@
 //! What is printed where: terminals get colours and bars, files plain lines.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::failure::Failure;
 
@@ -9,8 +10,23 @@ pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// Writes to standard output; a reader that went away is no failure.
+/// Whether errors alone are to be printed.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Prints no text from here on, but documents that are asked for, and errors.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Tells the user something on standard output, unless errors alone are to be
+/// printed.
 pub fn print_text(text: &str) -> Result<(), Failure> {
+    if QUIET.load(Ordering::Relaxed) { Ok(()) } else { print_document(text) }
+}
+
+/// Writes what the command is there to give to standard output; a reader that
+/// went away is no failure.
+pub fn print_document(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -22,7 +38,7 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as one JSON document.
 pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    print_text(&json_text(value)?)
+    print_document(&json_text(value)?)
 }
 
 /// A value as one JSON document.

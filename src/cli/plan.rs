@@ -39,7 +39,8 @@ struct Report<'a> {
 
 /// Runs `plan`.
 pub fn plan(arguments: &PlanArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
-    let request: RunRequest = arguments.request.request();
+    let demo = arguments.request.demo()?;
+    let request: RunRequest = arguments.request.request(demo.as_ref())?;
     let plan = watched(global, |progress| hetero2::run::plan(&request, progress))?;
     let run = request.out.display().to_string();
     let report = report(&run, &plan);

@@ -30,7 +30,8 @@ pub struct RunArguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  hetero2 run                                       the shipped demo library
+  hetero2 run                                       the shipped demo: a model that knows activity
+  hetero2 run --demo leaky --out leaky              another of its models
   hetero2 run library.smi.gz --out screen --decoys 10
   hetero2 run library.csv --out screen --scores scores.json --hard-decoys 0.65..0.95
   hetero2 run library.parquet --out screen --edge-weights bond-order-delta-chi --artifacts full
@@ -41,12 +42,13 @@ const EXAMPLES: &str = "Examples:
 
 /// Runs `run`.
 pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let demo = arguments.request.demo()?;
     let request = RunRequest {
         output: arguments.output.output(),
         resume: if arguments.resume { Resume::Continue } else { Resume::Fresh },
         threads: arguments.threads.map(usize::from),
         backend: arguments.backend.choice()?,
-        ..arguments.request.request()
+        ..arguments.request.request(demo.as_ref())?
     };
     let report = execute(&request, global)?;
     print_report(&report, global)?;
@@ -66,8 +68,10 @@ pub fn execute(request: &RunRequest, global: &GlobalArguments) -> Result<RunRepo
 fn verdict(report: &RunReport) -> String {
     match (&report.verdict, report.score_mode) {
         (Some(verdict), _) => verdict.clone(),
-        (None, ScoreMode::Mock) => "no verdict: the scores are stand-ins that say nothing of any \
-             model; `hetero2 decoys` writes what to score, --scores takes the scores"
+        (None, ScoreMode::Mock) => "no verdict: these scores are stand-ins, which say nothing of \
+             any model\n  for a verdict: `hetero2 decoys LIBRARY --out decoys.csv` writes what \
+             to score,\n  `hetero2 run LIBRARY --scores FILE` audits the scores, and --truth FILE \
+             adds known outcomes"
             .to_owned(),
         (None, ScoreMode::ExternalScores) => {
             "no verdict: this pack is of the published kind".to_owned()
@@ -79,9 +83,6 @@ fn verdict(report: &RunReport) -> String {
 pub fn print_report(report: &RunReport, global: &GlobalArguments) -> Result<(), Failure> {
     if global.json {
         return print_json(report);
-    }
-    if global.quiet {
-        return Ok(());
     }
     print_text(&summary(report))
 }
@@ -109,15 +110,18 @@ fn summary(report: &RunReport) -> String {
         ScoreMode::ExternalScores => "external",
     };
     line("scores", scores.to_owned());
-    line(
-        "PASS rate",
-        format!(
-            "{} of {} audited rows",
-            report.pass_rate.map_or_else(|| "none".into(), |r| format!("{:.1} %", 100.0 * r)),
-            grouped(report.rows_audited)
-        ),
-    );
-    line("median slack", optional(report.median_slack));
+    // What stand-in scores pass says nothing.
+    if report.score_mode == ScoreMode::ExternalScores {
+        line(
+            "PASS rate",
+            format!(
+                "{} of {} audited rows",
+                report.pass_rate.map_or_else(|| "none".into(), |r| format!("{:.1} %", 100.0 * r)),
+                grouped(report.rows_audited)
+            ),
+        );
+        line("median slack", optional(report.median_slack));
+    }
     if !report.already_complete {
         line("time", format!("{:.1} s, {:.0} rows/s", report.seconds, report.rows_per_second));
     }

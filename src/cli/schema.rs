@@ -8,7 +8,7 @@ use hetero2::schema::{DOCUMENTS, Document};
 
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
-use super::output::{print_json, print_text};
+use super::output::{print_document, print_json, print_text};
 
 /// Print the JSON Schema of a document, or list the documents that have one
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub struct SchemaArguments {
 pub fn schema(arguments: &SchemaArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let named = |document: &&Document| Some(document.name) == arguments.name.as_deref();
     if let Some(document) = DOCUMENTS.iter().find(named) {
-        print_text(document.text)?;
+        print_document(document.text)?;
     } else if global.json {
         let listed: Vec<_> =
             DOCUMENTS.iter().map(|d| json!({ "name": d.name, "version": d.version })).collect();

@@ -40,6 +40,14 @@ impl ControlRow {
     pub fn cell(&self, control: ControlName) -> Option<ControlCell> {
         self.cells[control as usize]
     }
+
+    /// The row without the control that is fitted on all molecules.
+    #[must_use]
+    pub fn without_fitted(&self) -> Self {
+        let mut row = self.clone();
+        row.cells[ControlName::Separability as usize] = None;
+        row
+    }
 }
 
 /// Whether a molecule stands in the training file.

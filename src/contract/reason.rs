@@ -26,6 +26,8 @@ coded! {
     MissingScoresInput = "missing_scores_input";
     /// SKIP: the scores have none for the original.
     MissingOriginalScore = "missing_original_score";
+    /// SKIP: the run audits only so many of the best originals, and this is none of them.
+    BelowAuditTop = "below_audit_top";
     /// SKIP: the molecule has no decoy.
     NoDecoysGenerated = "no_decoys_generated";
     /// SKIP: the molecule has no decoy in the range that the run asks for.

@@ -305,6 +305,20 @@ impl MoleculeRow {
         self.reason == Some(Reason::MissingOriginalScore)
     }
 
+    /// Whether the row was computed, and not audited because its original is none
+    /// of the best that the run audits.
+    #[must_use]
+    pub fn is_below_audit_top(&self) -> bool {
+        self.reason == Some(Reason::BelowAuditTop)
+    }
+
+    /// Whether the row keeps decoys that other scores may audit, although it was
+    /// not audited itself.
+    #[must_use]
+    pub fn keeps_unaudited_decoys(&self) -> bool {
+        self.lacks_original_score() || self.is_below_audit_top()
+    }
+
     /// Whether the scores have none for the row's original, which counts as a
     /// default.
     #[must_use]

@@ -111,7 +111,7 @@ impl Warning {
                 | Self::AuditFailed(_)
                 | Self::OriginalScoreDefaulted
                 | Self::WeightsUsedInAuc
-                | Self::Skip(Reason::MissingOriginalScore)
+                | Self::Skip(Reason::MissingOriginalScore | Reason::BelowAuditTop)
         )
     }
 

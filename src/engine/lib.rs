@@ -3,6 +3,7 @@
 //! no scheduler and no command line.
 
 pub mod bench;
+pub mod demo;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod proxy_truth;

@@ -51,7 +51,7 @@ pub use input::{Compression, InputDigest};
 pub use options::{Format, ReadOptions};
 pub use record::{Record, RowProblem};
 pub use shard::{ShardReader, ShardWriter};
-pub use source::{RecordBatches, Source, demo};
+pub use source::{RecordBatches, Source, demo, labelled_demo};
 
 /// Rows of a block: sums are taken block by block, and a shard is a whole
 /// number of blocks (but for the last one of a library). A row belongs to

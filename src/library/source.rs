@@ -27,6 +27,8 @@ const WAITING_BATCHES: usize = 4;
 
 /// The shipped demo library.
 static DEMO: &[u8] = include_bytes!("data/demo.smi");
+/// The shipped library of molecules with known activities.
+static LABELLED_DEMO: &[u8] = include_bytes!("data/factor_xa.smi");
 
 /// An opened library: an iterator over its rows.
 ///
@@ -70,6 +72,15 @@ impl std::fmt::Debug for Source {
 pub fn demo() -> Result<Source, LibraryError> {
     let options = ReadOptions { format: Some(Format::Smiles), ..ReadOptions::default() };
     Source::from_reader(DEMO, "demo.smi", options)
+}
+
+/// The shipped library of molecules with known activities on factor Xa.
+///
+/// # Errors
+/// None: the library is part of the program.
+pub fn labelled_demo() -> Result<Source, LibraryError> {
+    let options = ReadOptions { format: Some(Format::Smiles), ..ReadOptions::default() };
+    Source::from_reader(LABELLED_DEMO, "factor_xa.smi", options)
 }
 
 impl Source {

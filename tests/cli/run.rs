@@ -82,7 +82,7 @@ fn the_demo_library_needs_no_argument_but_a_place() {
     let scratch = scratch();
     let out = scratch.path().join("demo");
     let mut command = hetero2();
-    command.args(["run", "--decoys", "0", "--no-zip", "--out"]).arg(&out);
+    command.args(["run", "--scores", "mock", "--decoys", "0", "--no-zip", "--out"]).arg(&out);
     let done = call(&mut command).expect_code(0);
     let run = Run { out, done };
     run.verify();
@@ -91,6 +91,54 @@ fn the_demo_library_needs_no_argument_but_a_place() {
     let odd: Vec<_> = run.outcomes().into_iter().filter(|(_, status, _)| status != "OK").collect();
     let expected = ("nci_1537".into(), "ERROR".into(), "missing_physics_params".into());
     assert_eq!(odd, [expected]);
+}
+
+#[test]
+fn the_demo_has_the_verdict_that_each_of_its_models_deserves() {
+    let scratch = scratch();
+    let demo = |name: &str, arguments: &[&str]| {
+        let out = scratch.path().join(name);
+        let mut command = hetero2();
+        command.arg("run").args(arguments).arg("--out").arg(&out);
+        let done = call(&mut command).expect_code(0);
+        let run = Run { out, done };
+        run.verify();
+        let evidence = run.document("metrics.json")["evidence"].clone();
+        (run, evidence["verdict"].clone(), evidence["reasons"][0].clone())
+    };
+    let (run, verdict, _) = demo("nothing", &[]);
+    assert_eq!(verdict, "SUPPORTED");
+    assert!(run.done.stdout.trim_start().starts_with("SUPPORTED: "), "{}", run.done.stdout);
+    let (named, ..) = demo("honest", &["--demo", "honest"]);
+    assert_eq!(run.files()["manifest.json"], named.files()["manifest.json"]);
+    let (_, verdict, _) = demo("y-scrambled", &["--demo", "y-scrambled"]);
+    assert!(["REFUTED", "INCONCLUSIVE"].contains(&verdict.as_str().unwrap()), "{verdict}");
+    let (leaky, verdict, reason) = demo("leaky", &["--demo", "leaky"]);
+    assert_eq!((verdict, reason), ("INCONCLUSIVE".into(), "leakage".into()));
+    // The program has what the pack does not hold.
+    call(hetero2().arg("rerun").arg(leaky.pack())).expect_code(0);
+}
+
+#[test]
+fn quiet_commands_print_nothing_and_documents_all_the_same() {
+    let scratch = scratch();
+    let out = scratch.path().join("run");
+    let (library, out) = (fixture("libraries/small.csv"), out.to_str().unwrap());
+    let pack = format!("{out}/pack");
+    let table = scratch.path().join("decoys.csv");
+    for arguments in [
+        &["run", library.to_str().unwrap(), "--decoys", "1", "--out", out][..],
+        &["decoys", library.to_str().unwrap(), "--decoys", "1", "--out", table.to_str().unwrap()],
+        &["verify", &pack],
+        &["accept", &pack, "--policy", "complete"],
+    ] {
+        let done = call(hetero2().args(arguments).arg("-q"));
+        let code = if arguments[0] == "accept" { 3 } else { 0 };
+        assert_eq!((done.code, done.stdout.as_str()), (Some(code), ""), "{arguments:?}");
+        assert_eq!(done.stderr, "", "{arguments:?}");
+    }
+    assert!(call(hetero2().args(["verify", &pack, "-q", "--json"])).stdout.starts_with('{'));
+    assert!(call(hetero2().args(["schema", "plan", "-q"])).stdout.starts_with('{'));
 }
 
 #[test]

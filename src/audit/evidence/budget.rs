@@ -118,6 +118,8 @@ fn budget_result(ranking: &Ranking, budget: u64, clusters: u32) -> BudgetResult 
         let (selected, hits) = select(ranking, budget as f64, Some(times));
         rate(selected, hits)
     });
+    // Of nothing there is no rate, and no interval.
+    let resampled = if selected > 0.0 { resampled } else { Vec::new() };
     BudgetResult {
         selected: selected as u64,
         hits: round8(hits),

@@ -22,6 +22,7 @@ mod ranked;
 mod reaudit;
 mod resample;
 mod roc;
+mod roc_curve;
 mod row;
 #[cfg(test)]
 mod simulations;
@@ -37,11 +38,12 @@ pub use given::{Given, OutcomesGiven};
 pub use reaudit::{
     MAX_REAUDITED_UNITS, Reaudit, ReauditDecoy, ReauditRow, SPECIFICITY_PERMUTATIONS,
 };
+pub use roc_curve::RocCurve;
 pub use row::{
     ControlAudit, EvidenceRow, Key, Outcome, PairCounts, RowChance, Scaffold, Training, Unaudited,
 };
 pub use table::{EvidenceTable, MAX_UNITS};
-pub use top_rows::TopRows;
+pub use top_rows::{LastOfTop, TopRows};
 pub use verdict::{
     AuditGrounds, Grounds, MIN_PER_CLASS, MODERATE_AUC, OutcomeGrounds, POWER_REQUIRED, Side,
     decide,

@@ -77,7 +77,7 @@ pub enum OutcomeGrounds {
 /// | ROC AUC below 0.5 | `REFUTED`, `contradicts_outcomes` |
 /// | contrast above 0 and ROC AUC above every control | `SUPPORTED` |
 /// | not better than chance, power ≥ 0.8 or AUC below 0.5 | `REFUTED`, `no_better_than_chance` |
-/// | not better than chance | `INCONCLUSIVE` |
+/// | not better than chance | `INCONCLUSIVE`, first of all `leakage` where too few outcomes are left |
 /// | no outcomes | `NOT_REFUTED` |
 /// | too few outcomes, or too few left | `INCONCLUSIVE` |
 /// | otherwise | `NOT_SUPPORTED` |
@@ -100,11 +100,14 @@ pub fn decide(grounds: &Grounds) -> (EvidenceVerdict, Vec<EvidenceReason>) {
         }
     }
     if let AuditGrounds::NotBetter { power, side, units_needed } = grounds.audit {
+        // That the outcomes are of molecules seen in training is said in any case.
+        let leakage = (grounds.outcomes == OutcomeGrounds::Leakage).then_some(Reason::Leakage);
         if power >= POWER_REQUIRED || side == Side::Below {
-            return (Verdict::Refuted, vec![Reason::NoBetterThanChance]);
+            let chance = Reason::NoBetterThanChance;
+            return (Verdict::Refuted, [chance].into_iter().chain(leakage).collect());
         }
         let needed = units_needed.map_or(Reason::NeedsClusters, Reason::NeedsUnits);
-        return (Verdict::Inconclusive, vec![needed]);
+        return (Verdict::Inconclusive, leakage.into_iter().chain([needed]).collect());
     }
     match &grounds.outcomes {
         OutcomeGrounds::Absent => (Verdict::NotRefuted, vec![Reason::NoOutcomes]),
@@ -217,8 +220,14 @@ mod tests {
         ] {
             let inconclusive = (Verdict::Inconclusive, vec![reason]);
             assert_eq!(verdict(BETTER, outcomes.clone()), inconclusive);
-            let refuted = (Verdict::Refuted, vec![Reason::NoBetterThanChance]);
-            assert_eq!(verdict(not_better(0.9, Side::Around), outcomes), refuted);
+            let (found, reasons) = verdict(not_better(0.9, Side::Around), outcomes.clone());
+            assert_eq!((found, reasons[0]), (Verdict::Refuted, Reason::NoBetterThanChance));
+            let leaks = reason == Reason::Leakage;
+            assert_eq!(reasons[1..], [Reason::Leakage][..usize::from(leaks)]);
+            // The first reason is what has to be done first.
+            let (found, reasons) = verdict(not_better(0.1, Side::Around), outcomes);
+            assert_eq!(found, Verdict::Inconclusive);
+            assert_eq!(reasons[0], if leaks { Reason::Leakage } else { Reason::NeedsUnits(300) });
         }
     }
 }

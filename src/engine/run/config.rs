@@ -110,7 +110,14 @@ pub struct RunConfig {
     /// is the published default.
     #[serde(default, skip_serializing_if = "is_published_score")]
     pub missing_original: MissingOriginal,
+    /// Only so many originals are audited, the best by their scores; all of them
+    /// without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_top: Option<u32>,
 }
+
+/// Most originals that `audit_top` may name.
+pub const MAX_AUDIT_TOP: u32 = 10_000_000;
 
 fn is_v1(set: &DecoySet) -> bool {
     *set == DecoySet::V1
@@ -187,6 +194,7 @@ impl Default for RunConfig {
             formula_text: FormulaText::Guarded,
             conclusion: ConclusionKind::Published,
             missing_original: MissingOriginal::PublishedScore,
+            audit_top: None,
         }
     }
 }
@@ -219,6 +227,14 @@ impl RunConfig {
                 self.potential_scale.to_string(),
                 "finite and within ±1e6 (dimensionless)",
             );
+        }
+        if let Some(top) = self.audit_top {
+            if !(1..=MAX_AUDIT_TOP).contains(&top) {
+                return error("audit_top", top.to_string(), "1 to 10000000");
+            }
+            if self.score_mode == ScoreMode::Mock {
+                return error("audit_top", top.to_string(), "left out where scores are stand-ins");
+            }
         }
         if let Some(limit) = self.timeout_per_row_s
             && !(limit.is_finite() && limit > 0.0 && limit <= 86_400.0)

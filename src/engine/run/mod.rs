@@ -22,8 +22,8 @@ mod shard;
 mod stages;
 
 pub use config::{
-    Artifacts, CONFIG_SCHEMA, ConclusionKind, ConfigError, Connectivity, MissingOriginal,
-    RunConfig, ScoreMode, SeedStrategy,
+    Artifacts, CONFIG_SCHEMA, ConclusionKind, ConfigError, Connectivity, MAX_AUDIT_TOP,
+    MissingOriginal, RunConfig, ScoreMode, SeedStrategy,
 };
 pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, export_decoys};
 pub use error::RunError;

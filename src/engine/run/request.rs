@@ -14,6 +14,8 @@ use super::config::RunConfig;
 pub enum LibraryInput {
     /// The library that ships with the program.
     Demo,
+    /// The molecules with known activities that ship with the program.
+    LabelledDemo,
     /// A file, or standard input for `-`.
     File(PathBuf),
 }

@@ -14,7 +14,7 @@ use super::plan::{Plan, make_plan, open_plan, plan_of_same_run};
 use super::provenance::Started;
 use super::reduce::{self, Finished, Reduction, RunReport};
 use super::request::{PackOutput, Resume, RunRequest};
-use super::shard::{ScoreSource, ShardWorker, compute_missing};
+use super::shard::{ScoreSource, ShardWorker, compute_missing, last_of_plan};
 
 /// Runs a request to its evidence pack: plan, all shards, reduction.
 ///
@@ -155,6 +155,7 @@ fn prepare(
     let mut plan = make_plan(request, dir, observer)?;
     let scores = ScoreSource::load(dir, &plan)?;
     plan.score_key = scores.score_key().map(str::to_owned);
+    plan.audit_last = last_of_plan(dir, &plan, &scores, observer)?;
     lock.check()?;
     if !plan.save_new(dir)? && Plan::load(dir)?.as_ref() != Some(&plan) {
         return Err(RunError::InUse { path: dir.root().to_path_buf() });

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 pub use hetero2_contract::SummaryMetadata;
+use hetero2_contract::evidence::{COST_LIFT_V2_SCHEMA, CostLiftV2};
 use hetero2_contract::metrics::METRICS_SCHEMA;
 use hetero2_contract::scores::ScoresDocument;
 use hetero2_contract::summary_metadata::METADATA_SCHEMA;
@@ -43,7 +44,7 @@ macro_rules! document {
 }
 
 /// Every document that has a schema.
-pub const DOCUMENTS: [Document; 10] = [
+pub const DOCUMENTS: [Document; 11] = [
     document!("manifest", MANIFEST_SCHEMA, "hetero2_manifest.v1"),
     document!("provenance", PROVENANCE_SCHEMA, "hetero2_provenance.v1"),
     document!("metrics", METRICS_SCHEMA, "hetero2_metrics.v1"),
@@ -51,6 +52,7 @@ pub const DOCUMENTS: [Document; 10] = [
     document!("run_config", CONFIG_SCHEMA, "hetero2_run_config.v1"),
     document!("plan", PLAN_SCHEMA, "hetero2_plan.v1"),
     document!("shard", SHARD_SCHEMA, "hetero2_shard.v1"),
+    document!("cost_lift", COST_LIFT_V2_SCHEMA, "cost_lift.v2"),
     document!("scores", SCORES_SCHEMA, "hetero_scores.v1"),
     document!("registry_entry", ENTRY_SCHEMA, "hetero2_registry_entry.v1"),
     document!("signature", SIGNATURE_SCHEMA, "hetero2_signature.v1"),
@@ -70,6 +72,7 @@ impl Document {
             "run_config" => written::<RunConfig>(),
             "plan" => written::<Plan>(),
             "shard" => written::<ShardRecord>(),
+            "cost_lift" => written::<CostLiftV2>(),
             "registry_entry" => written::<Entry>(),
             "signature" => written::<Statement>(),
             // Others write it, so it says what is accepted.
@@ -78,7 +81,8 @@ impl Document {
                 .into_root_schema_for::<ScoresDocument>(),
         };
         schema.insert("$id".to_owned(), json!(format!("urn:hetero2:schema:{}", self.version)));
-        if self.name != "signature" {
+        // These name their version otherwise.
+        if !["signature", "cost_lift"].contains(&self.name) {
             name_version(&mut schema, self.version);
         }
         let mut schema = serde_json::to_value(&schema)?;

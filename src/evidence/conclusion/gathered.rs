@@ -3,7 +3,7 @@
 use hetero2_audit::ScoredPair;
 use hetero2_audit::evidence::{
     ControlAudit, EvidenceRow, EvidenceTable, Given, Key, Outcome, PairCounts, ReauditDecoy,
-    ReauditRow, RowChance, Scaffold, Training, Unaudited,
+    ReauditRow, RocCurve, RowChance, Scaffold, Training, Unaudited,
 };
 use hetero2_contract::controls::{ControlCell, ControlRow, InTraining};
 use hetero2_contract::evidence::{ControlName, CostLiftV2, Evidence};
@@ -75,6 +75,12 @@ impl Gathered {
     #[must_use]
     pub fn cost_lift(&self, budget: u64) -> CostLiftV2 {
         self.table.cost_lift(budget)
+    }
+
+    /// The ROC curves of the model and of each control.
+    #[must_use]
+    pub fn roc_curves(&self) -> Vec<RocCurve> {
+        self.table.roc_curves()
     }
 
     /// What the rows conclude.

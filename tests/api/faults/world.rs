@@ -144,6 +144,7 @@ impl World {
                     scores_sha256: None,
                     training: None,
                     truth: None,
+                    audit_top: None,
                     out: self.path("audited"),
                     zip: ZipOutput::Written,
                     threads: Some(1),

@@ -123,6 +123,10 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         },
         model: None,
         library: "library.smi".into(),
+        budget: None,
+        roc: Vec::new(),
+        audit_top: None,
+        concludes: Concludes::AsPublished,
         metrics: Metrics {
             evidence: None,
             schema_version: METRICS_SCHEMA.into(),

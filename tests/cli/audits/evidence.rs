@@ -123,7 +123,7 @@ fn only_a_model_that_knows_the_outcomes_is_supported() {
     let text = fs::read_to_string(run.pack().join("index.md")).unwrap();
     for report in [&page, &text] {
         assert!(report.contains("SUPPORTED: known outcomes support the scores"));
-        assert!(report.contains("A molecule passes where"), "what a PASS is");
+        assert!(report.contains("A molecule passes (PASS) where"), "what a PASS is");
         assert!(report.contains("Known outcomes"));
         assert!(!report.contains("is right"));
     }

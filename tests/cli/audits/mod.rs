@@ -1,6 +1,7 @@
 //! Scores and outcomes through the program.
 
 mod audit;
+mod audit_top;
 mod evidence;
 mod scores;
 mod significance;

@@ -74,7 +74,14 @@ fn what_the_program_writes_is_valid_by_its_schemas() {
     // No row is OK: no density of states, nothing audited.
     let none = write(dir, "none.csv", "id,smiles\na,nonsense\n");
     let empty = Run::of(&none, &dir.join("empty"), &["--threads", "1"]);
-    let mut pairs = vec![("scores", scores)];
+    // With outcomes, training molecules and a verdict.
+    let leaky = dir.join("leaky");
+    hetero2_with(&["run", "--demo", "leaky", "--out", leaky.to_str().unwrap()]).expect_code(0);
+    let mut pairs = vec![("scores", scores), ("plan", leaky.join("plan.json"))];
+    for name in ["manifest", "provenance", "metrics", "summary_metadata"] {
+        pairs.push((name, leaky.join("pack").join(format!("{name}.json"))));
+    }
+    pairs.push(("cost_lift", leaky.join("pack/cost_lift_v2.json")));
     for run in [&mock, &external, &empty] {
         pairs.push(("plan", run.out.join("plan.json")));
         for name in ["manifest", "provenance", "metrics", "summary_metadata"] {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use hetero2_audit::evidence::models::{SeparabilityFit, SeparabilityUnit, UnitSeparability};
-use hetero2_audit::evidence::{Given, Key, MAX_UNITS, Outcome, OutcomesGiven};
+use hetero2_audit::evidence::{Given, Key, MAX_UNITS, Outcome, OutcomesGiven, RocCurve};
 use hetero2_audit::{ActiveIf, Truth, TruthLabel};
 use hetero2_contract::Status;
 use hetero2_contract::controls::{ControlCell, ControlRow};
@@ -61,6 +61,8 @@ pub(crate) struct Concluded {
     pub rows: Vec<ControlRow>,
     /// What a budget buys, where there are outcomes.
     pub budget: Option<CostLiftV2>,
+    /// The ROC curves that the report draws.
+    pub roc: Vec<RocCurve>,
 }
 
 /// Rows gathered so far.
@@ -68,6 +70,8 @@ pub(crate) struct EvidencePart {
     gathered: Gathered,
     /// In the order of the library.
     rows: Vec<ControlRow>,
+    /// The unit of each.
+    units: Vec<Key>,
     labelled: Vec<Labelled>,
     overlap: Overlap,
     /// With their rows.
@@ -100,6 +104,7 @@ impl<'a> EvidenceRun<'a> {
         EvidencePart {
             gathered: Gathered::new(&self.controls(), self.group_level),
             rows: Vec::new(),
+            units: Vec::new(),
             labelled: Vec::new(),
             overlap: Overlap::default(),
             separable: Vec::new(),
@@ -144,8 +149,10 @@ impl<'a> EvidenceRun<'a> {
         let mut part = self.begin();
         for ((molecule, decoys), described) in rows.iter().zip(described) {
             let outcome = self.outcome(molecule);
-            let controls = described.as_ref().map(|found| &found.row);
-            part.gathered.add(molecule, decoys, controls, outcome);
+            // The fitted control is of a unit, whichever of its rows has it, and comes
+            // when all rows are known.
+            let unfitted = described.as_ref().map(|found| found.row.without_fitted());
+            part.gathered.add(molecule, decoys, unfitted.as_ref(), outcome);
             let Some(found) = described else { continue };
             if let Some(smiles) = &molecule.canonical_smiles {
                 part.keep(Key::of(smiles), outcome, found);
@@ -185,7 +192,7 @@ impl<'a> EvidenceRun<'a> {
 
     /// What all rows conclude, and what a budget buys.
     pub(crate) fn conclude(&self, part: EvidencePart, budget: Option<u64>) -> Concluded {
-        let EvidencePart { mut gathered, mut rows, labelled, overlap, separable } = part;
+        let EvidencePart { mut gathered, mut rows, units, labelled, overlap, separable } = part;
         let (separability, audits) = match &self.stored {
             Some(stored) => (stored.evidence.separability.clone(), Vec::new()),
             None => separate(&separable),
@@ -196,13 +203,9 @@ impl<'a> EvidenceRun<'a> {
                 rows[place].cells[ControlName::Separability as usize] = Some(audited);
             }
         }
-        if self.stored.is_none() {
-            for (row, unit) in &separable {
-                let place = rows.binary_search_by_key(row, |known| known.row).ok();
-                let cell = place.and_then(|place| rows[place].cell(ControlName::Separability));
-                if let Some(cell) = cell {
-                    gathered.add_control(unit.unit, ControlName::Separability, cell);
-                }
+        for (row, unit) in rows.iter().zip(&units) {
+            if let Some(cell) = row.cell(ControlName::Separability) {
+                gathered.add_control(*unit, ControlName::Separability, cell);
             }
         }
         let leakage = match (&self.stored, &self.training) {
@@ -218,7 +221,12 @@ impl<'a> EvidenceRun<'a> {
             separability,
             leakage,
         });
-        Concluded { evidence, rows, budget: budget.map(|budget| gathered.cost_lift(budget)) }
+        Concluded {
+            evidence,
+            rows,
+            budget: budget.map(|budget| gathered.cost_lift(budget)),
+            roc: self.outcomes.map_or_else(Vec::new, |_| gathered.roc_curves()),
+        }
     }
 }
 
@@ -249,12 +257,14 @@ impl EvidencePart {
         }
         self.separable.extend(found.separable.map(|unit| (found.row.row, unit)));
         self.rows.push(found.row);
+        self.units.push(unit);
     }
 
     /// Takes in rows that come after all others.
     pub(crate) fn merge(&mut self, later: Self) {
         self.gathered.merge(&later.gathered);
         self.rows.extend(later.rows);
+        self.units.extend(later.units);
         self.labelled.extend(later.labelled);
         self.overlap.merge(later.overlap);
         self.separable.extend(later.separable);

@@ -49,7 +49,7 @@ const HEADER: [&str; 26] = [
 
 /// Writes the controls, and what a budget buys.
 pub(crate) fn write(pack: &mut PackWriter, concluded: &Concluded) -> Result<(), RunError> {
-    let Concluded { evidence, rows, budget } = concluded;
+    let Concluded { evidence, rows, budget, roc: _ } = concluded;
     if let Some(budget) = budget {
         pack.add_json(COST_LIFT_V2, budget)?;
     }

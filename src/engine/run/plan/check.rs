@@ -18,6 +18,9 @@ pub(super) fn problem(plan: &Plan) -> Option<String> {
     if plan.shards.len() > MAX_SHARDS as usize {
         return Some(format!("{} shards, more than {MAX_SHARDS}", plan.shards.len()));
     }
+    if plan.audit_last.is_some_and(|last| !last.score.is_finite() || last.row >= plan.rows) {
+        return Some("the last original that is audited is none of its rows".to_owned());
+    }
     plan.config.validate().err().map(|error| error.to_string()).or_else(|| rows_problem(plan))
 }
 

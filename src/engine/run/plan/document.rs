@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use hetero2_audit::ActiveIf;
+use hetero2_audit::evidence::LastOfTop;
 use hetero2_common::files::{FileDigest, Sha256Digest, write_atomically, write_new};
 #[cfg(doc)]
 use hetero2_library::BLOCK_ROWS;
@@ -60,6 +61,10 @@ pub struct Plan {
     pub scores: Option<InputFile>,
     /// Name of the scoring model, where the scores give one.
     pub score_key: Option<String>,
+    /// The last original that is audited, where only the best are, and there are
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_last: Option<LastOfTop>,
     /// Known outcomes to hold the audits against; shards do not depend on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth: Option<PlannedTruth>,

@@ -19,6 +19,7 @@ pub(crate) fn open_library(
 ) -> Result<Source, RunError> {
     Ok(match library {
         LibraryInput::Demo => hetero2_library::demo()?,
+        LibraryInput::LabelledDemo => hetero2_library::labelled_demo()?,
         LibraryInput::File(path) => Source::open(path, options)?,
     })
 }
@@ -53,9 +54,9 @@ fn open_scores(path: &Path) -> Result<(), RunError> {
         .map_err(|e| RunError::Scores { path: path.to_path_buf(), source: e.into() })
 }
 
-/// Name, size and SHA-256 of the demo library.
-pub(crate) fn demo_digest() -> Result<InputFile, RunError> {
-    input_file(hetero2_library::demo()?.digest()?)
+/// Name, size and SHA-256 of a library that ships with the program.
+pub(crate) fn shipped_digest(library: &LibraryInput) -> Result<InputFile, RunError> {
+    input_file(open_library(library, &ReadOptions::default())?.digest()?)
 }
 
 /// Copies the scores into the run directory; they must have the expected

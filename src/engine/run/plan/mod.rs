@@ -13,7 +13,7 @@ pub use document::{PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, Shard
 pub use partition::MAX_SHARDS;
 
 pub(crate) use document::InputFile;
-pub(crate) use inputs::{copy_scores, create_dir, demo_digest, open_library, take_training};
+pub(crate) use inputs::{copy_scores, create_dir, open_library, shipped_digest, take_training};
 pub(crate) use planner::make_plan;
 pub(crate) use same_run::plan_of_same_run;
 pub(crate) use truth::unusable;

@@ -68,6 +68,7 @@ pub fn make_plan(
         scores,
         row_scores,
         score_key: None,
+        audit_last: None,
         truth,
         training,
         rows,
@@ -92,7 +93,7 @@ fn collect_row_scores(batch: &[Record], names: &mut BTreeSet<String>) -> Result<
 /// A row may name a score file beside the library or below it, nowhere else.
 fn copy_row_scores(name: &str, request: &RunRequest, dir: &RunDir) -> Result<RowScores, RunError> {
     let LibraryInput::File(library) = &request.library else {
-        return Ok(RowScores::Unusable("the demo library has no score files".into()));
+        return Ok(RowScores::Unusable("a shipped library has no score files".into()));
     };
     let relative = Path::new(name);
     if !relative.components().all(|c| matches!(c, std::path::Component::Normal(_))) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use hetero2_library::BLOCK_ROWS;
 
 use super::document::{Plan, PlannedTruth};
-use super::inputs::{demo_digest, digest_input, digest_scores, digest_training, take_training};
+use super::inputs::{digest_input, digest_scores, digest_training, shipped_digest, take_training};
 use super::partition::shard_count;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -41,7 +41,7 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
         return other("scores file");
     }
     let library = match &request.library {
-        LibraryInput::Demo => demo_digest()?,
+        shipped @ (LibraryInput::Demo | LibraryInput::LabelledDemo) => shipped_digest(shipped)?,
         LibraryInput::File(path) if path == Path::new("-") => return Ok(()),
         LibraryInput::File(path) => digest_input(path)?,
     };

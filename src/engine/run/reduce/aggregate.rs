@@ -3,7 +3,7 @@
 //! Everything here adds up exactly, so no partition of the rows shows in it.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hetero2_audit::{
     CoverageStats, DecoyHash, HardnessStats, RowScores, ScoredPair, SlackStats, ValueHistogram,
@@ -42,6 +42,9 @@ pub(crate) struct Aggregate {
     pub defaulted: u64,
     /// Rows with a decoy.
     pub rows_with_decoys: u64,
+    /// Rows that are none of the best that are audited, whose decoys are still to
+    /// come: nobody has to score these.
+    below_top: BTreeSet<u64>,
 }
 
 impl Aggregate {
@@ -68,6 +71,7 @@ impl Aggregate {
             audited: 0,
             defaulted: 0,
             rows_with_decoys: 0,
+            below_top: BTreeSet::new(),
         }
     }
 
@@ -97,6 +101,10 @@ impl Aggregate {
             match (row.status, row.reason.as_ref(), row.n_decoys) {
                 (Status::Ok, _, Some(1..)) => {} // counted with its decoys
                 _ if unscored && row.n_decoys > Some(0) => {} // likewise
+                _ if row.is_below_audit_top() && row.n_decoys > Some(0) => {
+                    self.below_top.insert(row.row);
+                    self.coverage.add(RowScores::NotAudited);
+                }
                 (Status::Ok, ..) => {
                     self.coverage.add(RowScores::LookedUp { decoys: 0, missing: &[] });
                 }
@@ -120,7 +128,8 @@ impl Aggregate {
                 scores.map(|(decoy, original)| ScoredPair { original, decoy }),
             );
         }
-        if self.mode == ScoreMode::ExternalScores && !decoys.is_empty() {
+        let below_top = decoys.first().is_some_and(|decoy| self.below_top.remove(&decoy.row));
+        if self.mode == ScoreMode::ExternalScores && !decoys.is_empty() && !below_top {
             let missing: Vec<(DecoyHash, &str)> = decoys
                 .iter()
                 .filter(|decoy| decoy.score.is_none())

@@ -184,7 +184,7 @@ impl Conclusion<'_> {
     ) -> Result<RunReport, RunError> {
         let Self { plan, aggregate, destination, .. } = self;
         let evidence = self.evidence.map(|concluded| &concluded.evidence);
-        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift, evidence);
+        let summary = summarise::summary(plan, aggregate, self.dos, self.cost_lift, self.evidence);
         self.write_documents(&mut pack, &summary)?;
         let digest = pack.finish(summarise::manifest_body(plan), provenance, self.zip)?;
         if let Some(previous) = &digest.previous {
@@ -274,7 +274,8 @@ pub(crate) fn evidence_of<'a>(
     let training = plan.training.as_ref().filter(|_| stored.is_none());
     let training = training.map(read).transpose()?;
     let rule = plan.truth.as_ref().and_then(|truth| truth.active_if);
-    Ok(Some(EvidenceRun::new(plan.rows, outcomes.map(Outcomes::truth), rule, training, stored)))
+    let audited = config.audit_top.map_or(plan.rows, |top| plan.rows.min(top.into()));
+    Ok(Some(EvidenceRun::new(audited, outcomes.map(Outcomes::truth), rule, training, stored)))
 }
 
 /// Scores that belong to other decoys are a mistake of whoever gave them.

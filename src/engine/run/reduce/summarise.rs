@@ -22,7 +22,7 @@ use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::{
     CHECKSUMS, Input, MANIFEST, Manifest, ManifestBody, ManifestNotes, Seeds, Tool,
 };
-use hetero2_evidence::pack::report::{self, Histogram, PackSummary, RowExcerpt};
+use hetero2_evidence::pack::report::{self, Concludes, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
 
@@ -30,8 +30,9 @@ use super::aggregate::{AUC_BINS, Aggregate, BINS};
 use super::gallery::gallery;
 use super::reduction::RunReport;
 use super::top_rows::Kept;
-use crate::run::config::{RunConfig, ScoreMode, SeedStrategy};
+use crate::run::config::{ConclusionKind, RunConfig, ScoreMode, SeedStrategy};
 use crate::run::error::RunError;
+use crate::run::evidence::Concluded;
 use crate::run::plan::{InputFile, Plan, RowScores};
 
 /// What the metrics and the report are made of.
@@ -40,15 +41,22 @@ pub(crate) fn summary(
     aggregate: &Aggregate,
     dos: Option<&[DosPoint]>,
     cost_lift: Option<&CostLiftOutcome>,
-    evidence: Option<&Evidence>,
+    concluded: Option<&Concluded>,
 ) -> PackSummary {
     PackSummary {
-        metrics: metrics(plan, aggregate, evidence),
+        metrics: metrics(plan, aggregate, concluded.map(|found| &found.evidence)),
         metadata: metadata(plan, aggregate, dos),
         scores: plan.config.score_mode,
         model: plan.score_key.clone(),
         library: plan.library.name.clone(),
         outcomes: cost_lift.map(outcomes),
+        budget: concluded.and_then(|found| found.budget.clone()),
+        roc: concluded.map(|found| found.roc.clone()).unwrap_or_default(),
+        audit_top: plan.config.audit_top,
+        concludes: match plan.config.conclusion {
+            ConclusionKind::Published => Concludes::AsPublished,
+            ConclusionKind::Evidence => Concludes::Verdict,
+        },
         dos: dos.map(<[DosPoint]>::to_vec),
         slack_histogram: histogram(-1.0, 0.05, BINS, aggregate.slack.values()),
         auc_histogram: histogram(0.0, 1.0, AUC_BINS, aggregate.auc.iter()),

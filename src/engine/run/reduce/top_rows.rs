@@ -11,7 +11,7 @@ use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 const MAX_SMILES: usize = 2_000;
 
 /// Rows with the largest and the smallest slack; ties by AUC, then by the
-/// number of decoys (many say more), then by input order.
+/// number of decoys (many say more), then by score, then by input order.
 #[derive(Debug, Default)]
 pub(crate) struct TopRows {
     /// Largest slack first.
@@ -44,7 +44,12 @@ impl TopRows {
         if row.status != Status::Ok {
             return;
         }
-        let place = Place { slack: audit.slack, auc: audit.auc, scored: row.n_decoys_scored };
+        let place = Place {
+            slack: audit.slack,
+            auc: audit.auc,
+            scored: row.n_decoys_scored,
+            score: audit.original_score,
+        };
         keep(&mut self.top, place, by_most, || Kept::of(row));
         keep(&mut self.bottom, place, by_least, || Kept::of(row));
     }
@@ -82,16 +87,18 @@ struct Place {
     slack: Option<f64>,
     auc: Option<f64>,
     scored: Option<u32>,
+    score: Option<f64>,
 }
 
 impl Place {
     /// By slack, then by AUC, ascending.
     fn by_value(&self, other: &Self) -> Ordering {
-        let compare = |a: Option<f64>, b: Option<f64>| {
-            a.unwrap_or_default().total_cmp(&b.unwrap_or_default())
-        };
         compare(self.slack, other.slack).then_with(|| compare(self.auc, other.auc))
     }
+}
+
+fn compare(a: Option<f64>, b: Option<f64>) -> Ordering {
+    a.unwrap_or_default().total_cmp(&b.unwrap_or_default())
 }
 
 impl Kept {
@@ -107,18 +114,18 @@ impl Kept {
 
     fn place(&self) -> Place {
         let RowExcerpt { slack, auc, n_decoys_scored: scored, .. } = self.excerpt;
-        Place { slack, auc, scored }
+        Place { slack, auc, scored, score: self.score }
     }
 }
 
 /// Largest slack first.
 fn by_most(a: &Place, b: &Place) -> Ordering {
-    b.by_value(a).then_with(|| b.scored.cmp(&a.scored))
+    b.by_value(a).then_with(|| b.scored.cmp(&a.scored)).then_with(|| compare(b.score, a.score))
 }
 
 /// Smallest slack first.
 fn by_least(a: &Place, b: &Place) -> Ordering {
-    a.by_value(b).then_with(|| b.scored.cmp(&a.scored))
+    a.by_value(b).then_with(|| b.scored.cmp(&a.scored)).then_with(|| compare(a.score, b.score))
 }
 
 /// Inserts a row behind all that come before it or tie with it.
@@ -146,12 +153,14 @@ mod tests {
         for row in 0..200u64 {
             let mut molecule = MoleculeRow::new(row, &row.to_string(), Status::Ok, 0);
             let slack = -((row % 10) as f64);
-            molecule.audit = Some(AuditColumns { slack: Some(slack), ..AuditColumns::skipped() });
+            let (slack, score) = (Some(slack), Some(if row == 40 { 2.0 } else { 1.0 }));
+            molecule.audit =
+                Some(AuditColumns { slack, original_score: score, ..AuditColumns::skipped() });
             molecule.n_decoys_scored = Some(if row == 30 { 20 } else { 3 });
             kept.add(&molecule);
         }
         let rows = |list: &[Kept]| list.iter().map(|kept| kept.excerpt.row).collect::<Vec<_>>();
-        assert_eq!(rows(&kept.top)[..3], [30, 0, 10]);
+        assert_eq!(rows(&kept.top)[..4], [30, 40, 0, 10]);
         assert_eq!(rows(&kept.top)[20..22], [1, 11]);
         assert_eq!(rows(&kept.bottom)[..3], [9, 19, 29]);
         assert_eq!(kept.top.len(), TABLE_ROWS);

@@ -15,6 +15,7 @@ use hetero2_evidence::pack::{
 };
 use hetero2_library::ReadOptions;
 
+use crate::demo;
 use crate::run::config::{CONFIG_SCHEMA, RunConfig};
 use crate::run::error::RunError;
 use crate::run::observer::Observer;
@@ -27,7 +28,7 @@ use crate::run::{plan, reduce, stages};
 pub struct RerunRequest {
     /// Directory or zip of the pack.
     pub pack: PathBuf,
-    /// The library, under any name; not needed for the shipped demo library.
+    /// The library, under any name; not needed for a shipped one.
     pub input: Option<PathBuf>,
     /// The scores, under any name; those of the pack without it.
     pub scores: Option<PathBuf>,
@@ -249,8 +250,10 @@ fn library(
         why: "it names no library".into(),
     })?;
     let Some(path) = &request.input else {
-        if plan::demo_digest()?.sha256 == recorded.digest.sha256 {
-            return Ok(LibraryInput::Demo);
+        for shipped in [LibraryInput::Demo, LibraryInput::LabelledDemo] {
+            if plan::shipped_digest(&shipped)?.sha256 == recorded.digest.sha256 {
+                return Ok(shipped);
+            }
         }
         return Err(missing(MissingRole::Library, recorded));
     };
@@ -309,18 +312,20 @@ fn truth(
     Ok(Some(TruthInput { path, sha256: None, budget, active_if }))
 }
 
-/// The training molecules are not in the pack.
+/// The training molecules are not in the pack; those of the demo are shipped.
 fn training(
     request: &RerunRequest,
     manifest: &Manifest,
     staging: &Path,
 ) -> Result<Option<PathBuf>, RerunError> {
     let Some(recorded) = recorded(manifest, "training") else { return Ok(None) };
+    let folder = staging.join("training");
     let Some(path) = &request.training else {
-        return Err(missing(MissingRole::Training, recorded));
+        let shipped = demo::training_of(&recorded.digest.sha256, &folder).ok().flatten();
+        return shipped.map(Some).ok_or_else(|| missing(MissingRole::Training, recorded));
     };
     check(path, recorded)?;
-    under_recorded_name(path, recorded, &staging.join("training")).map(Some)
+    under_recorded_name(path, recorded, &folder).map(Some)
 }
 
 fn recorded<'a>(manifest: &'a Manifest, role: &str) -> Option<&'a Input> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use hetero2_audit::evidence::LastOfTop;
 use hetero2_audit::{DecoyHash, ScoreTable};
 use hetero2_common::files::{Left, Scratch, Sha256Digest, parent_of, sweep};
 use hetero2_common::threads::on_threads;
@@ -31,7 +32,7 @@ use crate::run::reduce::{
     RunReport, TRUTH, check_scores, evidence_of, molecules_of,
 };
 use crate::run::request::TruthInput;
-use crate::run::shard::{RowScoring, audit_row, load_table};
+use crate::run::shard::{RowScoring, audit_row, last_of_rows, load_table};
 
 /// Bytes of rows after which a wave is audited and written.
 const WAVE_BYTES: usize = 32 << 20;
@@ -49,6 +50,8 @@ pub struct RescoreRequest {
     pub truth: Option<TruthInput>,
     /// Molecules that the model was trained on.
     pub training: Option<PathBuf>,
+    /// Audit only so many originals, the best by the new scores; all without it.
+    pub audit_top: Option<u32>,
     /// Directory of the new pack; it must not exist, or be empty.
     pub out: PathBuf,
     /// Whether to zip the new pack.
@@ -95,11 +98,23 @@ fn rescore_in_pool(
     }
     let training = request.training.as_deref().map(|path| take_training(path, &dir)).transpose()?;
     let plan = old.plan()?;
+    if request.audit_top.is_none() && plan.config.audit_top.is_some() {
+        tracing::warn!("all originals are audited, not only the best as in the pack");
+    }
+    let keeps_controls = request.audit_top.is_none() && plan.config.audit_top.is_none();
     if training.is_none() && plan.training.is_some() {
         tracing::warn!("the training molecules of the pack are left out: they are another model's");
     }
+    let config = RunConfig {
+        score_mode: ScoreMode::ExternalScores,
+        audit_top: request.audit_top,
+        ..plan.config
+    };
+    config.validate()?;
+    let audit_last = last_of_rows(&config, &table, old.ids()?)?;
     let plan = Plan {
-        config: RunConfig { score_mode: ScoreMode::ExternalScores, ..plan.config },
+        config,
+        audit_last,
         scores: Some(scores),
         score_key,
         truth,
@@ -113,7 +128,9 @@ fn rescore_in_pool(
     let options = PackOptions::of(&plan.config);
     let tables = AuditedTables::create(&mut pack, &options)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
-    let stored = if old.has_controls_of(&plan) { old.controls()? } else { None };
+    // Controls are of the molecules that were audited.
+    let keeps_controls = keeps_controls && old.has_controls_of(&plan);
+    let stored = if keeps_controls { old.controls()? } else { None };
     let evidence = evidence_of(&dir, &plan, outcomes.as_ref(), stored)?;
     let audits =
         Audits { scores: Scores::Table(&table), options: &options, evidence: evidence.as_ref() };
@@ -183,6 +200,7 @@ pub(super) fn audit_all(
 ) -> Result<(Aggregate, AuditedTables, Option<EvidencePart>), RunError> {
     let mut sink = Sink {
         config: &plan.config,
+        last: plan.audit_last,
         audits: *audits,
         tables,
         gathered: audits.evidence.map(EvidenceRun::begin),
@@ -233,6 +251,7 @@ impl From<RunError> for WaveError {
 /// Audits rows a wave at a time and writes them in order.
 struct Sink<'a> {
     config: &'a RunConfig,
+    last: Option<LastOfTop>,
     audits: Audits<'a>,
     tables: AuditedTables,
     gathered: Option<EvidencePart>,
@@ -261,7 +280,7 @@ impl Sink<'_> {
         self.bytes = 0;
         if let Scores::Table(scores) = self.audits.scores {
             wave.par_iter_mut()
-                .try_for_each(|row| audit_again(self.config, scores, row))
+                .try_for_each(|row| audit_again(self.config, self.last.as_ref(), scores, row))
                 .map_err(WaveError::Content)?;
         }
         let mut text = DecoyText::new(self.audits.options);
@@ -293,14 +312,15 @@ impl Sink<'_> {
 /// Replaces what a row says of its scores.
 fn audit_again(
     config: &RunConfig,
+    last: Option<&LastOfTop>,
     scores: &ScoreTable,
     (molecule, decoys): &mut Row,
 ) -> Result<(), String> {
     if molecule.status != Status::Ok {
-        if !molecule.lacks_original_score() {
+        if !molecule.keeps_unaudited_decoys() {
             return Ok(());
         }
-        // Only its score was missing, which these may have.
+        // Only its score was missing or too low, which may be otherwise with these.
         molecule.status = Status::Ok;
         molecule.reason = None;
     }
@@ -311,7 +331,8 @@ fn audit_again(
     let hashes: Vec<DecoyHash> = decoys.iter().map(hash).collect::<Result<_, _>>()?;
     let old = mem::take(&mut molecule.warnings);
     let mut warnings = old.into_iter().filter(|warning| !warning.is_of_scores()).collect();
-    let audit = audit_row(config, &hashes, &RowScoring::Table(scores), molecule, &mut warnings);
+    let scoring = RowScoring::Table(scores);
+    let audit = audit_row(config, last, &hashes, &scoring, molecule, &mut warnings);
     audit.fill(decoys);
     molecule.warnings = Warning::in_order(warnings);
     Ok(())

@@ -122,6 +122,8 @@ impl StoredPack {
             library,
             scores: self.inputs(ROLE_SCORES).next(),
             score_key: body.notes.score_key.clone(),
+            // Its rows say whether they were audited.
+            audit_last: None,
             truth: truth.map(|(file, budget)| PlannedTruth { file, budget, active_if }),
             training: self.inputs("training").next(),
             // Only their order is of use: what rows called them is not kept.
@@ -182,6 +184,17 @@ impl StoredPack {
         }
         let metrics: Metrics = self.source.json("metrics.json")?;
         Ok(metrics.evidence.map(|evidence| Stored::new(rows, evidence)))
+    }
+
+    /// Rows and ids of its molecules, in batches.
+    pub fn ids(
+        &mut self,
+    ) -> Result<impl Iterator<Item = Result<Vec<(u64, String)>, RunError>> + use<>, RunError> {
+        let table =
+            TableReader::<MoleculeRow>::from_batches(self.source.table("summary.parquet")?)?;
+        Ok(table.map(|batch| {
+            Ok(batch?.into_iter().map(|molecule| (molecule.row, molecule.id)).collect())
+        }))
     }
 
     pub fn reports(&self) -> Reports {
@@ -270,7 +283,7 @@ impl DecoysByRow {
             }
         }
         let expected = match molecule.status {
-            Status::Skip | Status::Error if !molecule.lacks_original_score() => 0,
+            Status::Skip | Status::Error if !molecule.keeps_unaudited_decoys() => 0,
             _ => molecule.n_decoys.unwrap_or_default() as usize,
         };
         if found.len() != expected {

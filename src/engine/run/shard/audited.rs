@@ -1,6 +1,7 @@
 //! The audit of one row: its decoys with their scores, and the verdict.
 
 use hetero2_audit::HardnessBin;
+use hetero2_audit::evidence::LastOfTop;
 use hetero2_audit::{
     self, Audit, AuditSettings, DecoyHash, Item, Label, Method, Score, Significance,
 };
@@ -31,31 +32,39 @@ impl RowAudit {
 }
 
 /// Looks up the scores of a row's decoys, audits them, and fills in the row's
-/// columns.
+/// columns. Where only the best originals are audited, `last` is the last of them.
 pub(crate) fn audit_row(
     config: &RunConfig,
+    last: Option<&LastOfTop>,
     hashes: &[DecoyHash],
     scoring: &RowScoring<'_>,
     molecule: &mut MoleculeRow,
     warnings: &mut Vec<Warning>,
 ) -> RowAudit {
-    let scores: Vec<Option<Score>> = hashes.iter().map(|hash| scoring.decoy(hash)).collect();
-    let scored = scores.iter().flatten().count();
     molecule.n_decoys = Some(count(hashes.len()));
     molecule.n_decoys_generated = Some(count(hashes.len()));
+    let original = scoring.original(&molecule.id, config.missing_original);
+    let left_out = |score: &Score| last.is_some_and(|last| !last.admits(molecule.row, score.score));
+    if let OriginalScore::Given(score) | OriginalScore::Defaulted(score) = &original
+        && left_out(score)
+    {
+        molecule.n_decoys_scored = Some(0);
+        skip(Reason::BelowAuditTop, molecule, warnings);
+        // Nobody has to score its decoys, so none counts as scored or as missing.
+        return RowAudit { original: None, decoys: vec![None; hashes.len()] };
+    }
+    let scores: Vec<Option<Score>> = hashes.iter().map(|hash| scoring.decoy(hash)).collect();
+    let scored = scores.iter().flatten().count();
     molecule.n_decoys_scored = Some(count(scored));
     note_coverage(config, hashes.len(), scored, warnings);
-    let original = match scoring.original(&molecule.id, config.missing_original) {
+    let original = match original {
         OriginalScore::Given(score) => score,
         OriginalScore::Defaulted(score) => {
             warnings.push(Warning::OriginalScoreDefaulted);
             score
         }
         OriginalScore::Missing => {
-            warnings.push(Warning::Skip(Reason::MissingOriginalScore));
-            molecule.status = Status::Skip;
-            molecule.reason = Some(Reason::MissingOriginalScore);
-            molecule.audit = Some(AuditColumns::skipped());
+            skip(Reason::MissingOriginalScore, molecule, warnings);
             return RowAudit { original: None, decoys: scores };
         }
     };
@@ -71,6 +80,14 @@ pub(crate) fn audit_row(
         None => AuditColumns::skipped(),
     });
     RowAudit { original: Some(original), decoys: scores }
+}
+
+/// Ends a row that was computed without an audit.
+fn skip(reason: Reason, molecule: &mut MoleculeRow, warnings: &mut Vec<Warning>) {
+    warnings.push(Warning::Skip(reason.clone()));
+    molecule.status = Status::Skip;
+    molecule.reason = Some(reason);
+    molecule.audit = Some(AuditColumns::skipped());
 }
 
 /// The decoys of a row as they are published, before they have scores.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hetero2_audit::DecoyHash;
+use hetero2_audit::evidence::LastOfTop;
 use hetero2_chemistry::decoy::{DecoyOutcome, SearchExtent};
 use hetero2_chemistry::molecule::{DeadlineError, Descriptors, run_with_deadline};
 use hetero2_chemistry::operator::{
@@ -61,6 +62,8 @@ pub struct Engine<'a> {
     settings: OperatorSettings,
     backend: &'a dyn SpectraBackend,
     scores: &'a ScoreSource,
+    /// The last original that is audited, where only the best are.
+    last: Option<LastOfTop>,
 }
 
 impl<'a> Engine<'a> {
@@ -76,7 +79,14 @@ impl<'a> Engine<'a> {
             settings: operator_settings(config),
             backend,
             scores,
+            last: None,
         }
+    }
+
+    /// The same, where originals beyond this one are not audited.
+    #[must_use]
+    pub fn auditing_up_to(self, last: Option<LastOfTop>) -> Self {
+        Self { last, ..self }
     }
 
     /// Name of the device that computes the spectra.
@@ -231,8 +241,14 @@ impl<'a> Engine<'a> {
                 let scoring = self.scores.of_row(record);
                 let found = row.decoys.as_ref().map_or(&[][..], |found| &found.decoys);
                 let hashes: Vec<DecoyHash> = found.iter().map(|decoy| decoy.hash).collect();
-                let audit =
-                    audit_row(&self.config, &hashes, &scoring, &mut molecule, &mut warnings);
+                let audit = audit_row(
+                    &self.config,
+                    self.last.as_ref(),
+                    &hashes,
+                    &scoring,
+                    &mut molecule,
+                    &mut warnings,
+                );
                 decoys = decoy_rows(record.row, &record.id, found);
                 audit.fill(&mut decoys);
                 add_deltas(&mut decoys, row.descriptors.as_ref(), &row.decoy_descriptors);

@@ -1,6 +1,7 @@
 //! One shard of a run: its rows computed, its directory written and looked at.
 
 mod attempt;
+mod audit_top;
 mod audited;
 mod chemistry;
 mod compute;
@@ -22,6 +23,7 @@ pub use scoring::ScoreSource;
 pub use worker::ShardWorker;
 
 pub(crate) use attempt::wave_rows;
+pub(crate) use audit_top::{last_of_plan, last_of_rows};
 pub(crate) use audited::audit_row;
 pub(crate) use record::{DECOYS, MOLECULES, SPECTRA, is_shard_file};
 pub(crate) use scoring::{RowScoring, load_table};

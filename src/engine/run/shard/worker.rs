@@ -132,7 +132,8 @@ impl ShardWorker {
             observer.event(Event::Computed { rows: record.rows });
             return Ok(*record);
         }
-        let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores);
+        let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores)
+            .auditing_up_to(self.plan.audit_last);
         let (dir, digest) = (&self.dir, &self.plan_digest);
         compute_shard(dir, digest, shard, &self.plan, &engine, at_once, observer)
     }

@@ -21,8 +21,9 @@ pub struct Conclusion {
 }
 
 /// What a PASS is, wherever the word stands.
-pub const PASS_MEANS: &str = "A molecule passes where the model scores it above every one of its \
-    decoys: molecules made from it by exchanging bonds.";
+pub const PASS_MEANS: &str = "A molecule passes (PASS) where the model scores it above every one of \
+    its decoys that has a score; decoys are made from it by exchanging bonds, unless others were \
+    given.";
 
 /// A verdict in words.
 #[must_use]
@@ -120,8 +121,8 @@ fn refuted(evidence: &Evidence) -> Words {
     }
     (
         format!("{}: no better than chance.", against_decoys(evidence)),
-        "Molecules do not score above implausible copies of themselves, where a moderate signal \
-         would have shown."
+        "Molecules are not shown to score above their own decoys, where a moderate signal (a mean \
+         AUC of 0.6) would have shown."
             .to_owned(),
         "Do not rank molecules by these scores; check that the model was given the same SMILES."
             .to_owned(),
@@ -224,6 +225,18 @@ pub(super) fn interval(figure: Option<Figure>) -> String {
     }
 }
 
+/// A figure with its interval as a table has it, whose head says what the
+/// parentheses are.
+pub(super) fn cell(figure: Option<Figure>) -> String {
+    match figure {
+        None => "–".to_owned(),
+        Some(Figure { value, low: Some(low), high: Some(high) }) => {
+            format!("{value:.3} ({low:.3} to {high:.3})")
+        }
+        Some(Figure { value, .. }) => format!("{value:.3} (no interval)"),
+    }
+}
+
 /// A limit of the evidence as a sentence.
 fn warning(warning: &EvidenceWarning) -> String {
     match warning {
@@ -236,8 +249,8 @@ fn warning(warning: &EvidenceWarning) -> String {
             grouped(*units)
         ),
         EvidenceWarning::DiscoveriesNeedDecoys(decoys) => format!(
-            "No single molecule can stand out at a false-discovery rate of 0.05; with {} decoys \
-             each it could.",
+            "If a tenth of the molecules carry a signal, none of them can stand out at a \
+             false-discovery rate of 0.05 with so few decoys; with {} decoys each they could.",
             grouped(*decoys)
         ),
         EvidenceWarning::Sampled => {

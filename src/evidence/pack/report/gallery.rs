@@ -2,8 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::html::Cell;
-use super::text::value;
+use super::html::{Cell, Digits};
 use super::{PackSummary, RowExcerpt};
 use crate::pack::rows::HardnessBin;
 
@@ -53,24 +52,24 @@ pub struct Gallery {
 }
 
 /// Both ends of the slack, drawn.
-pub(super) fn gallery(summary: &PackSummary) -> Markup {
+pub(super) fn gallery(summary: &PackSummary, digits: Digits) -> Markup {
     let Gallery { top, bottom } = &summary.gallery;
     html! {
         @for (title, rows) in [("Best molecules", top), ("Worst molecules", bottom)] {
             @if !rows.is_empty() {
                 section { h2 { (title) ", and the decoys most like them" }
                     p {
-                        "By slack, then AUC, then number of decoys. A decoy that scores at least as \
+                        "By slack, then AUC, then number of decoys, then score. A decoy that scores at least as \
                          high as its molecule is marked."
                     } "\n"
-                    @for row in rows.iter().take(DRAWN_ROWS) { (molecule(row)) }
+                    @for row in rows.iter().take(DRAWN_ROWS) { (molecule(row, digits)) }
                 } "\n"
             }
         }
     }
 }
 
-fn molecule(drawn: &DrawnRow) -> Markup {
+fn molecule(drawn: &DrawnRow, digits: Digits) -> Markup {
     let row = &drawn.row;
     let verdict = row.verdict.map_or(row.status.as_str(), |v| v.as_str());
     html! {
@@ -79,19 +78,19 @@ fn molecule(drawn: &DrawnRow) -> Markup {
                 figcaption { b { (Cell(&row.id)) } " " span class=(verdict) { (verdict) } }
                 (drawing(drawn.drawing.as_deref(), &row.smiles))
                 p {
-                    "score " (value(drawn.score)) ", AUC " (value(row.auc)) ", slack "
-                    (value(row.slack)) ", p " (value(row.p_value)) "; "
+                    "score " (digits(drawn.score)) ", AUC " (digits(row.auc)) ", slack "
+                    (digits(row.slack)) ", p " (digits(row.p_value)) "; "
                     (row.n_decoys_scored.unwrap_or_default()) " decoys scored"
                 }
             }
-            @for decoy in drawn.decoys.iter().take(DRAWN_DECOYS) { (decoy_figure(decoy, drawn.score)) }
+            @for decoy in drawn.decoys.iter().take(DRAWN_DECOYS) { (decoy_figure(decoy, drawn.score, digits)) }
         } "\n"
     }
 }
 
-fn decoy_figure(decoy: &DrawnDecoy, original: Option<f64>) -> Markup {
+fn decoy_figure(decoy: &DrawnDecoy, original: Option<f64>, digits: Digits) -> Markup {
     let beats = decoy.score.zip(original).is_some_and(|(d, o)| d >= o);
-    let score = decoy.score.map_or_else(|| "missing".to_owned(), |score| value(Some(score)));
+    let score = decoy.score.map_or_else(|| "missing".to_owned(), |score| digits(Some(score)));
     let tanimoto = decoy.tanimoto.map_or_else(|| "–".to_owned(), |t| format!("{t:.3}"));
     html! {
         figure class=[beats.then_some("beats")] {

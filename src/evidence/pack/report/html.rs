@@ -18,7 +18,7 @@ pub fn index_html(summary: &PackSummary) -> String {
 }
 
 /// How numbers of rows are shown.
-type Digits = fn(Option<f64>) -> String;
+pub(super) type Digits = fn(Option<f64>) -> String;
 
 fn page(summary: &PackSummary) -> Markup {
     let digits: Digits = match &summary.metrics.evidence {
@@ -55,21 +55,40 @@ fn page(summary: &PackSummary) -> Markup {
                 } "\n"
                 main { "\n"
                     @if let Some(evidence) = &summary.metrics.evidence {
-                        (html_evidence::sections(evidence))
+                        (html_evidence::sections(summary, evidence))
                     }
-                    (chance(summary))
+                    @if summary.metrics.evidence.is_none() && !text::is_trial(summary) {
+                        (chance(summary))
+                    }
                     (counts(summary))
                     (plots(summary))
-                    (outcomes(summary))
-                    (gallery(summary))
+                    @if summary.metrics.evidence.is_none() { (outcomes(summary)) }
+                    (gallery(summary, digits))
                     (rows("Largest slack", &summary.top, digits))
                     (rows("Smallest slack", &summary.bottom, digits))
+                    @if summary.metrics.evidence.is_some() { (as_published(summary)) }
                     (coverage(summary))
                     (provenance(summary))
                     (verify())
                 } "\n"
             } "\n"
         } "\n"
+    }
+}
+
+/// What packs of the published kind say; no verdict rests on it.
+fn as_published(summary: &PackSummary) -> Markup {
+    let hardness = summary.interpretation();
+    html! {
+        section { details {
+            summary { "Published figures, which take rows as independent and are no verdict" }
+            p {
+                code { "auc_interpretation.v1" } ": " code { (hardness.auc_interpretation.as_str()) } " ("
+                (hardness.auc_interpretation_reason.as_str()) ")."
+            } "\n"
+            (chance(summary))
+            (outcomes(summary))
+        } } "\n"
     }
 }
 
@@ -85,16 +104,23 @@ fn counts(summary: &PackSummary) -> Markup {
 fn tiles(summary: &PackSummary) -> Markup {
     let counts = &summary.metrics.counts;
     let slack = &summary.metrics.audit_slack_stats_ok;
-    let tiles = [
+    let four = html_evidence::four;
+    let digits: Digits = if summary.metrics.evidence.is_some() { four } else { value };
+    let mut tiles = vec![
         ("rows", grouped(counts.total())),
         ("OK", grouped(counts.ok)),
         ("SKIP", grouped(counts.skip)),
         ("ERROR", grouped(counts.error)),
-        ("PASS", grouped(slack.rows_pass)),
-        ("FAIL", grouped(slack.rows_fail)),
-        ("PASS rate", text::percent(slack.pass_rate_ok)),
-        ("median slack", value(slack.median_slack_ok)),
     ];
+    // What stand-in scores pass is no news.
+    if !text::is_trial(summary) {
+        tiles.extend([
+            ("PASS", grouped(slack.rows_pass)),
+            ("FAIL", grouped(slack.rows_fail)),
+            ("PASS rate", text::percent(slack.pass_rate_ok)),
+            ("median slack", digits(slack.median_slack_ok)),
+        ]);
+    }
     html! {
         div class="tiles" {
             @for (name, figure) in tiles {
@@ -129,27 +155,29 @@ fn reasons(summary: &PackSummary) -> Markup {
 
 fn plots(summary: &PackSummary) -> Markup {
     let hardness = summary.interpretation();
-    let mut plots = vec![
-        (
+    let (trial, verdict) = (text::is_trial(summary), summary.metrics.evidence.is_some());
+    let mut plots = Vec::new();
+    if !trial {
+        plots.push((
             "Slack (AUC − gate); a molecule passes from 0 on",
             svg::histogram(&summary.slack_histogram, &[], "slack", "molecules"),
-        ),
-        ("AUC by hardness of the decoys", svg::hardness(hardness)),
-        (
-            "Similarity of decoys to their molecule",
-            svg::histogram(&summary.tanimoto_histogram, &[], "Tanimoto similarity", "pairs"),
-        ),
-    ];
+        ));
+        plots.push(("AUC by hardness of the decoys", svg::hardness(hardness)));
+    }
+    plots.push((
+        "Similarity of decoys to their molecule",
+        svg::histogram(&summary.tanimoto_histogram, &[], "Tanimoto similarity", "pairs"),
+    ));
     if let Some(dos) = &summary.dos {
         plots.push(("Density of states of the run (dimensionless)", svg::dos(dos)));
     }
     html! {
-        section { h2 { "Scores against decoys" } "\n"
+        section { h2 { @if trial { "Decoys" } @else { "Scores against decoys" } } "\n"
             p {
-                @if summary.metrics.evidence.is_some() { "Published interpretation, which is no verdict: " }
-                code { (hardness.auc_interpretation.as_str()) } ": "
+                @if !trial && !verdict { code { (hardness.auc_interpretation.as_str()) } ": "
                 (hardness.auc_interpretation_reason.as_str())
-                ". Median Tanimoto similarity of the decoys: " (value(hardness.tanimoto_median))
+                ". " }
+                "Median Tanimoto similarity of the decoys: " (value(hardness.tanimoto_median))
                 "."
             } "\n"
             div class="plots" {

@@ -1,17 +1,23 @@
 //! The sections of `index.html` that say what a pack concludes of its scores.
 
+use std::path::Path;
+
 use maud::{Markup, PreEscaped, html};
 
-use hetero2_contract::evidence::{Evidence, Leakage, Outcomes, ScorerOutcomes};
+use hetero2_contract::evidence::{
+    BinFigures, Equivalence, Evidence, Leakage, Outcomes, ScorerOutcomes,
+};
 
-use super::conclusion::{Conclusion, PASS_MEANS, conclusion, interval, leakage_sentence};
+use super::conclusion::{Conclusion, PASS_MEANS, cell, conclusion, interval, leakage_sentence};
 use super::html::Text;
 use super::text::{self, grouped};
-use super::{PackSummary, svg};
+use super::{PackSummary, html_budget, svg};
 
-/// Model and library.
+/// Model and library; a model without a name has that of its scores.
 pub(super) fn title(summary: &PackSummary) -> String {
-    let model = summary.model.as_deref().unwrap_or("Unnamed model");
+    let file = summary.inputs.iter().find(|input| input.role == "scores");
+    let file = file.and_then(|input| Path::new(&input.name).file_stem()?.to_str());
+    let model = summary.model.as_deref().or(file).unwrap_or("Unnamed model");
     format!("{model} on {}", summary.library)
 }
 
@@ -23,19 +29,105 @@ pub(super) fn head(summary: &PackSummary, evidence: &Evidence) -> Markup {
         p class="verdict" { (Text(&headline)) } "\n"
         p { (Text(&meaning)) } "\n"
         p { b { "Next: " } (Text(&next)) } "\n"
+        @if let Some(sentence) = text::audit_top(summary) { p { (Text(&sentence)) } "\n" }
         @for limit in limits { p class="caution" { (Text(&limit)) } "\n" }
         @for caution in text::cautions(summary) { p class="caution" { (Text(&caution)) } "\n" }
         p class="soft" { (PASS_MEANS) } "\n"
     }
 }
 
+/// What is said of known outcomes where none is left.
+pub(super) const NO_OUTCOME_COUNTS: &str = "No known outcome counts: none is of an audited molecule that \
+    the model has not seen in training.";
+
 /// Everything that the verdict rests on.
-pub(super) fn sections(evidence: &Evidence) -> Markup {
+pub(super) fn sections(summary: &PackSummary, evidence: &Evidence) -> Markup {
     html! {
         @if let Some(leakage) = &evidence.leakage { (leakage_section(leakage)) }
         (panel(evidence))
-        @if let Some(outcomes) = &evidence.outcomes { (outcomes_section(evidence, outcomes)) }
+        @if let Some(outcomes) = &evidence.outcomes {
+            (outcomes_section(summary, evidence, outcomes))
+        }
+        @if let Some(budget) = summary.budget.as_ref().filter(|budget| budget.units > 0) { (html_budget::section(summary, budget)) }
+        (against_decoys(summary, evidence))
     }
+}
+
+/// Passes against chance, and AUC by similarity of the decoys.
+fn against_decoys(summary: &PackSummary, evidence: &Evidence) -> Markup {
+    let hardness = &evidence.by_hardness;
+    let bins = [("easy", &hardness.easy), ("medium", &hardness.medium), ("hard", &hardness.hard)];
+    html! {
+        section { h2 { "Is it more than chance?" } "\n"
+            @for sentence in passes_sentences(evidence) { p { (Text(&sentence)) } "\n" }
+            div class="plots" { figure {
+                figcaption {
+                    "AUC of each molecule against its decoys; " span class="chance" { "line" }
+                    ": expected under random scores"
+                }
+                (PreEscaped(svg::histogram(&summary.auc_histogram, &summary.null_auc, "AUC", "molecules")))
+            } } "\n"
+            div class="scroll" { table {
+                thead { tr {
+                    th { "decoys" } th class="n" { "molecules" } th class="n" { "pairs" }
+                    th { "AUC (95 % interval)" } th { "against chance" }
+                } }
+                tbody {
+                    @for (name, found) in bins {
+                        @if let Some(found) = found { (bin(name, found)) }
+                    }
+                }
+            } }
+            p class="soft" {
+                "By Tanimoto similarity to the molecule: easy below 0.50, hard from 0.70. Equivalent to chance \
+                 means that the AUC lies within 0.5 ± 0.05 by two one-sided tests at 0.05."
+            }
+        } "\n"
+    }
+}
+
+fn bin(name: &str, found: &BinFigures) -> Markup {
+    let result = match found.equivalence.result {
+        Equivalence::EquivalentToChance => "equivalent to chance",
+        Equivalence::AboveChance => "above chance",
+        Equivalence::BelowChance => "below chance",
+        Equivalence::Undecided => "undecided",
+    };
+    html! {
+        tr {
+            td { (name) }
+            td class="n" { (grouped(found.units)) }
+            td class="n" { (grouped(found.pairs)) }
+            td class="f" { (cell(Some(found.auc))) }
+            td { (result) }
+        }
+    }
+}
+
+/// How many molecules pass, how many would by chance, and which stand out.
+pub(super) fn passes_sentences(evidence: &Evidence) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Some(passes) = &evidence.passes {
+        let stands = match (passes.excess.low, passes.excess.high) {
+            (Some(low), _) if low > 0.0 => "more than chance gives",
+            (_, Some(high)) if high < 0.0 => "fewer than chance gives",
+            _ => "not shown to differ from chance",
+        };
+        sentences.push(format!(
+            "Share of molecules that pass: {}; random scores would let {:.3} pass: {stands}.",
+            interval(Some(passes.observed)),
+            passes.expected
+        ));
+    }
+    if let Some(found) = &evidence.discoveries {
+        sentences.push(format!(
+            "{} of {} molecules stand out at a false-discovery rate of {}.",
+            grouped(found.discoveries),
+            grouped(found.units),
+            found.level
+        ));
+    }
+    sentences
 }
 
 fn leakage_section(leakage: &Leakage) -> Markup {
@@ -72,7 +164,7 @@ fn panel(evidence: &Evidence) -> Markup {
                 "Mean AUC of a molecule's score against those of its decoys; 0.5 is chance. "
                 (grouped(evidence.units.units)) " molecules in " (grouped(evidence.clusters.clusters))
                 " groups of one scaffold or with shared decoys, which the intervals take for independent ("
-                (Text(&evidence.intervals.method)) ")."
+                code { (Text(&evidence.intervals.method)) } ")."
             } "\n"
             div class="plots" { figure {
                 figcaption { "Mean AUC against decoys with 95 % intervals; the line is chance" }
@@ -80,24 +172,24 @@ fn panel(evidence: &Evidence) -> Markup {
             } } "\n"
             div class="scroll" { table {
                 thead { tr {
-                    th { "score" } th class="n" { "molecules" } th { "AUC against decoys" }
+                    th { "score" } th class="n" { "molecules" } th { "AUC against decoys (95 % interval)" }
                     th { "share that pass" } th { "model minus control" }
                 } }
                 tbody {
                     tr {
                         td { b { "model" } }
                         td class="n" { (grouped(evidence.units.units)) }
-                        td { (interval(evidence.audit_auc)) }
-                        td { (interval(passes.map(|p| p.observed))) }
+                        td class="f" { (cell(evidence.audit_auc)) }
+                        td class="f" { (cell(passes.map(|p| p.observed))) }
                         td { "–" }
                     }
                     @for control in &evidence.controls {
                         tr {
                             td { code { (control.name.as_str()) } }
                             td class="n" { (grouped(control.units)) }
-                            td { (interval(control.audit_auc)) }
-                            td { (interval(control.pass_rate)) }
-                            td { (interval(control.model_minus_control)) }
+                            td class="f" { (cell(control.audit_auc)) }
+                            td class="f" { (cell(control.pass_rate)) }
+                            td class="f" { (cell(control.model_minus_control)) }
                         }
                     }
                 }
@@ -113,7 +205,13 @@ fn panel(evidence: &Evidence) -> Markup {
     }
 }
 
-fn outcomes_section(evidence: &Evidence, outcomes: &Outcomes) -> Markup {
+fn outcomes_section(summary: &PackSummary, evidence: &Evidence, outcomes: &Outcomes) -> Markup {
+    if outcomes.actives + outcomes.inactives == 0 {
+        return html! {
+            section { h2 { "Known outcomes" } "\n" p { (NO_OUTCOME_COUNTS) } } "\n"
+        };
+    }
+    let roc = roc_plot(summary, outcomes);
     html! {
         section { h2 { "Known outcomes" } "\n"
             p {
@@ -121,9 +219,12 @@ fn outcomes_section(evidence: &Evidence, outcomes: &Outcomes) -> Markup {
                 " inactives have a known outcome and a score. Contrast is the AUC of actives against their decoys minus \
                  that of inactives: a score that knows no activity has none."
             } "\n"
+            @if let Some((plot, caption)) = roc {
+                div class="plots" { figure { figcaption { (caption) } (PreEscaped(plot)) } } "\n"
+            }
             div class="scroll" { table {
                 thead { tr {
-                    th { "score" } th { "contrast" } th { "ROC AUC" } th { "BEDROC" } th { "cliffs" }
+                    th { "score" } th { "contrast (95 % interval)" } th { "ROC AUC" } th { "BEDROC" } th { "cliffs" }
                     th { "ROC AUC: model minus control" } th { "above, after Holm" }
                 } }
                 tbody {
@@ -133,7 +234,7 @@ fn outcomes_section(evidence: &Evidence, outcomes: &Outcomes) -> Markup {
                             td { code { (control.name.as_str()) } }
                             (figures(&control.figures))
                             @let found = outcomes.differences.iter().find(|d| d.control == control.name);
-                            td { (interval(found.map(|d| d.difference))) }
+                            td class="f" { (cell(found.map(|d| d.difference))) }
                             td { (found.map_or("–", |d| if d.above { "yes" } else { "no" })) }
                         }
                     }
@@ -149,12 +250,33 @@ fn outcomes_section(evidence: &Evidence, outcomes: &Outcomes) -> Markup {
     }
 }
 
+/// The ROC curve of the model beside that of the control that ranks best.
+fn roc_plot(summary: &PackSummary, outcomes: &Outcomes) -> Option<(String, String)> {
+    let points = |control| {
+        let found = summary.roc.iter().find(|curve| curve.control == control)?;
+        Some(found.points.as_slice())
+    };
+    let mut curves = vec![("model", points(None)?)];
+    let known = outcomes.controls.iter().filter_map(|c| Some((c.name, c.figures.roc_auc?.value)));
+    let best = known.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, _)| name);
+    curves.extend(best.and_then(|name| Some((name.as_str(), points(Some(name))?))));
+    let caption = match best {
+        Some(name) => {
+            format!(
+                "ROC curves of the model and of the best control, {name}; ROC AUC of the model "
+            )
+        }
+        None => "ROC curve of the model; ROC AUC ".to_owned(),
+    };
+    Some((svg::roc(&curves), caption + &interval(outcomes.model.roc_auc)))
+}
+
 fn figures(found: &ScorerOutcomes) -> Markup {
     html! {
-        td { (interval(found.contrast)) }
-        td { (interval(found.roc_auc)) }
-        td { (interval(found.bedroc)) }
-        td { (interval(found.cliffs)) }
+        td class="f" { (cell(found.contrast)) }
+        td class="f" { (cell(found.roc_auc)) }
+        td class="f" { (cell(found.bedroc)) }
+        td class="f" { (cell(found.cliffs)) }
     }
 }
 

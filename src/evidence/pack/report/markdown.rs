@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Write};
 
-use super::conclusion::{Conclusion, PASS_MEANS, conclusion, interval, leakage_sentence};
+use super::conclusion::{self, Conclusion, PASS_MEANS, conclusion, interval, leakage_sentence};
+use super::html::Digits;
 use super::text::{self, grouped, value};
-use super::{PackSummary, RowExcerpt, TABLE_ROWS, chance, html_evidence};
+use super::{PackSummary, RowExcerpt, TABLE_ROWS, chance, html_budget, html_evidence};
 use hetero2_contract::HardnessBin;
-use hetero2_contract::evidence::Evidence;
+use hetero2_contract::evidence::{CostLiftV2, Evidence, Outcomes};
 
 /// The content of `index.md`: what a person opens first on a terminal.
 #[must_use]
@@ -22,7 +23,10 @@ fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
         Some(evidence) => write_evidence(out, summary, evidence)?,
         None => writeln!(out, "# Evidence pack\n\n**{}**\n", text::verdict(summary))?,
     }
-    if let Some(chance) = chance::sentence(&summary.metrics.significance) {
+    if summary.metrics.evidence.is_none()
+        && !text::is_trial(summary)
+        && let Some(chance) = chance::sentence(&summary.metrics.significance)
+    {
         writeln!(out, "{chance}\n")?;
     }
     for caution in text::cautions(summary) {
@@ -42,17 +46,20 @@ fn write_index(out: &mut String, summary: &PackSummary) -> fmt::Result {
     for (reason, rows) in reasons.iter().take(TABLE_ROWS) {
         writeln!(out, "| {} | {} |", cell(&reason.to_string()), grouped(*rows))?;
     }
-    writeln!(
-        out,
-        "\n## Decoys\n\n{}: `{}` ({}).\n",
-        if summary.metrics.evidence.is_some() {
-            "Published interpretation, which is no verdict"
-        } else {
-            "Interpretation"
-        },
-        summary.interpretation().auc_interpretation.as_str(),
-        cell(summary.interpretation().auc_interpretation_reason.as_str())
-    )?;
+    writeln!(out, "\n## Decoys\n")?;
+    if !text::is_trial(summary) {
+        writeln!(
+            out,
+            "{}: `{}` ({}).\n",
+            if summary.metrics.evidence.is_some() {
+                "Published interpretation (`auc_interpretation.v1`), which is no verdict"
+            } else {
+                "Interpretation"
+            },
+            summary.interpretation().auc_interpretation.as_str(),
+            cell(summary.interpretation().auc_interpretation_reason.as_str())
+        )?;
+    }
     write_bins(out, summary)?;
     write_rows(out, summary)?;
     write_inputs(out, summary)?;
@@ -68,6 +75,9 @@ fn write_evidence(out: &mut String, summary: &PackSummary, evidence: &Evidence) 
     let Conclusion { headline, meaning, next, limits } = conclusion(evidence);
     writeln!(out, "# {}\n\n**{headline}**\n", cell(&html_evidence::title(summary)))?;
     writeln!(out, "{meaning}\n\nNext: {next}\n\n{PASS_MEANS}\n")?;
+    if let Some(sentence) = text::audit_top(summary) {
+        writeln!(out, "{sentence}\n")?;
+    }
     limits.iter().try_for_each(|limit| writeln!(out, "> {limit}\n"))?;
     if let Some(leakage) = &evidence.leakage {
         writeln!(out, "## What the model has seen\n\n{}\n", leakage_sentence(leakage))?;
@@ -91,7 +101,21 @@ fn write_evidence(out: &mut String, summary: &PackSummary, evidence: &Evidence) 
         )?;
     }
     writeln!(out)?;
-    let Some(outcomes) = &evidence.outcomes else { return Ok(()) };
+    for sentence in html_evidence::passes_sentences(evidence) {
+        writeln!(out, "{sentence}\n")?;
+    }
+    if let Some(outcomes) = &evidence.outcomes {
+        write_outcomes(out, evidence, outcomes)?;
+    }
+    let budget = summary.budget.as_ref().filter(|budget| budget.units > 0);
+    budget.map_or(Ok(()), |budget| write_budget(out, budget))
+}
+
+/// What known outcomes say of the model and of each control.
+fn write_outcomes(out: &mut String, evidence: &Evidence, outcomes: &Outcomes) -> fmt::Result {
+    if outcomes.actives + outcomes.inactives == 0 {
+        return writeln!(out, "## Known outcomes\n\n{}\n", html_evidence::NO_OUTCOME_COUNTS);
+    }
     writeln!(
         out,
         "## Known outcomes\n\n{} actives, {} inactives.\n\n\
@@ -111,6 +135,40 @@ fn write_evidence(out: &mut String, summary: &PackSummary, evidence: &Evidence) 
             interval(control.figures.contrast),
             interval(control.figures.roc_auc),
             interval(found.map(|d| d.difference))
+        )?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "Cliffs: of two similar molecules with different outcomes the active scores higher with \
+         probability {} ({} pairs).\n",
+        interval(outcomes.model.cliffs),
+        grouped(outcomes.model.cliff_pairs)
+    )?;
+    conclusion::classes(evidence).map_or(Ok(()), |sentence| writeln!(out, "{sentence}\n"))
+}
+
+/// Hits of a budget, by several rankings.
+fn write_budget(out: &mut String, budget: &CostLiftV2) -> fmt::Result {
+    writeln!(
+        out,
+        "## What a budget of {} buys\n\n{}\n\n{} of {} molecules with a known outcome and a \
+         score are active, and {} pass.\n\n| ranked by | tried | hits | 95 % interval | hit rate |\n\
+         | --- | ---: | ---: | --- | --- |",
+        grouped(budget.budget),
+        budget.sentence,
+        grouped(budget.hits),
+        grouped(budget.units),
+        grouped(budget.passed)
+    )?;
+    for (name, result) in html_budget::lines(budget) {
+        writeln!(
+            out,
+            "| {name} | {} | {:.1} | {} | {} |",
+            grouped(result.selected),
+            result.hits,
+            html_budget::hits_interval(result),
+            interval(Some(result.hit_rate))
         )?;
     }
     writeln!(out)
@@ -178,10 +236,14 @@ fn write_rows(out: &mut String, summary: &PackSummary) -> fmt::Result {
          | ---: | --- | --- | --- | --- | ---: | ---: | ---: | ---: |",
         grouped(summary.metrics.counts.total())
     )?;
-    summary.first.iter().take(TABLE_ROWS).try_for_each(|row| write_row(out, row))
+    let digits: Digits = match summary.metrics.evidence {
+        Some(_) => html_evidence::four,
+        None => value,
+    };
+    summary.first.iter().take(TABLE_ROWS).try_for_each(|row| write_row(out, row, digits))
 }
 
-fn write_row(out: &mut String, row: &RowExcerpt) -> fmt::Result {
+fn write_row(out: &mut String, row: &RowExcerpt, digits: Digits) -> fmt::Result {
     writeln!(
         out,
         "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
@@ -190,9 +252,9 @@ fn write_row(out: &mut String, row: &RowExcerpt) -> fmt::Result {
         row.status.as_str(),
         cell(row.reason.as_deref().unwrap_or("")),
         row.verdict.map_or("", |v| v.as_str()),
-        value(row.auc),
-        value(row.gate),
-        value(row.slack),
+        digits(row.auc),
+        digits(row.gate),
+        digits(row.slack),
         row.n_decoys_scored.map_or_else(|| "–".into(), |n| n.to_string()),
     )
 }

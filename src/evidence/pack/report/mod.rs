@@ -7,6 +7,7 @@ mod comparison;
 mod conclusion;
 mod gallery;
 mod html;
+mod html_budget;
 mod html_evidence;
 mod html_sections;
 mod markdown;
@@ -24,6 +25,8 @@ pub use text::{grouped, shorten};
 
 use super::csv::DosPoint;
 use super::manifest::{Input, Tool};
+use hetero2_audit::evidence::RocCurve;
+use hetero2_contract::evidence::CostLiftV2;
 use hetero2_contract::hardness::Interpretation;
 use hetero2_contract::rows::MoleculeRow;
 use hetero2_contract::{Metrics, ScoreMode, Status, SummaryMetadata, Verdict};
@@ -47,6 +50,14 @@ pub struct PackSummary {
     pub library: String,
     /// How the run stands to known outcomes.
     pub outcomes: Option<OutcomeSummary>,
+    /// What a budget buys, where the pack concludes that.
+    pub budget: Option<CostLiftV2>,
+    /// ROC curves of the model and of each control on known outcomes.
+    pub roc: Vec<RocCurve>,
+    /// Originals that are audited, where only the best are.
+    pub audit_top: Option<u32>,
+    /// What the pack concludes, if its scores are a model's.
+    pub concludes: Concludes,
     /// Density of states of the run, in order of energy.
     pub dos: Option<Vec<DosPoint>>,
     /// Slack of OK rows.
@@ -69,6 +80,15 @@ pub struct PackSummary {
     pub tool: Tool,
     /// Inputs with their digests.
     pub inputs: Vec<Input>,
+}
+
+/// What a pack concludes of a model's scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concludes {
+    /// What published packs do.
+    AsPublished,
+    /// A verdict, which stand-in scores do not get.
+    Verdict,
 }
 
 /// Counts of values in equal bins; values beyond the ends count in the end bins.

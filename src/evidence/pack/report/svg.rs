@@ -21,6 +21,8 @@ use hetero2_contract::significance::Passes;
 /// still read on a phone.
 const WIDTH: u32 = 760;
 const HEIGHT: u32 = 390;
+/// Of ROC curves, whose axes have the same scale.
+const ROC_HEIGHT: u32 = 720;
 const FONT: i32 = 24;
 
 /// Axes and text.
@@ -179,7 +181,15 @@ pub fn dos(points: &[DosPoint]) -> String {
             (name, points.iter().filter_map(finite).collect())
         })
         .collect();
-    lines(&curves, None, "energy (dimensionless)", "states")
+    lines(&curves, None, "energy (dimensionless)", "states", HEIGHT)
+}
+
+/// ROC curves, each with its name, and the diagonal that chance gives.
+pub fn roc(curves: &[(&str, &[(f64, f64)])]) -> String {
+    let mut drawn: Vec<(&str, Vec<(f64, f64)>)> =
+        curves.iter().map(|(name, points)| (*name, points.to_vec())).collect();
+    drawn.push(("by chance", vec![(0.0, 0.0), (1.0, 1.0)]));
+    lines(&drawn, None, "share of inactives", "share of actives", ROC_HEIGHT)
 }
 
 /// Hits against budget.
@@ -190,7 +200,7 @@ pub fn cost_curve(outcomes: &OutcomeSummary) -> String {
         .iter()
         .map(|(name, hits)| (*name, budgets().zip(hits.iter().copied()).collect()))
         .collect();
-    lines(&curves, Some(outcomes.budget as f64), "molecules tried", "hits")
+    lines(&curves, Some(outcomes.budget as f64), "molecules tried", "hits", HEIGHT)
 }
 
 /// Curves that begin at 0, with a mark on the x axis; those called "by chance"
@@ -200,6 +210,7 @@ fn lines(
     mark: Option<f64>,
     x_label: &str,
     y_label: &str,
+    height: u32,
 ) -> String {
     let points = || curves.iter().flat_map(|(_, points)| points);
     let low = points().map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
@@ -208,7 +219,7 @@ fn lines(
     if top <= 0.0 || high <= low {
         return nothing(x_label);
     }
-    draw(HEIGHT, x_label, |area| {
+    draw(height, x_label, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(14)
             .margin_right(34)

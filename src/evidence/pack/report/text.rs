@@ -1,9 +1,9 @@
 //! Sentences and formats that the Markdown and the HTML report share.
 
-use super::PackSummary;
+use super::{Concludes, PackSummary};
 use crate::pack::csv::number;
 use hetero2_common::rounding::round8;
-use hetero2_contract::{AucInterpretation, ScoreMode};
+use hetero2_contract::{AucInterpretation, CountedReason, Reason, ScoreMode};
 
 /// Longest text of a cell, in characters.
 const CELL: usize = 120;
@@ -49,6 +49,11 @@ pub fn verdict(summary: &PackSummary) -> String {
             grouped(summary.metrics.counts.total())
         );
     }
+    if is_trial(summary) {
+        return "No verdict: the scores are stand-ins derived from hashes, which say nothing of any \
+                model."
+            .to_owned();
+    }
     if summary.scores == ScoreMode::Mock {
         return format!(
             "A trial on stand-in scores: {} molecules were audited and {} pass, which says \
@@ -77,10 +82,17 @@ pub fn verdict(summary: &PackSummary) -> String {
     )
 }
 
+/// How a run without scores comes to a verdict.
+const NO_SCORES: &str = "To learn whether a model's scores can be trusted: `hetero2 decoys` writes \
+    the molecules and their decoys as a table, the model scores them, and `hetero2 run --scores` \
+    (or `hetero2 audit --pack` on this pack) audits the scores.";
+
 /// What a reader must know before believing the verdict.
 pub fn cautions(summary: &PackSummary) -> Vec<String> {
     let mut cautions = Vec::new();
-    if summary.scores == ScoreMode::Mock {
+    if is_trial(summary) {
+        cautions.push(NO_SCORES.to_owned());
+    } else if summary.scores == ScoreMode::Mock {
         cautions.push(
             "The scores are mock scores: the verdicts show that the machinery works and say \
              nothing about any model."
@@ -120,6 +132,28 @@ pub fn cautions(summary: &PackSummary) -> Vec<String> {
         }
     }
     cautions
+}
+
+/// Which originals were audited, where only the best were.
+pub fn audit_top(summary: &PackSummary) -> Option<String> {
+    let asked = summary.audit_top?;
+    let below = summary.metrics.top_reasons.iter();
+    let below = below
+        .filter(|(reason, _)| *reason == CountedReason::Of(Reason::BelowAuditTop))
+        .map(|(_, rows)| *rows)
+        .sum();
+    Some(format!(
+        "Only the {} best originals by the model's score were audited; {} with lower scores were \
+         left out, so what is said is of the best alone.",
+        grouped(asked.into()),
+        grouped(below)
+    ))
+}
+
+/// Whether scores are stand-ins in a pack that would conclude something of a
+/// model's.
+pub fn is_trial(summary: &PackSummary) -> bool {
+    summary.scores == ScoreMode::Mock && summary.concludes == Concludes::Verdict
 }
 
 /// The commands with which anyone can check the pack.
