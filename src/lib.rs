@@ -8,7 +8,8 @@
 
 pub use hetero2_audit as audit;
 pub use hetero2_chemistry::{
-    control_score, decoy, environment, environment_commonness, molecule, operator, sa_score,
+    control_score, control_scores, decoy, environment, environment_commonness, molecule, operator,
+    sa_score,
 };
 pub use hetero2_cluster as cluster;
 pub use hetero2_common::{files, random, rounding, time};

@@ -3,8 +3,32 @@
 
 use hetero2_contract::evidence::ControlName;
 
-use crate::environment::{environment_commonness, sa_score};
+use crate::environment::{environment_commonness, mean_fragment_score, sa_score, sa_score_of};
 use crate::molecule::{Molecule, MoleculeError};
+
+/// What several controls say of a molecule, in the order of
+/// [`ControlName::ALL`]: as [`control_score`] for each, with what they share
+/// computed once. `None` for controls that are not asked for or do not model the
+/// molecule.
+#[must_use]
+pub fn control_scores(
+    controls: &[ControlName],
+    molecule: &Molecule,
+) -> [Option<f64>; ControlName::ALL.len()] {
+    let of_environments = [ControlName::SaScore, ControlName::EnvironmentCommonness];
+    let asked = controls.iter().any(|control| of_environments.contains(control));
+    let environments = if asked { molecule.environments().ok() } else { None };
+    let mut found = [None; ControlName::ALL.len()];
+    for control in controls {
+        let score = match (control, &environments) {
+            (ControlName::SaScore, Some(known)) => sa_score_of(molecule, known).ok().map(|s| -s),
+            (ControlName::EnvironmentCommonness, Some(known)) => mean_fragment_score(known).ok(),
+            _ => control_score(*control, molecule).ok().flatten(),
+        };
+        found[*control as usize] = score.filter(|score| score.is_finite());
+    }
+    found
+}
 
 /// The score that a control gives a molecule; `None` for controls that need
 /// more than the molecule: the classifier of originals and decoys, and those of
@@ -63,6 +87,12 @@ mod tests {
             ControlName::EnvironmentCommonness,
         ] {
             assert!(score(control, plain) > score(control, odd), "{control}");
+        }
+        let molecule = Molecule::from_canonical_smiles(plain, &ParseLimits::default()).unwrap();
+        let together = control_scores(&ControlName::ALL, &molecule);
+        for control in ControlName::ALL {
+            let alone = control_score(control, &molecule).unwrap();
+            assert_eq!(together[control as usize], alone, "{control}");
         }
         assert_eq!(score(ControlName::Constant, plain), score(ControlName::Constant, odd));
         assert_eq!(score(ControlName::HeavyAtoms, plain), 13.0);

@@ -7,5 +7,5 @@ pub mod environment;
 pub mod molecule;
 pub mod operator;
 
-pub use control::control_score;
+pub use control::{control_score, control_scores};
 pub use environment::{environment_commonness, sa_score};

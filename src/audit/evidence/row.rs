@@ -122,9 +122,10 @@ impl RowChance {
 pub struct ControlAudit {
     /// Of the original.
     pub score: f64,
-    /// Against the decoys of the row.
+    /// Against decoys of the row; not finite where there was none.
     pub auc: f64,
-    /// PASS where it is above every decoy.
+    /// PASS where it is above every decoy, SKIP where it was held against some of
+    /// them only.
     pub verdict: Verdict,
 }
 

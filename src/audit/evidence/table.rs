@@ -50,20 +50,32 @@ pub(super) struct ControlUnit {
     /// none.
     pub(super) score: f64,
     auc: i64,
+    /// Rows with an AUC.
     rows: u32,
+    /// Those that pass; [`UNJUDGED`] where one was not held against all decoys.
     passed: u32,
 }
 
+/// More than any number of rows that pass, and stays so when others are added.
+const UNJUDGED: u32 = u32::MAX;
+
 impl ControlUnit {
     fn of(audit: Option<ControlAudit>) -> Self {
-        match audit.filter(|audit| audit.auc.is_finite()) {
-            Some(audit) => Self {
-                score: audit.score,
-                auc: (audit.auc * UNITS_PER_ONE).round() as i64,
-                rows: 1,
-                passed: u32::from(audit.verdict == Verdict::Pass),
+        let Some(audit) = audit else {
+            return Self { score: f64::NAN, auc: 0, rows: 0, passed: 0 };
+        };
+        if !audit.auc.is_finite() {
+            return Self { score: audit.score, auc: 0, rows: 0, passed: 0 };
+        }
+        Self {
+            score: audit.score,
+            auc: (audit.auc * UNITS_PER_ONE).round() as i64,
+            rows: 1,
+            passed: match audit.verdict {
+                Verdict::Pass => 1,
+                Verdict::Fail => 0,
+                Verdict::Skip => UNJUDGED,
             },
-            None => Self { score: f64::NAN, auc: 0, rows: 0, passed: 0 },
         }
     }
 
@@ -81,9 +93,11 @@ impl ControlUnit {
         (self.rows > 0).then(|| self.auc as f64 / UNITS_PER_ONE / f64::from(self.rows))
     }
 
-    /// Share of these rows that pass.
+    /// Share of these rows that pass; none where one was not held against all its
+    /// decoys.
     pub(super) fn pass_rate(self) -> Option<f64> {
-        (self.rows > 0).then(|| f64::from(self.passed) / f64::from(self.rows))
+        (self.rows > 0 && self.passed != UNJUDGED)
+            .then(|| f64::from(self.passed) / f64::from(self.rows))
     }
 }
 

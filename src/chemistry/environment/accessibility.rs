@@ -19,8 +19,15 @@ use crate::molecule::{EnvironmentCount, Molecule, MoleculeError};
 /// [`MoleculeError::Unsupported`] for molecules without atoms and those that
 /// fingerprints or stereo perception do not model.
 pub fn sa_score(molecule: &Molecule) -> Result<f64, MoleculeError> {
-    let environments = molecule.environments()?;
-    let fragments = mean_fragment_score(&environments)?;
+    sa_score_of(molecule, &molecule.environments()?)
+}
+
+/// The same where the molecule's environments are at hand.
+pub(crate) fn sa_score_of(
+    molecule: &Molecule,
+    environments: &[EnvironmentCount],
+) -> Result<f64, MoleculeError> {
+    let fragments = mean_fragment_score(environments)?;
     let complexity = molecule.complexity()?;
     let atoms = complexity.atoms as f64;
     let log = |count: usize| libm::log10(count as f64 + 1.0);
@@ -47,7 +54,7 @@ pub fn environment_commonness(molecule: &Molecule) -> Result<f64, MoleculeError>
     mean_fragment_score(&molecule.environments()?)
 }
 
-fn mean_fragment_score(environments: &[EnvironmentCount]) -> Result<f64, MoleculeError> {
+pub(crate) fn mean_fragment_score(environments: &[EnvironmentCount]) -> Result<f64, MoleculeError> {
     let table = EnvironmentTable::embedded();
     let (mut sum, mut total) = (0i64, 0i64);
     for environment in environments {

@@ -7,4 +7,5 @@ mod accessibility;
 mod table;
 
 pub use accessibility::{environment_commonness, sa_score};
+pub(crate) use accessibility::{mean_fragment_score, sa_score_of};
 pub use table::{Commonness, EnvironmentTable};

@@ -43,6 +43,21 @@ impl Molecule {
         Self::read(&scan, limits)
     }
 
+    /// Reads a canonical SMILES as this program wrote it: its form is not looked
+    /// for again, which takes most of the time of [`Molecule::from_smiles`] where
+    /// the chemistry crate has to.
+    ///
+    /// # Errors
+    /// Those of [`Molecule::from_smiles`].
+    pub fn from_canonical_smiles(text: &str, limits: &ParseLimits) -> Result<Self, MoleculeError> {
+        let scan = admitted(text.as_bytes(), limits)?;
+        let (found, limit) = (scan.heavy_atoms, limits.heavy_atoms());
+        if found > limit {
+            return Err(MoleculeError::TooManyAtoms { found, limit });
+        }
+        catch_panic(|| Self::from_canonical(text.to_owned()))?
+    }
+
     /// Reads a molecule whose canonical SMILES only the chemistry crate can write.
     fn read(scan: &Scan<'_>, limits: &ParseLimits) -> Result<Self, MoleculeError> {
         let (found, limit) = (scan.heavy_atoms, limits.heavy_atoms());

@@ -200,7 +200,9 @@ pub struct ControlFigures {
     pub units: u64,
     /// Mean AUC of units against their decoys.
     pub audit_auc: Option<Figure>,
-    /// Share of units whose original scores above every decoy.
+    /// Share of units whose original scores above every decoy, of those that the
+    /// control was audited against all decoys of; none for controls that are
+    /// audited against some of them only.
     pub pass_rate: Option<Figure>,
     /// The model's AUC minus the control's, over units that both scored.
     pub model_minus_control: Option<Figure>,

@@ -39,7 +39,7 @@ impl Gathered {
                     .table
                     .controls()
                     .iter()
-                    .map(|name| audit_of(controls?.cell(*name)?))
+                    .map(|name| Some(audit_of(controls?.cell(*name)?, decoys.len())))
                     .collect();
                 self.table.add(&EvidenceRow {
                     row: molecule.row,
@@ -66,9 +66,8 @@ impl Gathered {
 
     /// Adds what a control that is fitted on all rows says of a row.
     pub fn add_control(&mut self, unit: Key, control: ControlName, cell: ControlCell) {
-        if let Some(audit) = audit_of(cell) {
-            self.table.add_control(unit, control, audit);
-        }
+        // It is fitted on some of the decoys.
+        self.table.add_control(unit, control, audit_of(cell, usize::MAX));
     }
 
     /// What a budget of so many molecules buys.
@@ -113,7 +112,10 @@ pub fn reaudit_row(
         decoys: scored.collect(),
         outcome,
         training: training_of(controls),
-        controls: names.iter().map(|name| audit_of(controls?.cell(*name)?)).collect(),
+        controls: names
+            .iter()
+            .map(|name| Some(audit_of(controls?.cell(*name)?, decoys.len())))
+            .collect(),
     })
 }
 
@@ -161,10 +163,16 @@ fn audited(molecule: &MoleculeRow, decoys: &[DecoyRow]) -> Result<Audited, Unaud
     })
 }
 
-fn audit_of(cell: ControlCell) -> Option<ControlAudit> {
-    let auc = cell.auc?;
-    let verdict = if auc >= 1.0 { Verdict::Pass } else { Verdict::Fail };
-    Some(ControlAudit { score: cell.score, auc, verdict })
+/// What a stored control says; it passes or fails where it was held against all
+/// of so many decoys.
+fn audit_of(cell: ControlCell, decoys: usize) -> ControlAudit {
+    let auc = cell.auc.unwrap_or(f64::NAN);
+    let verdict = match (cell.decoys as usize) < decoys {
+        true => Verdict::Skip,
+        false if auc >= 1.0 => Verdict::Pass,
+        false => Verdict::Fail,
+    };
+    ControlAudit { score: cell.score, auc, verdict }
 }
 
 fn scaffold_of(controls: Option<&ControlRow>) -> Scaffold {

@@ -18,9 +18,10 @@ use super::panel::{Described, Extent, audited, describe, known};
 use super::similar::Labelled;
 use super::training::TrainingSet;
 
-/// Molecules that controls are computed for, whatever is known of them …
+/// Molecules that controls are audited on, of all and of those with a known
+/// outcome …
 const MAX_PANEL: u64 = 256;
-/// … and of those with a known outcome.
+/// … and those with a known outcome that controls score, without their decoys.
 const MAX_LABELLED: u64 = 4_096;
 
 /// Columns of hashed environments: bits of a fingerprint.
@@ -35,9 +36,11 @@ pub(crate) struct EvidenceRun<'a> {
     stored: Option<Stored>,
     /// Leading zero bits of a molecule's key with which it gets a scaffold, …
     group_level: u32,
-    /// … every control, …
+    /// … every control with its decoys, …
     panel_level: u32,
-    /// … and every control where its outcome is known.
+    /// … the same where its outcome is known, …
+    labelled_panel_level: u32,
+    /// … and the scores of every control there.
     labelled_level: u32,
 }
 
@@ -95,6 +98,7 @@ impl<'a> EvidenceRun<'a> {
             stored,
             group_level: level(rows, MAX_UNITS as u64),
             panel_level: level(rows, MAX_PANEL),
+            labelled_panel_level: level(labelled, MAX_PANEL),
             labelled_level: level(labelled, MAX_LABELLED),
         }
     }
@@ -177,8 +181,11 @@ impl<'a> EvidenceRun<'a> {
         }
         let zeros = Key::of(molecule.canonical_smiles.as_deref()?).0.leading_zeros();
         let labelled = self.outcome(molecule).is_some();
-        let extent = if zeros >= self.panel_level || labelled && zeros >= self.labelled_level {
+        let extent = if zeros >= self.panel_level || labelled && zeros >= self.labelled_panel_level
+        {
             Extent::Controls
+        } else if labelled && zeros >= self.labelled_level {
+            Extent::Scores
         } else if zeros >= self.group_level || labelled {
             Extent::Grouping
         } else {

@@ -2,7 +2,7 @@
 
 use hetero2_audit::evidence::models::{Features, SeparabilityUnit};
 use hetero2_audit::evidence::{ControlAudit, Key, Scaffold};
-use hetero2_chemistry::control_score;
+use hetero2_chemistry::control_scores;
 use hetero2_chemistry::molecule::{Fingerprint, Molecule, ParseLimits};
 use hetero2_common::rounding::round8;
 use hetero2_contract::controls::{ControlCell, ControlRow};
@@ -12,10 +12,12 @@ use hetero2_contract::rows::{DecoyRow, MoleculeRow};
 use super::training::TrainingSet;
 
 /// Controls that cost more than all others together are audited against this
-/// many decoys of a molecule, the first ones.
-const COSTLY_DECOYS: usize = 4;
-const COSTLY: [ControlName; 4] =
-    [ControlName::Logp, ControlName::Tpsa, ControlName::Qed, ControlName::SaScore];
+/// many decoys of a molecule, the first ones …
+const COSTLY_DECOYS: usize = 2;
+const COSTLY: [ControlName; 3] = [ControlName::Logp, ControlName::Tpsa, ControlName::SaScore];
+/// … and the one that costs more than these together against this many.
+const DEAREST_DECOYS: usize = 1;
+const DEAREST: ControlName = ControlName::Qed;
 /// Controls that need nothing but the molecule and cost little.
 const CHEAP: [ControlName; 5] = [
     ControlName::Constant,
@@ -26,11 +28,10 @@ const CHEAP: [ControlName; 5] = [
 ];
 
 /// Descriptors that the classifier of originals and decoys sees.
-const SEEN: [ControlName; 8] = [
+const SEEN: [ControlName; 7] = [
     ControlName::HeavyAtoms,
     ControlName::Logp,
     ControlName::Tpsa,
-    ControlName::Qed,
     ControlName::SaScore,
     ControlName::Fragments,
     ControlName::RingSize,
@@ -42,7 +43,9 @@ const SEEN: [ControlName; 8] = [
 pub(super) enum Extent {
     /// Its scaffold, and whether it stands in the training file.
     Grouping,
-    /// Also every control.
+    /// Also what every control says of the molecule itself.
+    Scores,
+    /// Also what controls say of its decoys.
     Controls,
 }
 
@@ -76,28 +79,28 @@ pub(super) fn describe(
         cells: [None; ControlName::ALL.len()],
     };
     let mut separable = None;
-    if extent == Extent::Controls {
+    if extent >= Extent::Scores {
+        let decoys = if extent == Extent::Controls { decoys } else { &[] };
         let decoys: Vec<Molecule> =
             decoys.iter().filter_map(|decoy| read(&decoy.decoy_smiles)).collect();
-        let own = scores(&original, Extent::Controls);
+        let own = control_scores(&ALL, &original);
         let others: Vec<Scores> = decoys
             .iter()
             .enumerate()
-            .map(|(place, decoy)| match place < COSTLY_DECOYS {
-                true => scores(decoy, Extent::Controls),
-                false => scores(decoy, Extent::Grouping),
-            })
+            .map(|(place, decoy)| control_scores(of_decoy(place), decoy))
             .collect();
-        for control in CHEAP.into_iter().chain(COSTLY) {
+        for control in ALL {
             // A decoy beyond what a control models has no score, and is left out
             // of its AUC.
             let of_decoys = others.iter().filter_map(|scores| scores[control as usize]);
             row.cells[control as usize] =
                 own[control as usize].and_then(|score| audited(score, of_decoys));
         }
-        let few = decoys.len().min(COSTLY_DECOYS);
-        separable =
-            features((&original, &own), row.scaffold.as_deref(), &decoys[..few], &others[..few]);
+        if extent == Extent::Controls {
+            let few = decoys.len().min(COSTLY_DECOYS);
+            let seen = (&decoys[..few], &others[..few]);
+            separable = features((&original, &own), row.scaffold.as_deref(), seen);
+        }
         if let Some((training, fingerprint)) = training.zip(fingerprint.as_ref()) {
             add_training(&mut row, training, fingerprint, &decoys);
         }
@@ -127,21 +130,24 @@ pub(super) fn known(molecule: &MoleculeRow, stored: &ControlRow) -> Option<Descr
 }
 
 fn read(smiles: &str) -> Option<Molecule> {
-    Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).ok()
+    Molecule::from_canonical_smiles(smiles, &ParseLimits::default()).ok()
 }
 
 /// What controls say of one structure, in the order of [`ControlName::ALL`].
 type Scores = [Option<f64>; ControlName::ALL.len()];
 
-/// Scores by the cheap controls, and where all are asked for by the costly ones.
-fn scores(molecule: &Molecule, extent: Extent) -> Scores {
-    let costly = if extent == Extent::Controls { &COSTLY[..] } else { &[] };
-    let mut found = Scores::default();
-    for control in CHEAP.iter().chain(costly) {
-        let score = control_score(*control, molecule).ok().flatten();
-        found[*control as usize] = score.filter(|score| score.is_finite());
-    }
-    found
+/// Every control that needs nothing but the molecule, the cheapest first.
+const ALL: [ControlName; 9] =
+    [CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3], CHEAP[4], COSTLY[0], COSTLY[1], COSTLY[2], DEAREST];
+
+/// The controls that are audited against the decoy at a place.
+fn of_decoy(place: usize) -> &'static [ControlName] {
+    let all = match place {
+        _ if place < DEAREST_DECOYS => ALL.len(),
+        _ if place < COSTLY_DECOYS => CHEAP.len() + COSTLY.len(),
+        _ => CHEAP.len(),
+    };
+    &ALL[..all]
 }
 
 /// A control from its scores.
@@ -174,8 +180,7 @@ fn add_training(
 fn features(
     (original, own): (&Molecule, &Scores),
     scaffold: Option<&str>,
-    decoys: &[Molecule],
-    others: &[Scores],
+    (decoys, others): (&[Molecule], &[Scores]),
 ) -> Option<SeparabilityUnit> {
     let of = |molecule: &Molecule, scores: &Scores| {
         Some(Features {
