@@ -253,7 +253,8 @@ impl RequestArguments {
     /// The files of the demo, where that is asked for: by name, or by nothing at
     /// all. They are there as long as the value is.
     pub fn demo(&self) -> Result<Option<DemoInputs>, Failure> {
-        let nothing = self.library.is_none() && self.scores.is_none();
+        let TruthArguments { truth, train, .. } = &self.truth;
+        let nothing = [&self.library, &self.scores, truth, train].iter().all(|it| it.is_none());
         let model = self.demo.or(nothing.then_some(DemoModel::Honest));
         model.map(DemoModel::inputs).transpose().map_err(Failure::other)
     }
