@@ -9,6 +9,7 @@ import os
 import sys
 import zlib
 
+import joblib
 import numpy as np
 from rdkit import Chem, DataStructs, RDConfig
 from rdkit.Chem import QED, Crippen, rdFingerprintGenerator
@@ -41,25 +42,38 @@ def from_text(molecule):
     return zlib.crc32(Chem.MolToSmiles(molecule).encode()) / 2**32
 
 
-def scores(train, values, test, test_values):
+def forests(train_prints, values, test_prints, test_values):
+    """The honest, the y-scrambled and the leaky model."""
+    values = np.asarray(values)
+    return (
+        forest(train_prints, values),
+        forest(train_prints, np.random.RandomState(0).permutation(values)),
+        forest(train_prints + test_prints, np.concatenate([values, test_values])),
+    )
+
+
+def scores(train, values, test, test_values, cache):
     """All scores of a target.
 
     `train` and `test` are molecules, `values` and `test_values` their activities (higher is better). The leaky model is
-    the only one that sees `test_values`.
+    the only one that sees `test_values`. The file `cache` keeps what was fitted on the same molecules before.
     """
-    values = np.asarray(values)
     train_prints, test_prints = fingerprints(train), fingerprints(test)
-    honest = forest(train_prints, values)
-    shuffled = forest(train_prints, np.random.RandomState(0).permutation(values))
-    leaky = forest(train_prints + test_prints, np.concatenate([values, test_values]))
-    cache = {}
+    smiles = [Chem.MolToSmiles(m) for m in train + test]
+    key = repr((TREES, smiles, [float(v) for v in values], [float(v) for v in test_values]))
+    known = joblib.load(cache) if cache.exists() else None
+    if known is None or known[0] != key:
+        known = (key, forests(train_prints, values, test_prints, test_values))
+        joblib.dump(known, cache, compress=3)
+    honest, shuffled, leaky = known[1]
+    prints = {}
 
     def of(molecules):
         key = tuple(map(id, molecules))
-        if key not in cache:
-            cache.clear()
-            cache[key] = (fingerprints(molecules), molecules)
-        return cache[key][0]
+        if key not in prints:
+            prints.clear()
+            prints[key] = (fingerprints(molecules), molecules)
+        return prints[key][0]
 
     def predict(model):
         return lambda molecules: model.predict(matrix(of(molecules)))

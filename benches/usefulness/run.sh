@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The table of verdicts (docs/method.md has one target of it). Needs python3 and a package index; takes half an hour on two
-# cores. Arguments go to verdicts.py.
+# The table of verdicts of docs/method.md: data, models, decoys, audits, Markdown. Needs python3 and a package index; takes
+# ten minutes of one core. Arguments go to verdicts.py; what was fetched, trained and scored is used again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --release
@@ -10,4 +10,4 @@ if [ ! -e "$venv/ready" ]; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check rdkit scikit-learn
     touch "$venv/ready"
 fi
-exec "$venv/bin/python" benches/usefulness/verdicts.py target/release/hetero2 target/usefulness "$@"
+exec "$venv/bin/python" benches/usefulness/verdicts.py target/release/hetero2 target/usefulness --out docs/method.md "$@"

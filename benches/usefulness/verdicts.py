@@ -1,17 +1,20 @@
 """What audits conclude of scores whose worth is known: eight targets, twelve scores, one table.
 
-    verdicts.py PROGRAM WORK [--targets A,B] [--molecules N] [--decoys K] [--jobs N]
+    verdicts.py PROGRAM WORK [--targets A,B] [--molecules N] [--decoys K] [--decoy-set v2] [--jobs N] [--out FILE]
 
-PROGRAM is the hetero2 binary; WORK keeps the data, score files and packs, and what is there is used again. For every
-target and score the program audits the test molecules three times: without outcomes, with outcomes, and with outcomes
-and training molecules. Prints Markdown; exits 1 where a verdict is not one that the score may have.
+PROGRAM is the hetero2 binary; WORK keeps the data, decoys, score files and packs. Decoys are made again each time; score
+files only where the decoys or the molecules changed. For every target and score the program audits the test molecules
+three times: without outcomes, with outcomes, and with outcomes and training molecules. Prints a line for each score, and
+puts tables in Markdown between the marks of FILE; exits 1 where a verdict is not one that the score may have.
 """
 
 import argparse
 import csv
+import hashlib
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +28,14 @@ import targets
 
 RDLogger.DisableLog("rdApp.*")
 ACTIVE_FROM = {"CHEMBL244_Ki": 8.5}
-# Scores that know activity only because they were told the answers, or know none.
+KINDS = ["blind", "outcomes", "train"]
+# Scores that know no activity, or were told the answers.
 NEVER_SUPPORTED = {
     "y_scrambled", "inverted", "inverted_plus_similarity", "random", "constant", "logp", "qed", "fragments", "sa_score",
     "nearest_neighbour",
 }
+# Scores that an audit without outcomes may not let pass either.
+NOT_EVEN_NOT_REFUTED = {"constant", "random", "y_scrambled", "fragments"}
 
 
 def write(path, header, rows):
@@ -39,75 +45,173 @@ def write(path, header, rows):
         table.writerows(rows)
 
 
-def prepare(program, work, wheel, target, most, decoys):
-    """Library, outcomes, training molecules and decoys of a target, and its score files; the names of the scores."""
-    folder = work / target
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = targets.rows(wheel, target)
-    train = [r for r in rows if r["split"] == "train"]
-    test = [r for r in rows if r["split"] == "test"]
-    test = sorted(random.Random(0).sample(test, min(most, len(test))), key=lambda r: r["id"])
-    values = sorted(r["value"] for r in test)
-    threshold = ACTIVE_FROM.get(target, values[2 * len(values) // 3])
-    write(folder / "library.csv", ["id", "smiles"], [(r["id"], r["smiles"]) for r in test])
-    write(folder / "truth.csv", ["molecule_id", "value"], [(r["id"], r["value"]) for r in test])
-    write(folder / "train.csv", ["smiles", "value"], [(r["smiles"], r["value"]) for r in train])
-    # The leaky model was trained on the test molecules too, and its training file says so.
-    write(folder / "train-leaky.csv", ["smiles", "value"], [(r["smiles"], r["value"]) for r in train + test])
-    table = folder / "decoys.csv"
-    if not table.exists():
-        command = [program, "decoys", folder / "library.csv", "--out", table, "--decoys", str(decoys), "--quiet"]
-        subprocess.run(command, check=True)
-    with open(table, newline="") as file:
-        smiles = sorted({row["decoy_smiles"] for row in csv.DictReader(file)})
-    molecules = [Chem.MolFromSmiles(s) for s in smiles]
-    kept = [(s, m) for s, m in zip(smiles, molecules) if m is not None]
-    originals = [Chem.MolFromSmiles(r["smiles"]) for r in test]
-    functions = models.scores(
-        [Chem.MolFromSmiles(r["smiles"]) for r in train], [r["value"] for r in train],
-        originals, [r["value"] for r in test],
-    )
-    aucs = {}
-    labels = [r["value"] >= threshold for r in test]
-    for name, score in functions.items():
-        own = np.asarray(score(originals), dtype=float)
-        aucs[name] = roc_auc_score(labels, own)
-        path = folder / f"{name}.csv"
-        if path.exists():
-            continue
-        of_decoys = score([m for _, m in kept])
-        write(
-            path, ["role", "molecule_id", "decoy_smiles", "score"],
-            [("original", r["id"], "", repr(float(x))) for r, x in zip(test, own)]
-            + [("decoy", "", s, repr(float(x))) for (s, _), x in zip(kept, of_decoys)],
+class Target:
+    """Library, outcomes, training molecules, decoys and score files of a target, and its base pack."""
+
+    def __init__(self, settings, wheel, name):
+        self.name = name
+        self.folder = settings.work / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rows = targets.rows(wheel, name)
+        self.train = [r for r in rows if r["split"] == "train"]
+        test = [r for r in rows if r["split"] == "test"]
+        self.test = sorted(random.Random(0).sample(test, min(settings.molecules, len(test))), key=lambda r: r["id"])
+        values = sorted(r["value"] for r in self.test)
+        self.threshold = ACTIVE_FROM.get(name, values[2 * len(values) // 3])
+        self.labels = [r["value"] >= self.threshold for r in self.test]
+        write(self.folder / "library.csv", ["id", "smiles"], [(r["id"], r["smiles"]) for r in self.test])
+        write(self.folder / "truth.csv", ["molecule_id", "value"], [(r["id"], r["value"]) for r in self.test])
+        write(self.folder / "train.csv", ["smiles", "value"], [(r["smiles"], r["value"]) for r in self.train])
+        # The leaky model was trained on the test molecules too, and its training file says so.
+        both = [(r["smiles"], r["value"]) for r in self.train + self.test]
+        write(self.folder / "train-leaky.csv", ["smiles", "value"], both)
+        self.options = ["--decoy-set", settings.decoy_set, "--decoys", settings.decoys, "--threads", 1]
+        self.run(settings.program, "decoys", self.folder / "library.csv", "--out", self.folder / "decoys.csv", "--force",
+                 *self.options)
+        self.aucs = self.score()
+        base = self.folder / "base"
+        shutil.rmtree(base, ignore_errors=True)
+        self.run(settings.program, "run", self.folder / "library.csv", "--out", base, "--scores",
+                 self.folder / "constant.csv", "--no-zip", *self.options)
+        self.pack = base / "pack"
+
+    def run(self, program, *arguments):
+        done = subprocess.run([program, *map(str, arguments), "--quiet"], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{self.name}: {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+
+    def score(self):
+        """Writes the score files; the area under the ROC curve of each score on the outcomes."""
+        state = hashlib.sha256()
+        for file in [self.folder / "decoys.csv", self.folder / "train-leaky.csv", pathlib.Path(models.__file__)]:
+            state.update(file.read_bytes())
+        known = self.folder / "aucs.json"
+        if known.exists():
+            found = json.loads(known.read_text())
+            if found["state"] == state.hexdigest():
+                return found["aucs"]
+        with open(self.folder / "decoys.csv", newline="") as file:
+            smiles = sorted({row["decoy_smiles"] for row in csv.DictReader(file)})
+        molecules = [Chem.MolFromSmiles(s) for s in smiles]
+        kept = [(s, m) for s, m in zip(smiles, molecules) if m is not None]
+        originals = [Chem.MolFromSmiles(r["smiles"]) for r in self.test]
+        functions = models.scores(
+            [Chem.MolFromSmiles(r["smiles"]) for r in self.train], [r["value"] for r in self.train],
+            originals, [r["value"] for r in self.test], self.folder / "forests.joblib",
         )
-    return folder, threshold, aucs
+        aucs = {}
+        for name, score in functions.items():
+            own = np.asarray(score(originals), dtype=float)
+            aucs[name] = float(roc_auc_score(self.labels, own))
+            of_decoys = score([m for _, m in kept])
+            write(
+                self.folder / f"{name}.csv", ["role", "molecule_id", "decoy_smiles", "score"],
+                [("original", r["id"], "", repr(float(x))) for r, x in zip(self.test, own)]
+                + [("decoy", "", s, repr(float(x))) for (s, _), x in zip(kept, of_decoys)],
+            )
+        known.write_text(json.dumps({"state": state.hexdigest(), "aucs": aucs}))
+        return aucs
+
+    def audit(self, program, name, kind):
+        """The evidence of one score."""
+        out = self.folder / f"audit-{name}-{kind}"
+        shutil.rmtree(out, ignore_errors=True)
+        more = []
+        if kind != "blind":
+            more += ["--truth", self.folder / "truth.csv", "--active-if", f">={self.threshold}"]
+        if kind == "train":
+            more += ["--train", self.folder / ("train-leaky.csv" if name == "leaky" else "train.csv")]
+        self.run(program, "audit", "--pack", self.pack, "--scores", self.folder / f"{name}.csv", "--out", out,
+                 "--threads", 1, "--no-zip", *more)
+        # `audit` writes the pack itself or a directory with it, by version.
+        metrics = next(path for path in [out / "metrics.json", out / "pack" / "metrics.json"] if path.exists())
+        evidence = json.loads(metrics.read_text())["evidence"]
+        (self.folder / f"evidence-{name}-{kind}.json").write_text(json.dumps(evidence, indent=1))
+        shutil.rmtree(out)
+        return evidence
 
 
-def audit(program, folder, threshold, decoys, name, kind):
-    """The evidence of one run."""
-    out = folder / f"run-{name}-{kind}"
-    command = [program, "run", folder / "library.csv", "--out", out, "--scores", folder / f"{name}.csv",
-               "--decoys", str(decoys), "--threads", "1", "--quiet", "--resume"]
-    if kind != "blind":
-        command += ["--truth", folder / "truth.csv", "--active-if", f">={threshold}"]
-    if kind == "train":
-        command += ["--train", folder / ("train-leaky.csv" if name == "leaky" else "train.csv")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{name} {kind}: {done.stderr.strip()}")
-    return json.loads((out / "pack" / "metrics.json").read_text())["evidence"]
-
-
-def allowed(name, kind, verdict):
-    """Whether a score may get a verdict; an honest model's is looked at by a reader of the table."""
+def allowed(name, kind, evidence):
+    """Whether a score may have what was concluded of it."""
+    verdict = evidence["verdict"]
     if kind == "blind":
-        if name in ("constant", "random", "y_scrambled", "fragments"):
+        if name in NOT_EVEN_NOT_REFUTED:
             return verdict in ("REFUTED", "INCONCLUSIVE", "NOTHING_AUDITED")
         return verdict not in ("SUPPORTED", "NOT_SUPPORTED")
+    if name == "honest":
+        # Supported wherever it is above every control beyond the interval.
+        above = all(difference["above"] for difference in evidence["outcomes"]["differences"])
+        return (verdict == "SUPPORTED") == above
     if name == "leaky" and kind == "train":
         return verdict != "SUPPORTED"
     return name not in NEVER_SUPPORTED or verdict != "SUPPORTED"
+
+
+# Of each verdict, what the table says.
+SHORT = {"NOTHING_AUDITED": "0", "REFUTED": "R", "INCONCLUSIVE": "I", "NOT_REFUTED": "N", "NOT_SUPPORTED": "–", "SUPPORTED": "**S**"}
+NAMES = {
+    "honest": "honest random forest on ECFP4",
+    "leaky": "trained on the test molecules too",
+    "y_scrambled": "y-scrambled forest",
+    "inverted": "inverted forest",
+    "inverted_plus_similarity": "inverted, plus similarity to the training molecules",
+    "random": "random, by a hash of the SMILES",
+    "constant": "constant",
+    "logp": "logP",
+    "qed": "QED",
+    "fragments": "minus the number of fragments",
+    "sa_score": "minus synthetic accessibility",
+    "nearest_neighbour": "similarity to the nearest training molecule",
+}
+
+
+def number(figure, sign=""):
+    """A figure of the document with its interval."""
+    if not figure:
+        return "–"
+    ends = f" [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]" if figure.get("low") is not None else ""
+    return f"{figure['value']:{sign}.2f}{ends}"
+
+
+def closest(evidence):
+    """The control that the model is least clearly above, with the paired difference."""
+    found = [d for d in (evidence.get("outcomes") or {}).get("differences", []) if d["p_value"] is not None]
+    if not found:
+        return "–"
+    one = max(found, key=lambda d: (d["p_value"], -d["difference"]["value"]))
+    return f"{one['control']} {number(one['difference'], '+')}"
+
+
+def markdown(found, thresholds):
+    """The tables of docs/method.md, of evidence by target, score and kind."""
+    names = list(thresholds)
+    short = [name.removesuffix("_Ki").removesuffix("_EC50").removeprefix("CHEMBL") for name in names]
+    yield "| score | " + " | ".join(short) + " |"
+    yield "|---" * (len(short) + 1) + "|"
+    for score in NAMES:
+        cells = [" ".join(SHORT[found[name, score, kind]["verdict"]] for kind in KINDS) for name in names]
+        yield f"| {NAMES[score]} | " + " | ".join(cells) + " |"
+    yield ""
+    yield "The honest model:"
+    yield ""
+    yield ("| target | active from | test AUC | mean AUC against decoys | random weights | contrast | "
+           "closest control | with training molecules |")
+    yield "|---|---|---|---|---|---|---|---|"
+    for name in names:
+        blind, outcomes, train = (found[name, "honest", kind] for kind in KINDS)
+        model = outcomes["outcomes"]["model"]
+        spread = (blind.get("separability") or {}).get("random_weights_spread", 0.0)
+        yield (f"| {name.replace('_', ' ')} | {thresholds[name]:.2f} | {number(model['roc_auc'])} | {number(blind['audit_auc'])} | "
+               f"± {spread:.3f} | {number(model['contrast'], '+')} | {closest(outcomes)} | {closest(train)} |")
+
+
+def insert(path, lines):
+    """Puts the lines between the marks of a document."""
+    begin, end = "<!-- made by benches/usefulness/run.sh -->", "<!-- end -->"
+    text = path.read_text()
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    path.write_text(before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + after)
 
 
 def main():
@@ -117,30 +221,37 @@ def main():
     parser.add_argument("--targets", default=",".join(targets.TARGETS))
     parser.add_argument("--molecules", type=int, default=200)
     parser.add_argument("--decoys", type=int, default=20)
+    parser.add_argument("--decoy-set", default="v2")
     parser.add_argument("--jobs", type=int, default=2)
-    arguments = parser.parse_args()
-    program = str(pathlib.Path(arguments.program).resolve())
-    wheel = targets.archive(arguments.work / "packages")
-    kinds = ["blind", "outcomes", "train"]
-    print("| target | score | test AUC | without outcomes | with outcomes | and training molecules |")
-    print("|---|---|---|---|---|---|")
-    wrong = []
-    for target in arguments.targets.split(","):
-        folder, threshold, aucs = prepare(program, arguments.work, wheel, target, arguments.molecules, arguments.decoys)
-        work = [(name, kind) for name in aucs for kind in kinds]
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            found = pool.map(lambda job: audit(program, folder, threshold, arguments.decoys, *job), work)
-            evidence = dict(zip(work, found))
-        for name, auc in aucs.items():
-            cells = []
-            for kind in kinds:
-                one = evidence[name, kind]
-                reasons = one.get("reasons") or []
-                shown = ", ".join(reasons[:2]) + (f" and {len(reasons) - 2} more" if len(reasons) > 2 else "")
-                cells.append(one["verdict"] + (f" ({shown})" if shown else ""))
-                if not allowed(name, kind, one["verdict"]):
-                    wrong.append(f"{target} {name} {kind}: {one['verdict']}")
-            print(f"| {target} | {name} | {auc:.2f} | " + " | ".join(cells) + " |", flush=True)
+    parser.add_argument("--out", type=pathlib.Path)
+    settings = parser.parse_args()
+    settings.program = str(pathlib.Path(settings.program).resolve())
+    wheel = targets.archive(settings.work / "packages")
+    print("target,score,test AUC,mean AUC,p,contrast," + ",".join(f"{kind},reasons" for kind in KINDS), flush=True)
+    found, thresholds, wrong = {}, {}, []
+    for name in settings.targets.split(","):
+        target = Target(settings, wheel, name)
+        work = [(score, kind) for score in target.aucs for kind in KINDS]
+        with ThreadPoolExecutor(settings.jobs) as pool:
+            evidence = dict(zip(work, pool.map(lambda job: target.audit(settings.program, *job), work)))
+        thresholds[name] = target.threshold
+        for score, auc in target.aucs.items():
+            of_kinds = [evidence[score, kind] for kind in KINDS]
+            blind, outcomes, _ = of_kinds
+            cells = [name, score, f"{auc:.2f}", f"{blind['audit_auc']['value']:.3f}", f"{blind['chance']['p_value']:.2g}"]
+            cells.append(number(outcomes["outcomes"]["model"]["contrast"], "+").replace(", ", " "))
+            for kind, one in zip(KINDS, of_kinds):
+                found[name, score, kind] = one
+                reasons = one["reasons"]
+                cells += [one["verdict"], " ".join(reasons[:2]) + (f" +{len(reasons) - 2}" if len(reasons) > 2 else "")]
+                if not allowed(score, kind, one):
+                    wrong.append(f"{name} {score} {kind}: {one['verdict']}")
+            print(",".join(cells), flush=True)
+    lines = list(markdown(found, thresholds))
+    if settings.out:
+        insert(settings.out, lines)
+    else:
+        print("\n".join(lines))
     for line in wrong:
         print("not allowed:", line, file=sys.stderr)
     return 1 if wrong else 0

@@ -3,7 +3,7 @@
 use hetero2_common::rounding::round8;
 use hetero2_contract::evidence::{
     BinFigures, ByHardness, ChanceTest, ControlFigures, ControlName, Discoveries, Equivalence,
-    EquivalenceTest, Figure, Passes, Power,
+    EquivalenceTest, EvidenceReason, Figure, Passes, Power,
 };
 
 use super::clusters::Clustered;
@@ -77,8 +77,10 @@ fn decoys_of(unit: &Unit) -> f64 {
 /// The mean AUC, tested against chance.
 ///
 /// The test's variance is at least that under random scores of independent
-/// units, Σ (kᵢ + 2) / (12 kᵢ) / n²; so it holds for few units, too.
-pub(super) fn audit_figures(units: &Clustered<'_>) -> AuditFigures {
+/// units, Σ (kᵢ + 2) / (12 kᵢ) / n²; so it holds for few units, too. To that
+/// comes the square of `random_weights_spread`: how far functions of structure
+/// that know nothing lie from 0.5 whatever the number of units.
+pub(super) fn audit_figures(units: &Clustered<'_>, random_weights_spread: f64) -> AuditFigures {
     let random: Vec<f64> =
         units.units.iter().map(|unit| random_auc_variance(decoys_of(unit))).collect();
     let of_unit = random.iter().sum::<f64>() / random.len().max(1) as f64;
@@ -87,16 +89,25 @@ pub(super) fn audit_figures(units: &Clustered<'_>) -> AuditFigures {
         return AuditFigures { auc: None, chance: None, power: None, grounds: None };
     };
     let floor = of_unit / units.units.len() as f64;
-    let p_value = auc.p_above(0.5, floor);
-    let better = p_value.is_some_and(|p| p <= TAIL);
+    let above = |more: f64| auc.p_above(0.5, floor, more);
+    let p_value = above(random_weights_spread * random_weights_spread);
+    let excluded = |p: Option<f64>| p.is_some_and(|p| p <= TAIL);
+    let better = excluded(p_value);
     let power = power(&auc, floor, units.units.len());
     let grounds = if better {
         AuditGrounds::BetterThanChance
+    } else if excluded(above(0.0)) {
+        AuditGrounds::NotBeyond(EvidenceReason::NoBetterThanRandomWeights)
     } else {
+        let moderate = side(&auc, MODERATE_AUC);
         AuditGrounds::NotBetter {
             power: power.power,
             side: side(&auc, 0.5),
-            units_needed: power.units_needed,
+            moderate,
+            units_needed: match moderate {
+                Side::Below => power.units_needed,
+                _ => power.units_needed.max(units_to_exclude(&auc, units.units.len())),
+            },
         }
     };
     AuditFigures {
@@ -110,6 +121,16 @@ pub(super) fn audit_figures(units: &Clustered<'_>) -> AuditFigures {
         power: Some(power),
         grounds: Some(grounds),
     }
+}
+
+/// Units at which an interval about the present value would exclude 0.5 or
+/// [`MODERATE_AUC`].
+fn units_to_exclude(auc: &Estimate, units: usize) -> Option<u64> {
+    let (low, high) = auc.interval(TAIL)?;
+    let nearest = (auc.value - 0.5).abs().max((auc.value - MODERATE_AUC).abs());
+    let times = (high - low) / 2.0 / nearest;
+    let needed = (units as f64 * times * times).ceil();
+    needed.is_finite().then_some((needed as u64).max(units as u64 + 1))
 }
 
 /// Power of the test against chance, were the mean AUC [`MODERATE_AUC`] with
@@ -195,7 +216,7 @@ fn bin_figures(units: &Clustered<'_>, bin: usize) -> Option<BinFigures> {
 /// Two one-sided tests (Schuirmann 1987): whether the AUC is within
 /// 0.5 ± [`EQUIVALENCE_MARGIN`].
 fn equivalence(auc: &Estimate) -> EquivalenceTest {
-    let above = auc.p_above(0.5 - EQUIVALENCE_MARGIN, 0.0);
+    let above = auc.p_above(0.5 - EQUIVALENCE_MARGIN, 0.0, 0.0);
     let below = auc.p_below(0.5 + EQUIVALENCE_MARGIN);
     let p_value = above.zip(below).map(|(above, below)| above.max(below));
     let result = match (p_value, side(auc, 0.5)) {
@@ -213,6 +234,8 @@ pub(super) struct ControlResult {
     /// Where the interval of model minus control lies, about 0; none where the
     /// control scored no unit.
     pub(super) model_is: Option<Side>,
+    /// Where the interval of its own mean AUC lies, about 0.5.
+    pub(super) is: Side,
 }
 
 /// A control on the same units.
@@ -232,6 +255,7 @@ pub(super) fn control(units: &Clustered<'_>, index: usize, name: ControlName) ->
     let scored = (0..units.units.len()).filter(|unit| of(*unit).auc().is_some());
     ControlResult {
         model_is: difference.map(|estimate| side(&estimate, 0.0)),
+        is: auc.map_or(Side::Around, |estimate| side(&estimate, 0.5)),
         figures: ControlFigures {
             name,
             units: scored.count() as u64,

@@ -1,7 +1,7 @@
 //! From gathered rows to the document.
 
 use hetero2_contract::evidence::{
-    EVIDENCE_SCHEMA, Evidence, EvidenceReason, EvidenceWarning, IntervalMethod, Units,
+    ControlName, EVIDENCE_SCHEMA, Evidence, EvidenceReason, EvidenceWarning, IntervalMethod, Units,
 };
 
 use super::audited::{self, ControlResult};
@@ -25,7 +25,8 @@ impl EvidenceTable {
     pub fn conclude(&self, given: &Given) -> Evidence {
         let all = Clustered::of(&self.all);
         let labelled = Clustered::of(&self.labelled);
-        let audit = audited::audit_figures(&all);
+        let spread = given.separability.as_ref().map_or(0.0, |found| found.random_weights_spread);
+        let audit = audited::audit_figures(&all, spread);
         let controls: Vec<ControlResult> = self
             .controls
             .iter()
@@ -35,8 +36,12 @@ impl EvidenceTable {
         let with_outcomes = (given.outcomes == OutcomesGiven::Yes || !labelled.units.is_empty())
             .then(|| outcomes(&labelled, &self.controls, &given.cliffs));
         let nothing = AuditGrounds::Nothing(why_nothing(self.unaudited));
+        let of_decoys = match audit.grounds.unwrap_or(nothing) {
+            AuditGrounds::BetterThanChance => not_beyond_composition(&controls),
+            other => other,
+        };
         let grounds = Grounds {
-            audit: audit.grounds.unwrap_or(nothing),
+            audit: of_decoys,
             outcomes: with_outcomes.as_ref().map_or(OutcomeGrounds::Absent, |o| o.grounds.clone()),
         };
         let (verdict, reasons) = decide(&grounds);
@@ -117,6 +122,23 @@ impl EvidenceTable {
         }
         warnings
     }
+}
+
+/// Controls that know what a structure is made of, and nothing of how.
+const COMPOSITION: [ControlName; 3] =
+    [ControlName::Constant, ControlName::HeavyAtoms, ControlName::Fragments];
+
+/// What a score that is better than chance comes to where the decoys differ
+/// from their originals in composition: nothing, unless it is above that.
+fn not_beyond_composition(controls: &[ControlResult]) -> AuditGrounds {
+    let as_good = controls.iter().find(|control| {
+        COMPOSITION.contains(&control.figures.name)
+            && control.is == Side::Above
+            && control.model_is != Some(Side::Above)
+    });
+    as_good.map_or(AuditGrounds::BetterThanChance, |control| {
+        AuditGrounds::NotBeyond(EvidenceReason::NoBetterThanControl(control.figures.name))
+    })
 }
 
 fn why_nothing(unaudited: UnauditedCounts) -> EvidenceReason {

@@ -132,10 +132,10 @@ impl Estimate {
     }
 
     /// One-sided p-value of "not above `null`", with the variance not below
-    /// `floor`.
-    pub(super) fn p_above(&self, null: f64, floor: f64) -> Option<f64> {
+    /// `floor`, and with `more` variance that is known.
+    pub(super) fn p_above(&self, null: f64, floor: f64, more: f64) -> Option<f64> {
         self.spread.map(|spread| {
-            let error = libm::sqrt(spread.variance.max(floor));
+            let error = libm::sqrt(spread.variance.max(floor) + more);
             upper_tail((self.value - null) / error, spread.degrees)
         })
     }
@@ -246,7 +246,7 @@ mod tests {
     fn one_cluster_has_no_interval() {
         assert_eq!(mean(&[(0, 1.0), (0, 2.0)], 1).spread, None);
         assert_eq!(mean(&[(1, 1.0), (1, 2.0)], 3).spread, None);
-        assert_eq!(mean(&[(1, 1.0)], 2).p_above(0.5, 0.0), None);
+        assert_eq!(mean(&[(1, 1.0)], 2).p_above(0.5, 0.0, 0.0), None);
         let lopsided: Vec<_> = (0..100).map(|i| (u32::from(i == 0), f64::from(i))).collect();
         let degrees = mean(&lopsided, 2).spread.unwrap().degrees;
         assert!(degrees < 0.1, "{degrees}");

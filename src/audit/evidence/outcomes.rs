@@ -207,7 +207,7 @@ fn differences(
         })
         .collect();
     let p_values: Vec<Option<f64>> =
-        estimates.iter().map(|e| e.as_ref().and_then(|e| e.p_above(0.0, 0.0))).collect();
+        estimates.iter().map(|e| e.as_ref().and_then(|e| e.p_above(0.0, 0.0, 0.0))).collect();
     let adjusted = holm(&p_values);
     let rows = names.iter().zip(&estimates).zip(p_values.iter().zip(&adjusted));
     rows.map(|((control, estimate), (p_value, p_holm))| Difference {

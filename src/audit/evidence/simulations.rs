@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hetero2_contract::evidence::{ControlName, Evidence, EvidenceVerdict};
+use hetero2_common::rounding::round8;
+use hetero2_contract::evidence::{ControlName, Evidence, EvidenceVerdict, EvidenceWarning};
 
+use super::models::{Features, SeparabilityFit, SeparabilityUnit};
 use super::resample::Numbers;
 use super::{
     ControlAudit, DISCOVERY_LEVEL, DiscoveryTable, EvidenceRow, EvidenceTable, Given, Key,
@@ -166,6 +168,88 @@ fn scores_that_like_scaffolds_are_rarely_better_than_chance() {
     }
 }
 
+/// Structures of ten environments of 400; originals have one more of five, which
+/// their library shares and no decoy has.
+fn structures(units: u64, decoys: u64) -> Vec<SeparabilityUnit> {
+    let mut numbers = Numbers::new(99);
+    let mut features = |shared: Option<u32>| Features {
+        descriptors: Vec::new(),
+        environments: (0..10).map(|_| numbers.below(400)).chain(shared).collect(),
+    };
+    let unit = |unit: u64| SeparabilityUnit {
+        unit: key(1, unit),
+        scaffold: Scaffold::Of(key(2, unit / 2)),
+        original: features(Some(400 + unit as u32 % 5)),
+        decoys: (0..decoys).map(|d| (key(3, unit * decoys + d), features(None))).collect(),
+    };
+    (0..units).map(unit).collect()
+}
+
+/// Scores that weigh environments at random know nothing, and all molecules of a
+/// library gain or lose by them together.
+#[test]
+fn scores_of_random_environments_are_rarely_not_refuted() {
+    let units = structures(200, 20);
+    let first = |unit: &SeparabilityUnit| {
+        let mut few = unit.clone();
+        few.decoys.truncate(4);
+        few
+    };
+    let few: Vec<SeparabilityUnit> = units.iter().map(first).collect();
+    let separability = SeparabilityFit::fit(&few, 512).unwrap().report().clone();
+    let seeds = seeds(200);
+    let (mut not_refuted, mut better_than_own_decoys) = (0, 0);
+    for seed in 0..seeds {
+        let mut numbers = Numbers::new(50_000 + seed);
+        let weights: Vec<f64> = (0..512).map(|_| normal(&mut numbers)).collect();
+        let score = |features: &Features| {
+            features.environments.iter().map(|e| weights[*e as usize]).sum::<f64>()
+        };
+        let mut table = EvidenceTable::new(&[]);
+        for (row, unit) in (0..).zip(&units) {
+            let keys: Vec<Key> = unit.decoys.iter().map(|(key, _)| *key).collect();
+            let decoys: Vec<f64> = unit.decoys.iter().map(|(_, own)| score(own)).collect();
+            let own = score(&unit.original);
+            table.add(&audited(row, unit.unit, unit.scaffold, &keys, own, &decoys));
+        }
+        let verdict =
+            |separability| table.conclude(&Given { separability, ..Given::default() }).verdict;
+        let called = |verdict| u64::from(verdict == EvidenceVerdict::NotRefuted);
+        not_refuted += called(verdict(Some(separability.clone())));
+        better_than_own_decoys += called(verdict(None));
+    }
+    println!(
+        "spread {}: not refuted {not_refuted}, by sampling alone {better_than_own_decoys} of {seeds}",
+        separability.random_weights_spread
+    );
+    assert!(not_refuted * 20 <= seeds, "{not_refuted} of {seeds}");
+    // Intervals over clusters do not see it.
+    assert!(better_than_own_decoys * 10 > seeds, "{better_than_own_decoys} of {seeds}");
+}
+
+/// A warning names the number of decoys with which discoveries can be reached.
+#[test]
+fn too_few_decoys_for_discoveries_are_named() {
+    let warned = |decoys: u64| {
+        let library = Library {
+            units: 60,
+            decoys,
+            repeats: 1,
+            decoys_are: Decoys::Own,
+            scaffolds: Scaffolds::Own,
+        };
+        let found = random(library, 1);
+        let warning = found.warnings.iter().find_map(|warning| match warning {
+            EvidenceWarning::DiscoveriesNeedDecoys(decoys) => Some(*decoys),
+            _ => None,
+        });
+        (warning, found.discoveries.unwrap().smallest_share)
+    };
+    assert_eq!(warned(18), (Some(199), None));
+    assert_eq!(warned(20), (Some(199), Some(round8(58.0 / 60.0))));
+    assert_eq!(warned(199), (None, Some(0.1)));
+}
+
 /// A tenth of the molecules win against all their decoys, the others score at
 /// random, against as many decoys as the rule asks for.
 #[test]
@@ -195,6 +279,43 @@ fn discoveries_are_true_and_found() {
     println!("false discoveries {false_share}, signal share {signal_share}");
     assert!(false_share <= DISCOVERY_LEVEL, "{false_share}");
     assert!((0.05..=0.11).contains(&signal_share), "{signal_share}");
+}
+
+/// The same where half of the molecules have fewer decoys than the rule asks
+/// for, as many as exist: discoveries stay true, and there are some.
+#[test]
+fn discoveries_stay_true_where_decoys_run_out() {
+    let most = decoys_needed(DISCOVERY_LEVEL, SIGNAL_SHARE);
+    let (mut false_share, mut hits, mut signals) = (0.0, 0, 0);
+    let seeds = seeds(200);
+    for seed in 0..seeds {
+        let mut numbers = Numbers::new(7_000 + seed);
+        let mut table = DiscoveryTable::default();
+        let mut chances = Vec::new();
+        for unit in 0..200 {
+            let decoys = if unit % 2 == 0 { most } else { 10 + u64::from(numbers.below(50)) };
+            let signal = unit % 10 < 1;
+            // A signal wins against nearly all.
+            let below = if signal { 2 } else { decoys as u32 + 1 };
+            let as_high = 1 + u64::from(numbers.below(below));
+            let chance = RowChance { labelings: decoys + 1, as_high, passing: 1 };
+            table.add(chance);
+            chances.push((signal, chance));
+        }
+        let discovered = |chance: &RowChance| {
+            table.q_value(*chance, DISCOVERY_LEVEL).is_some_and(|q| q <= DISCOVERY_LEVEL)
+        };
+        let found: Vec<bool> =
+            chances.iter().filter(|(_, c)| discovered(c)).map(|(signal, _)| *signal).collect();
+        let wrong = found.iter().filter(|signal| !**signal).count();
+        false_share += wrong as f64 / found.len().max(1) as f64;
+        hits += found.len() - wrong;
+        signals += chances.iter().filter(|(signal, _)| *signal).count();
+    }
+    let false_share = false_share / seeds as f64;
+    println!("false discoveries {false_share}, {hits} of {signals} signals found");
+    assert!(false_share <= DISCOVERY_LEVEL, "{false_share}");
+    assert!(hits > 0);
 }
 
 /// The shipped negative control: random scores over ten molecules, twenty rows

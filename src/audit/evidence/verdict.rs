@@ -23,14 +23,19 @@ pub struct Grounds {
 pub enum AuditGrounds {
     /// There is no audited unit, for this reason.
     Nothing(EvidenceReason),
-    /// The interval of the mean AUC lies above chance.
+    /// The interval of the mean AUC lies above chance, and beyond what scores
+    /// reach that know nothing.
     BetterThanChance,
-    /// It does not.
+    /// It lies above chance, and not beyond that, for this reason.
+    NotBeyond(EvidenceReason),
+    /// It does not lie above chance.
     NotBetter {
         /// Probability that it would at [`MODERATE_AUC`].
         power: f64,
         /// Whether the whole interval lies below 0.5.
         side: Side,
+        /// Where it lies about [`MODERATE_AUC`].
+        moderate: Side,
         /// Units that would give the power, where that can be said.
         units_needed: Option<u64>,
     },
@@ -76,14 +81,17 @@ pub enum OutcomeGrounds {
 /// | no audited unit | `NOTHING_AUDITED` |
 /// | ROC AUC below 0.5 | `REFUTED`, `contradicts_outcomes` |
 /// | contrast above 0 and ROC AUC above every control | `SUPPORTED` |
-/// | not better than chance, power ≥ 0.8 or AUC below 0.5 | `REFUTED`, `no_better_than_chance` |
-/// | not better than chance | `INCONCLUSIVE`, first of all `leakage` where too few outcomes are left |
+/// | ROC AUC above 0.5 | `NOT_SUPPORTED` |
+/// | too few outcomes left beside those of training molecules | `INCONCLUSIVE`, `leakage` |
+/// | AUC below 0.5, or not above it, below 0.6 and power ≥ 0.8 | `REFUTED`, `no_better_than_chance` |
+/// | not better than chance | `INCONCLUSIVE` |
+/// | no better than what knows nothing | `INCONCLUSIVE` |
 /// | no outcomes | `NOT_REFUTED` |
-/// | too few outcomes, or too few left | `INCONCLUSIVE` |
+/// | too few outcomes | `INCONCLUSIVE` |
 /// | otherwise | `NOT_SUPPORTED` |
 ///
-/// Outcomes that support a score go before the decoys: a right model lets
-/// inactive originals lose, so that its mean AUC may be that of chance.
+/// Outcomes that say something of a score go before the decoys: a right model
+/// lets inactive originals lose, so that its mean AUC may be that of chance.
 #[must_use]
 pub fn decide(grounds: &Grounds) -> (EvidenceVerdict, Vec<EvidenceReason>) {
     use EvidenceReason as Reason;
@@ -98,16 +106,24 @@ pub fn decide(grounds: &Grounds) -> (EvidenceVerdict, Vec<EvidenceReason>) {
         if *contrast == Side::Above && not_above.is_empty() {
             return (Verdict::Supported, vec![Reason::ContrastAndDifferences]);
         }
-    }
-    if let AuditGrounds::NotBetter { power, side, units_needed } = grounds.audit {
-        // That the outcomes are of molecules seen in training is said in any case.
-        let leakage = (grounds.outcomes == OutcomeGrounds::Leakage).then_some(Reason::Leakage);
-        if power >= POWER_REQUIRED || side == Side::Below {
-            let chance = Reason::NoBetterThanChance;
-            return (Verdict::Refuted, [chance].into_iter().chain(leakage).collect());
+        if *roc_auc == Side::Above {
+            return (Verdict::NotSupported, not_supported(*contrast, not_above));
         }
-        let needed = units_needed.map_or(Reason::NeedsClusters, Reason::NeedsUnits);
-        return (Verdict::Inconclusive, leakage.into_iter().chain([needed]).collect());
+    }
+    if grounds.outcomes == OutcomeGrounds::Leakage {
+        return (Verdict::Inconclusive, vec![Reason::Leakage]);
+    }
+    match grounds.audit {
+        AuditGrounds::NotBetter { power, side, moderate, units_needed } => {
+            let excluded = power >= POWER_REQUIRED && moderate == Side::Below;
+            if excluded || side == Side::Below {
+                return (Verdict::Refuted, vec![Reason::NoBetterThanChance]);
+            }
+            let needed = units_needed.map_or(Reason::NeedsClusters, Reason::NeedsUnits);
+            return (Verdict::Inconclusive, vec![needed]);
+        }
+        AuditGrounds::NotBeyond(reason) => return (Verdict::Inconclusive, vec![reason]),
+        AuditGrounds::Nothing(_) | AuditGrounds::BetterThanChance => {}
     }
     match &grounds.outcomes {
         OutcomeGrounds::Absent => (Verdict::NotRefuted, vec![Reason::NoOutcomes]),
@@ -115,14 +131,16 @@ pub fn decide(grounds: &Grounds) -> (EvidenceVerdict, Vec<EvidenceReason>) {
         OutcomeGrounds::Leakage => (Verdict::Inconclusive, vec![Reason::Leakage]),
         OutcomeGrounds::NoControls => (Verdict::Inconclusive, vec![Reason::NeedsControls]),
         OutcomeGrounds::Enough { contrast, not_above, .. } => {
-            let mut reasons: Vec<Reason> =
-                not_above.iter().copied().map(Reason::NoBetterThanControl).collect();
-            if *contrast != Side::Above {
-                reasons.push(Reason::NoContrast);
-            }
-            (Verdict::NotSupported, reasons)
+            (Verdict::NotSupported, not_supported(*contrast, not_above))
         }
     }
+}
+
+/// Each control that the model is not above, and whether it has no contrast.
+fn not_supported(contrast: Side, not_above: &[ControlName]) -> Vec<EvidenceReason> {
+    let no_contrast = (contrast != Side::Above).then_some(EvidenceReason::NoContrast);
+    let controls = not_above.iter().copied().map(EvidenceReason::NoBetterThanControl);
+    controls.chain(no_contrast).collect()
 }
 
 #[cfg(test)]
@@ -134,7 +152,7 @@ mod tests {
     const BETTER: AuditGrounds = AuditGrounds::BetterThanChance;
 
     fn not_better(power: f64, side: Side) -> AuditGrounds {
-        AuditGrounds::NotBetter { power, side, units_needed: Some(300) }
+        AuditGrounds::NotBetter { power, side, moderate: Side::Below, units_needed: Some(300) }
     }
 
     fn enough(roc_auc: Side, contrast: Side, not_above: &[ControlName]) -> OutcomeGrounds {
@@ -162,8 +180,16 @@ mod tests {
         assert_eq!(verdict(not_better(0.8, Side::Around), absent()), refuted);
         // An AUC below 0.5 excludes 0.6 as well.
         assert_eq!(verdict(not_better(0.1, Side::Below), absent()), refuted);
-        let unknown =
-            AuditGrounds::NotBetter { power: 0.0, side: Side::Around, units_needed: None };
+        let around = Side::Around;
+        let unknown = |power, units_needed| AuditGrounds::NotBetter {
+            power,
+            side: around,
+            moderate: around,
+            units_needed,
+        };
+        // An interval that holds both 0.5 and 0.6 excludes neither.
+        assert_eq!(verdict(unknown(0.99, Some(300)), absent()), inconclusive);
+        let unknown = unknown(0.0, None);
         let needs = (Verdict::Inconclusive, vec![Reason::NeedsClusters]);
         assert_eq!(verdict(unknown, absent()), needs);
     }
@@ -172,6 +198,18 @@ mod tests {
     fn without_outcomes_nothing_is_above_not_refuted() {
         let found = verdict(BETTER, OutcomeGrounds::Absent);
         assert_eq!(found, (Verdict::NotRefuted, vec![Reason::NoOutcomes]));
+    }
+
+    #[test]
+    fn what_knows_nothing_does_as_well_and_nothing_is_concluded() {
+        for reason in
+            [Reason::NoBetterThanRandomWeights, Reason::NoBetterThanControl(ControlName::Fragments)]
+        {
+            let audit = AuditGrounds::NotBeyond(reason);
+            let inconclusive = (Verdict::Inconclusive, vec![reason]);
+            assert_eq!(verdict(audit, OutcomeGrounds::Absent), inconclusive);
+            assert_eq!(verdict(audit, OutcomeGrounds::TooFew), inconclusive);
+        }
     }
 
     #[test]
@@ -209,6 +247,11 @@ mod tests {
             verdict(not_better(0.9, Side::Around), enough(Side::Around, Side::Above, &[qed])),
             (Verdict::Refuted, vec![Reason::NoBetterThanChance])
         );
+        // But not where outcomes put the score above chance.
+        assert_eq!(
+            verdict(not_better(0.9, Side::Around), enough(Side::Above, Side::Above, &[qed])),
+            (Verdict::NotSupported, vec![Reason::NoBetterThanControl(qed)])
+        );
     }
 
     #[test]
@@ -220,14 +263,12 @@ mod tests {
         ] {
             let inconclusive = (Verdict::Inconclusive, vec![reason]);
             assert_eq!(verdict(BETTER, outcomes.clone()), inconclusive);
-            let (found, reasons) = verdict(not_better(0.9, Side::Around), outcomes.clone());
-            assert_eq!((found, reasons[0]), (Verdict::Refuted, Reason::NoBetterThanChance));
-            let leaks = reason == Reason::Leakage;
-            assert_eq!(reasons[1..], [Reason::Leakage][..usize::from(leaks)]);
-            // The first reason is what has to be done first.
-            let (found, reasons) = verdict(not_better(0.1, Side::Around), outcomes);
-            assert_eq!(found, Verdict::Inconclusive);
-            assert_eq!(reasons[0], if leaks { Reason::Leakage } else { Reason::NeedsUnits(300) });
+            // What the model has seen in training says nothing of it either way.
+            let against_decoys = match reason {
+                Reason::Leakage => inconclusive,
+                _ => (Verdict::Refuted, vec![Reason::NoBetterThanChance]),
+            };
+            assert_eq!(verdict(not_better(0.9, Side::Around), outcomes), against_decoys);
         }
     }
 }

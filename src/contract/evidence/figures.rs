@@ -57,7 +57,8 @@ pub struct Clusters {
     pub joined_by_decoys: u64,
 }
 
-/// Whether the mean AUC is better than chance.
+/// Whether the mean AUC is better than chance, and than scores reach that weigh
+/// atom environments at random.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChanceTest {
     /// One-sided; none where there are fewer than two clusters.
@@ -96,6 +97,11 @@ pub struct Separability {
     pub folds: u32,
     /// Units that it was fitted on.
     pub units: u64,
+    /// How far the mean AUC of scores that weigh hashed atom environments at
+    /// random lies from 0.5 whatever the number of units: a standard deviation
+    /// beyond that of sampling.
+    #[serde(default)]
+    pub random_weights_spread: f64,
 }
 
 /// Units that pass, and that would under random labels.

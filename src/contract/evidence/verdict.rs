@@ -51,9 +51,13 @@ pub enum EvidenceReason {
     NoScoredDecoy,
     /// The audit excludes a moderate signal, not chance.
     NoBetterThanChance,
+    /// The AUC against decoys is above 0.5, but not beyond what scores reach that
+    /// weigh atom environments at random.
+    NoBetterThanRandomWeights,
     /// Outcomes put the AUC below 0.5.
     ContradictsOutcomes,
-    /// The model's AUC on outcomes is not above this control's.
+    /// The model's AUC on outcomes is not above this control's; without
+    /// outcomes, that against the decoys is not.
     NoBetterThanControl(ControlName),
     /// Actives do not win against their decoys more often than inactives.
     NoContrast,
@@ -86,11 +90,12 @@ impl std::fmt::Display for EvidenceReason {
 
 const NO_BETTER: &str = "no_better_than_control:";
 const NEEDS_UNITS: &str = "needs_units:";
-const PLAIN: [(EvidenceReason, &str); 12] = [
+const PLAIN: [(EvidenceReason, &str); 13] = [
     (EvidenceReason::NoUnits, "no_units"),
     (EvidenceReason::NoScoredOriginal, "no_scored_original"),
     (EvidenceReason::NoScoredDecoy, "no_scored_decoy"),
     (EvidenceReason::NoBetterThanChance, "no_better_than_chance"),
+    (EvidenceReason::NoBetterThanRandomWeights, "no_better_than_random_weights"),
     (EvidenceReason::ContradictsOutcomes, "contradicts_outcomes"),
     (EvidenceReason::NoContrast, "no_contrast"),
     (EvidenceReason::Leakage, "leakage"),

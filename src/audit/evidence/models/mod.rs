@@ -7,6 +7,7 @@
 //! BLAS-like kernels whose bits depend on the machine.
 
 mod neighbours;
+mod random_weights;
 mod ridge;
 mod sample;
 mod separability;

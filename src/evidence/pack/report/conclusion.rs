@@ -40,7 +40,7 @@ pub fn conclusion(evidence: &Evidence) -> Conclusion {
         headline: format!("{}: {why}", evidence.verdict),
         meaning,
         next,
-        limits: evidence.warnings.iter().map(warning).collect(),
+        limits: evidence.warnings.iter().map(|limit| warning(evidence, limit)).collect(),
     }
 }
 
@@ -82,17 +82,25 @@ fn inconclusive(evidence: &Evidence) -> Words {
             "Give outcomes of more molecules, actives and inactives both.".to_owned(),
         );
     }
+    if let Some(words) = reasons.iter().find_map(|reason| no_better_than(evidence, *reason)) {
+        return words;
+    }
     let needed = reasons.iter().find_map(|reason| match reason {
         EvidenceReason::NeedsUnits(units) => Some(*units),
         _ => None,
     });
     (
         format!(
-            "{}; chance is not excluded, and with {} molecules in {} groups it could not well \
-             have been.",
+            "{}; chance is not excluded, and with {} molecules in {} groups {}.",
             against_decoys(evidence),
             grouped(evidence.units.units),
-            grouped(evidence.clusters.clusters)
+            grouped(evidence.clusters.clusters),
+            // Where it could have been, it is a moderate signal that is not.
+            if evidence.power.as_ref().is_some_and(|power| power.power >= power.required) {
+                "nor is a moderate signal"
+            } else {
+                "it could not well have been"
+            }
         ),
         "The scores were neither refuted nor supported: the audit is too small.".to_owned(),
         match needed {
@@ -103,6 +111,32 @@ fn inconclusive(evidence: &Evidence) -> Words {
             None => "Audit more molecules of different scaffolds, or give known outcomes.".into(),
         },
     )
+}
+
+/// A score that is above chance, as are scores that know nothing.
+fn no_better_than(evidence: &Evidence, reason: EvidenceReason) -> Option<Words> {
+    let (what, meaning) = match reason {
+        EvidenceReason::NoBetterThanRandomWeights => {
+            let spread = evidence.separability.as_ref().map_or(0.0, |s| s.random_weights_spread);
+            let what = "scores that weigh parts of molecules at random".to_owned();
+            let meaning = format!(
+                "Such scores lie {spread:.3} from 0.5 here (one standard deviation, whatever the \
+                 number of molecules), because the molecules of a library share their parts."
+            );
+            (what, meaning)
+        }
+        EvidenceReason::NoBetterThanControl(name) => {
+            let meaning = "These decoys can be distinguished by composition alone; those of set \
+                           v2 cannot.";
+            (format!("`{name}`"), meaning.to_owned())
+        }
+        _ => return None,
+    };
+    Some((
+        format!("{}; no better than {what}.", against_decoys(evidence)),
+        format!("The scores were neither refuted nor supported. {meaning}"),
+        "Give known outcomes: more molecules alone will not decide it.".to_owned(),
+    ))
 }
 
 fn refuted(evidence: &Evidence) -> Words {
@@ -238,7 +272,7 @@ pub(super) fn cell(figure: Option<Figure>) -> String {
 }
 
 /// A limit of the evidence as a sentence.
-fn warning(warning: &EvidenceWarning) -> String {
+fn warning(evidence: &Evidence, warning: &EvidenceWarning) -> String {
     match warning {
         EvidenceWarning::ScoresDisagree(units) => format!(
             "{} molecules stand in several rows with different scores; the first row's counts.",
@@ -248,11 +282,26 @@ fn warning(warning: &EvidenceWarning) -> String {
             "{} molecules have outcomes of both kinds; they count as unknown.",
             grouped(*units)
         ),
+<<<<<<< HEAD
         EvidenceWarning::DiscoveriesNeedDecoys(decoys) => format!(
             "If a tenth of the molecules carry a signal, none of them can stand out at a \
              false-discovery rate of 0.05 with so few decoys; with {} decoys each they could.",
             grouped(*decoys)
         ),
+=======
+        EvidenceWarning::DiscoveriesNeedDecoys(decoys) => {
+            let share = evidence.discoveries.as_ref().and_then(|found| found.smallest_share);
+            let where_they_can = share.map_or_else(
+                || "whatever the scores".to_owned(),
+                |share| format!("unless {:.0} % of them beat all their decoys", 100.0 * share),
+            );
+            format!(
+                "No single molecule can stand out at a false-discovery rate of 0.05, \
+                 {where_they_can}; with {} decoys each (--decoys auto) a tenth suffices.",
+                grouped(*decoys)
+            )
+        }
+>>>>>>> 38791ac (Hold blind audits against random weights, outcomes before decoys)
         EvidenceWarning::Sampled => {
             "Library-level figures are of a sample of the molecules.".into()
         }
