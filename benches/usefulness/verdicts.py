@@ -69,16 +69,28 @@ class Target:
         self.run(settings.program, "decoys", self.folder / "library.csv", "--out", self.folder / "decoys.csv", "--force",
                  *self.options)
         self.aucs = self.score()
-        base = self.folder / "base"
-        shutil.rmtree(base, ignore_errors=True)
-        self.run(settings.program, "run", self.folder / "library.csv", "--out", base, "--scores",
-                 self.folder / "constant.csv", "--no-zip", *self.options)
-        self.pack = base / "pack"
+        # Packs whose stored controls serve all scores.
+        self.packs = {}
+        for kind, name in [("blind", ""), ("outcomes", ""), ("train", ""), ("train", "leaky")]:
+            base = self.folder / f"base-{kind}{name}"
+            shutil.rmtree(base, ignore_errors=True)
+            self.run(settings.program, "run", self.folder / "library.csv", "--out", base, "--scores",
+                     self.folder / "constant.csv", "--no-zip", *self.options, *self.known(name, kind))
+            self.packs[kind, name] = base / "pack"
 
     def run(self, program, *arguments):
         done = subprocess.run([program, *map(str, arguments), "--quiet"], capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{self.name}: {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+
+    def known(self, name, kind):
+        """What an audit of a kind is told."""
+        more = []
+        if kind != "blind":
+            more += ["--truth", self.folder / "truth.csv", "--active-if", f">={self.threshold}"]
+        if kind == "train":
+            more += ["--train", self.folder / ("train-leaky.csv" if name == "leaky" else "train.csv")]
+        return more
 
     def score(self):
         """Writes the score files; the area under the ROC curve of each score on the outcomes."""
@@ -116,13 +128,9 @@ class Target:
         """The evidence of one score."""
         out = self.folder / f"audit-{name}-{kind}"
         shutil.rmtree(out, ignore_errors=True)
-        more = []
-        if kind != "blind":
-            more += ["--truth", self.folder / "truth.csv", "--active-if", f">={self.threshold}"]
-        if kind == "train":
-            more += ["--train", self.folder / ("train-leaky.csv" if name == "leaky" else "train.csv")]
-        self.run(program, "audit", "--pack", self.pack, "--scores", self.folder / f"{name}.csv", "--out", out,
-                 "--threads", 1, "--no-zip", *more)
+        pack = self.packs[kind, "leaky" if (name, kind) == ("leaky", "train") else ""]
+        self.run(program, "audit", "--pack", pack, "--scores", self.folder / f"{name}.csv", "--out", out,
+                 "--threads", 1, "--no-zip", *self.known(name, kind))
         # `audit` writes the pack itself or a directory with it, by version.
         metrics = next(path for path in [out / "metrics.json", out / "pack" / "metrics.json"] if path.exists())
         evidence = json.loads(metrics.read_text())["evidence"]

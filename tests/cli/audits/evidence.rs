@@ -264,6 +264,12 @@ fn outcomes_of_training_molecules_do_not_count() {
     let page = fs::read_to_string(run.pack().join("index.html")).unwrap();
     let (leakage, panel) = (page.find("What the model has seen"), page.find("The model beside"));
     assert!(leakage.unwrap() < panel.unwrap());
+    // Other scores of the same outcomes and training molecules use the controls
+    // that the pack stores: here the same scores, so that all must be the same.
+    let out = dir.join("again");
+    let more = ["--truth", truth, "--train", all.to_str().unwrap()];
+    trial.audit(&run.pack(), &scores, &out, &more).expect_code(0);
+    assert_eq!(evidence(&out), found);
 }
 
 #[test]

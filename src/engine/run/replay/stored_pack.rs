@@ -165,11 +165,16 @@ impl StoredPack {
     }
 
     /// Whether the controls that it stores are those of a pack of this plan with
-    /// other scores: of the same outcomes, and without training molecules.
+    /// other scores: of the same outcomes and training molecules. What the latter
+    /// leak depends on which outcomes are active, too.
     pub fn has_controls_of(&self, plan: &Plan) -> bool {
-        let truth = self.inputs(ROLE_TRUTH).next().map(|file| file.sha256);
-        let trained = self.inputs("training").next().is_some() || plan.training.is_some();
-        truth == plan.truth.as_ref().map(|truth| truth.file.sha256) && !trained
+        let own = |role: &str| self.inputs(role).next().map(|file| file.sha256);
+        let truth = plan.truth.as_ref();
+        let training = plan.training.as_ref().map(|file| file.sha256);
+        let rule = truth.and_then(|truth| truth.active_if.as_ref()).map(ToString::to_string);
+        own(ROLE_TRUTH) == truth.map(|truth| truth.file.sha256)
+            && own("training") == training
+            && (training.is_none() || self.manifest.body.notes.truth_active_if == rule)
     }
 
     /// The controls that it stores, if any.
