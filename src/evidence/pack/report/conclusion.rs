@@ -40,7 +40,7 @@ pub fn conclusion(evidence: &Evidence) -> Conclusion {
         headline: format!("{}: {why}", evidence.verdict),
         meaning,
         next,
-        limits: evidence.warnings.iter().map(|limit| warning(evidence, limit)).collect(),
+        limits: evidence.warnings.iter().map(warning).collect(),
     }
 }
 
@@ -97,7 +97,7 @@ fn inconclusive(evidence: &Evidence) -> Words {
             grouped(evidence.clusters.clusters),
             // Where it could have been, it is a moderate signal that is not.
             if evidence.power.as_ref().is_some_and(|power| power.power >= power.required) {
-                "nor is a moderate signal"
+                "neither is a moderate signal"
             } else {
                 "it could not well have been"
             }
@@ -158,8 +158,18 @@ fn refuted(evidence: &Evidence) -> Words {
         "Molecules are not shown to score above their own decoys, where a moderate signal (a mean \
          AUC of 0.6) would have shown."
             .to_owned(),
-        "Do not rank molecules by these scores; check that the model was given the same SMILES."
-            .to_owned(),
+        match &evidence.outcomes {
+            Some(_) => {
+                "Do not rank molecules by these scores; check that the model was given the \
+                        same SMILES."
+            }
+            None => {
+                "Do not rank molecules by these scores unless known outcomes speak for them: \
+                     a right model lets inactive molecules lose. Check that the model was given \
+                     the same SMILES."
+            }
+        }
+        .to_owned(),
     )
 }
 
@@ -272,7 +282,7 @@ pub(super) fn cell(figure: Option<Figure>) -> String {
 }
 
 /// A limit of the evidence as a sentence.
-fn warning(evidence: &Evidence, warning: &EvidenceWarning) -> String {
+fn warning(warning: &EvidenceWarning) -> String {
     match warning {
         EvidenceWarning::ScoresDisagree(units) => format!(
             "{} molecules stand in several rows with different scores; the first row's counts.",
@@ -282,26 +292,11 @@ fn warning(evidence: &Evidence, warning: &EvidenceWarning) -> String {
             "{} molecules have outcomes of both kinds; they count as unknown.",
             grouped(*units)
         ),
-<<<<<<< HEAD
         EvidenceWarning::DiscoveriesNeedDecoys(decoys) => format!(
             "If a tenth of the molecules carry a signal, none of them can stand out at a \
              false-discovery rate of 0.05 with so few decoys; with {} decoys each they could.",
             grouped(*decoys)
         ),
-=======
-        EvidenceWarning::DiscoveriesNeedDecoys(decoys) => {
-            let share = evidence.discoveries.as_ref().and_then(|found| found.smallest_share);
-            let where_they_can = share.map_or_else(
-                || "whatever the scores".to_owned(),
-                |share| format!("unless {:.0} % of them beat all their decoys", 100.0 * share),
-            );
-            format!(
-                "No single molecule can stand out at a false-discovery rate of 0.05, \
-                 {where_they_can}; with {} decoys each (--decoys auto) a tenth suffices.",
-                grouped(*decoys)
-            )
-        }
->>>>>>> 38791ac (Hold blind audits against random weights, outcomes before decoys)
         EvidenceWarning::Sampled => {
             "Library-level figures are of a sample of the molecules.".into()
         }
