@@ -81,6 +81,20 @@ fn outcomes_that_match_no_row_conclude_nothing() {
     assert_eq!(found.reasons, [EvidenceReason::NeedsOutcomes]);
 }
 
+/// Where a control of composition beats the decoys as often as the model, that
+/// the model does is no evidence.
+#[test]
+fn what_composition_alone_does_is_no_evidence() {
+    let found = conclude(&labelled(150, 2, |_, row| {
+        row.outcome = None;
+        let same = ControlAudit { score: 0.0, auc: row.auc, verdict: row.verdict };
+        row.controls = Box::leak(Box::new([Some(same)]));
+    }));
+    assert!(found.chance.unwrap().better_than_chance);
+    assert_eq!(found.verdict, EvidenceVerdict::Inconclusive);
+    assert_eq!(found.reasons, [EvidenceReason::NoBetterThanControl(ControlName::Constant)]);
+}
+
 #[test]
 fn rows_of_one_molecule_that_disagree_are_named() {
     let found = conclude(&labelled(60, 3, |unit, row| {
