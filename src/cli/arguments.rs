@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use hetero2::audit::ActiveIf;
-use hetero2::decoy::{DecoySet, DecoyStrategy, TanimotoRange};
+use hetero2::decoy::DecoySet;
 use hetero2::demo::{ACTIVE_IF, BUDGET as BUDGET_OF_DEMO, DemoInputs, DemoModel};
 use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};
@@ -15,6 +15,7 @@ use hetero2::run::{
 };
 use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
 
+use super::decoy_arguments::DecoyArguments;
 use super::failure::Failure;
 
 /// Default run directory.
@@ -105,15 +106,8 @@ pub struct SettingsArguments {
     /// Scale of the potential V, dimensionless, within ±1e6
     #[arg(long, value_name = "GAMMA", default_value_t = 1.0, allow_negative_numbers = true)]
     pub potential_scale: f64,
-    /// How decoys come about
-    #[arg(long, value_enum, default_value_t = DecoySet::V1)]
-    pub decoy_set: DecoySet,
-    /// Of decoy set v1: every swap in a seeded order, or the published random draws
-    #[arg(long, value_enum, default_value_t = DecoyStrategy::Exhaustive)]
-    pub decoy_strategy: DecoyStrategy,
-    /// Keep only decoys whose Tanimoto similarity lies in this range, as in 0.65..0.95
-    #[arg(long, value_name = "MIN..MAX")]
-    pub hard_decoys: Option<TanimotoRange>,
+    #[command(flatten)]
+    pub decoy: DecoyArguments,
     /// Skip molecules with more heavy atoms; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub max_atoms: u32,
@@ -208,15 +202,17 @@ impl BackendArguments {
 }
 
 impl SettingsArguments {
-    /// The configuration that these options ask for.
-    pub fn config(&self, score_mode: ScoreMode) -> RunConfig {
-        RunConfig {
+    /// The configuration that these options ask for; decoys of set `default`
+    /// where they name none.
+    pub fn config(&self, score_mode: ScoreMode, default: DecoySet) -> Result<RunConfig, Failure> {
+        let decoys = self.decoy.chosen(default)?;
+        Ok(RunConfig {
             decoys: self.decoys,
             seed: self.seed,
             seed_strategy: self.seed_strategy,
-            decoy_set: self.decoy_set,
-            decoy_strategy: self.decoy_strategy,
-            hard_decoys: self.hard_decoys,
+            decoy_set: decoys.set,
+            decoy_strategy: decoys.strategy,
+            hard_decoys: self.decoy.hard_decoys,
             physics: self.physics,
             edge_weights: self.edge_weights,
             potential_scale: self.potential_scale,
@@ -233,7 +229,7 @@ impl SettingsArguments {
             artifacts: self.artifacts,
             precision: self.precision,
             ..RunConfig::default()
-        }
+        })
     }
 }
 
@@ -261,7 +257,7 @@ impl RequestArguments {
 
     /// The request for a new run: of the demo where its files are given.
     pub fn request(&self, demo: Option<&DemoInputs>) -> Result<RunRequest, Failure> {
-        let request = self.own_request();
+        let request = self.own_request()?;
         let Some(demo) = demo else { return Ok(request) };
         Ok(RunRequest {
             library: LibraryInput::LabelledDemo,
@@ -283,7 +279,7 @@ impl RequestArguments {
     }
 
     /// The request that the options ask for.
-    fn own_request(&self) -> RunRequest {
+    fn own_request(&self) -> Result<RunRequest, Failure> {
         let scores = self.scores.clone().filter(|path| path.as_os_str() != MOCK);
         let score_mode = if scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
         let library = self.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
@@ -292,9 +288,9 @@ impl RequestArguments {
                 .default_original_score
                 .map_or(MissingOriginal::Skip, MissingOriginal::Score),
             audit_top: self.audit_top,
-            ..self.settings.config(score_mode)
+            ..self.settings.config(score_mode, DecoySet::V2)?
         };
-        RunRequest {
+        Ok(RunRequest {
             read_options: self.reading.options(),
             scores,
             scores_sha256: self.scores_sha256.clone(),
@@ -302,7 +298,7 @@ impl RequestArguments {
             training: self.truth.train.clone(),
             shards: self.shards,
             ..RunRequest::new(library, self.out.clone(), config)
-        }
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use hetero2::decoy::DecoySet;
 use hetero2::pack::report::grouped;
 use hetero2::run::{DecoyExport, DecoyFormat, LibraryInput, RunError, ScoreMode, export_decoys};
 
@@ -62,7 +63,7 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
     let export = DecoyExport {
         library: arguments.library.clone().map_or(LibraryInput::Demo, LibraryInput::File),
         read_options: arguments.reading.options(),
-        config: arguments.settings.config(ScoreMode::Mock),
+        config: arguments.settings.config(ScoreMode::Mock, DecoySet::V2)?,
         out: arguments.out.clone(),
         format,
         occupied: arguments.force.occupied(),

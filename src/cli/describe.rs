@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use hetero2::decoy::DecoySet;
 use hetero2::library::Record;
 use hetero2::molecule::{Molecule, ParseLimits};
 use hetero2::pack::rows::{MoleculeRow, OperatorColumns, Status};
@@ -34,7 +35,7 @@ pub fn describe(
     arguments: &DescribeArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
-    let mut config = arguments.settings.config(ScoreMode::Mock);
+    let mut config = arguments.settings.config(ScoreMode::Mock, DecoySet::V2)?;
     config.artifacts = Artifacts::Full;
     config.validate().map_err(Failure::usage)?;
     let molecule = Molecule::from_smiles(arguments.smiles.as_bytes(), &ParseLimits::default())

@@ -14,6 +14,7 @@ mod bench;
 mod compare;
 mod cost_lift;
 mod cure;
+mod decoy_arguments;
 mod decoys;
 mod describe;
 mod devices;

@@ -141,7 +141,7 @@ fn runs_are_measured_in_processes_and_leave_nothing() {
 
     // The measured run is the run that a user gets.
     let out = scratch.path().join("out");
-    let run = crate::support::Run::of(&library, &out, &["--decoys", "2"]);
+    let run = crate::support::Run::of(&library, &out, &["--decoys", "2", "--decoy-set", "v1"]);
     assert_eq!(report["content_digest"], verify(&run.pack()).as_str());
 }
 

@@ -31,8 +31,11 @@ fn small_ids() -> Vec<String> {
 #[test]
 fn every_format_gives_the_same_rows_in_the_same_order() {
     let scratch = scratch();
-    let expected =
-        Run::of(&fixture("libraries/small.csv"), &scratch.path().join("csv"), &["--decoys", "2"]);
+    let expected = Run::of(
+        &fixture("libraries/small.csv"),
+        &scratch.path().join("csv"),
+        &["--decoys", "2", "--decoy-set", "v1"],
+    );
     assert_eq!(expected.ids(), small_ids());
     let rows = expected.summary();
     assert!(rows.iter().all(|row| row["status"] == "OK"), "{:?}", expected.outcomes());
@@ -40,7 +43,8 @@ fn every_format_gives_the_same_rows_in_the_same_order() {
         ["small.csv.gz", "small.tsv", "small.smi.zst", "small.sdf", "small.parquet", "columns.smi"]
     {
         let library = fixture("libraries").join(name);
-        let run = Run::of(&library, &scratch.path().join(name), &["--decoys", "2"]);
+        let run =
+            Run::of(&library, &scratch.path().join(name), &["--decoys", "2", "--decoy-set", "v1"]);
         // A molfile's atoms may come in another order than the text's, which
         // decides which of the decoys are drawn; the molecules are the same.
         if name == "small.sdf" {
@@ -174,7 +178,7 @@ fn json_output_says_what_the_pack_says() {
     let run = Run::of(
         &fixture("libraries/ragged.csv"),
         &scratch.path().join("run"),
-        &["--decoys", "2", "--json"],
+        &["--decoys", "2", "--decoy-set", "v1", "--json"],
     );
     let report = run.done.json();
     let metrics = run.document("metrics.json");

@@ -209,7 +209,8 @@ fn scored_run(scratch: &Path) -> Run {
         fs::read_to_string(library).unwrap().lines().take(11).map(|l| format!("{l}\n")).collect();
     let library = write(scratch, "library.csv", rows);
     let scores = fixture("cli/ring/bad_random.json").display().to_string();
-    let arguments = ["--scores", &scores, "--decoys", "4", "--seed", "-7", "--artifacts", "full"];
+    let arguments =
+        ["--scores", &scores, "--decoys=4", "--decoy-set=v1", "--seed=-7", "--artifacts=full"];
     Run::of(&library, &scratch.join("run"), &arguments)
 }
 

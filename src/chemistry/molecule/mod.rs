@@ -45,4 +45,4 @@ pub use limits::ParseLimits;
 pub use molfile::{MolfileError, smiles_from_molfile};
 pub use parse::MolecularGraph;
 pub use rewire::{BondKind, BondSwap, Rewired, RewiredMolecule, Rewirer};
-pub use sketch::{MetSketches, Rings, Sketch};
+pub use sketch::{MetSketches, Preview, RingBonds, Rings, Sketch};

@@ -5,6 +5,8 @@
 //! and fragments are those of the molecule that the swap gives, unless that
 //! becomes aromatic in another way. It must not know what is wanted of them.
 
+mod preview;
+
 use std::collections::VecDeque;
 
 use super::adjacency::Adjacency;
@@ -17,6 +19,8 @@ use super::isomorphism::RefinedGraph;
 use super::labelling::ColouredGraph;
 use super::morgan::{MorganAtom, MorganBond, environments, wider};
 use super::rewire::BondSwap;
+
+pub use preview::{Preview, RingBonds};
 
 /// RDKit's number of a single bond.
 const SINGLE: u32 = 1;
@@ -190,56 +194,6 @@ impl Sketch {
             })
             .collect();
         ring_sizes(self.atoms.len(), &bonds)
-    }
-
-    /// The environments of radius 1 that `swap` gives its atoms, where it
-    /// breaks no ring; empty where it may.
-    #[must_use]
-    pub fn close_environments_after(&self, swap: BondSwap) -> Vec<u32> {
-        let BondSwap { a, b, c, d } = swap;
-        let in_ring = |x, y| self.bond_between(x, y).is_none_or(|bond| self.ring_bonds[bond]);
-        let hydrogen = d == BondSwap::HYDROGEN;
-        if in_ring(a, b) || (!hydrogen && in_ring(c, d)) {
-            return Vec::new();
-        }
-        let gives = self.atoms[c as usize].hydrogens > 0;
-        if hydrogen && !gives {
-            return Vec::new();
-        }
-        let invariant = |atom: u32| {
-            let mut known = self.atoms[atom as usize];
-            known.hydrogens += u32::from(hydrogen && atom == a);
-            known.hydrogens -= u32::from(hydrogen && atom == c);
-            known.invariant()
-        };
-        let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(5);
-        let mut found = Vec::with_capacity(4);
-        for atom in swap.atoms() {
-            pairs.clear();
-            // Its neighbours, but for the one that the swap takes away.
-            let (lost, won) = match atom {
-                _ if atom == a => (Some(b), (!hydrogen).then_some(d)),
-                _ if atom == b => (Some(a), Some(c)),
-                _ if atom == c => ((!hydrogen).then_some(d), Some(b)),
-                _ => (Some(c), Some(a)),
-            };
-            for bond in &self.bonds {
-                let other = match (bond.begin == atom, bond.end == atom) {
-                    (true, _) => bond.end,
-                    (_, true) => bond.begin,
-                    _ => continue,
-                };
-                if Some(other) != lost {
-                    pairs.push((bond.order, invariant(other)));
-                }
-            }
-            pairs.extend(won.map(|other| (SINGLE, invariant(other))));
-            // With one neighbour only, the environment may be that one's too.
-            if pairs.len() > 1 {
-                found.push(wider(0, invariant(atom), &mut pairs));
-            }
-        }
-        found
     }
 
     /// Every swap of a single bond with a hydrogen, in the order of bonds and

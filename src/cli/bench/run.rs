@@ -9,9 +9,10 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 
 use hetero2::bench::{Curve, Plot, RunMeasurement, Spread, measure_run};
+use hetero2::decoy::DecoySet;
 use hetero2::files::Scratch;
 use hetero2::pack::report::grouped;
-use hetero2::run::{LibraryInput, RunRequest, ScoreMode};
+use hetero2::run::{LibraryInput, RunConfig, RunRequest, ScoreMode};
 
 use super::super::arguments::{
     BackendArguments, GlobalArguments, OutputArguments, ReadingArguments, SettingsArguments,
@@ -100,6 +101,7 @@ pub fn run(arguments: &RunBenchArguments, global: &GlobalArguments) -> Result<Ex
         return once(arguments, dir, threads);
     }
     arguments.results.check()?;
+    arguments.config()?;
     let library = match arguments.library.as_deref() {
         Some(path) if path == Path::new("-") => {
             let why = anyhow!("--library -: standard input can be read once only; give a file");
@@ -133,10 +135,18 @@ pub fn run(arguments: &RunBenchArguments, global: &GlobalArguments) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+impl RunBenchArguments {
+    /// The configuration that is measured, with the decoys that figures were
+    /// published for.
+    fn config(&self) -> Result<RunConfig, Failure> {
+        self.settings.config(ScoreMode::Mock, DecoySet::V1)
+    }
+}
+
 /// The process that is measured.
 fn once(arguments: &RunBenchArguments, dir: &Path, threads: usize) -> Result<ExitCode, Failure> {
     let library = arguments.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
-    let config = arguments.settings.config(ScoreMode::Mock);
+    let config = arguments.config()?;
     let request = RunRequest {
         read_options: arguments.reading.options(),
         output: arguments.output.output(),

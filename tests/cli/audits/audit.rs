@@ -10,7 +10,11 @@ use serde_json::json;
 
 /// A run over the small library, with few decoys.
 fn small_run(scratch: &Path) -> Run {
-    Run::of(&fixture("libraries/small.csv"), &scratch.join("run"), &["--decoys", "3"])
+    Run::of(
+        &fixture("libraries/small.csv"),
+        &scratch.join("run"),
+        &["--decoys", "3", "--decoy-set", "v1"],
+    )
 }
 
 /// The demonstration model: prefers short SMILES.
@@ -43,7 +47,7 @@ fn small_decoys(dir: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let out = dir.join(name);
     let mut command = hetero2();
     command.arg("decoys").arg(fixture("libraries/small.csv")).arg("--out").arg(&out);
-    call(command.args(arguments)).expect_code(0);
+    call(command.args(["--decoy-set", "v1"]).args(arguments)).expect_code(0);
     out
 }
 
@@ -92,7 +96,7 @@ fn decoys_come_back_as_scores() {
     let run = Run::of(
         &fixture("libraries/small.csv"),
         &dir.join("scored"),
-        &["--decoys", "3", "--scores", scores],
+        &["--decoys", "3", "--decoy-set", "v1", "--scores", scores],
     );
     let coverage = &run.document("metrics.json")["scores_coverage"];
     assert_eq!(coverage["decoys_missing"], 0);
@@ -184,13 +188,15 @@ fn new_scores_give_the_pack_of_a_run_with_them() {
     let dir = scratch.path();
     let mixed = write(dir, "mixed.csv", MIXED);
     let small = fixture("libraries/small.csv");
-    let cases: [(&str, &Path, &[&str]); 5] = [
+    let v1 = "--decoy-set=v1";
+    let cases: [(&str, &Path, &[&str]); 6] = [
         ("light", &small, &["--decoys", "4"]),
-        ("mixed", &mixed, &["--decoys", "6", "--seed-strategy", "per-row", "--seed", "7"]),
+        ("v1", &small, &["--decoys", "4", v1]),
+        ("mixed", &mixed, &["--decoys", "6", "--seed-strategy", "per-row", "--seed", "7", v1]),
         (
             "full",
             &mixed,
-            &["--decoys", "3", "--artifacts", "full", "--edge-weights", "bond-order-delta-chi"],
+            &["--decoys=3", "--artifacts=full", "--edge-weights=bond-order-delta-chi", v1],
         ),
         (
             "published",

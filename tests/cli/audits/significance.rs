@@ -14,7 +14,7 @@ fn random_scores(dir: &Path, rows: usize, seed: i64) -> (PathBuf, PathBuf) {
     let library = write(dir, "library.smi", lines.join("\n"));
     let table = dir.join("decoys.csv");
     let mut command = hetero2();
-    command.arg("decoys").arg(&library).arg("--out").arg(&table);
+    command.args(["decoys", "--decoy-set", "v1"]).arg(&library).arg("--out").arg(&table);
     call(&mut command).expect_code(0);
     let mut rng = PythonRandom::new(seed);
     let mut scores = String::from("decoy_hash,score,molecule_id,role\n");
@@ -41,7 +41,8 @@ fn random_scores_pass_as_often_as_chance_says() {
     let scratch = scratch();
     let dir = scratch.path();
     let (library, scores) = random_scores(dir, 250, 5);
-    let run = Run::of(&library, &dir.join("run"), &["--scores", scores.to_str().unwrap()]);
+    let scores = ["--decoy-set", "v1", "--scores", scores.to_str().unwrap()];
+    let run = Run::of(&library, &dir.join("run"), &scores);
     let rows: Vec<Row> = run.summary().into_iter().filter(|r| !r["p_value"].is_empty()).collect();
     let significance = &run.document("metrics.json")["significance"];
     assert_eq!(significance["rows_tested"], rows.len());

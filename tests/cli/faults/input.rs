@@ -49,18 +49,27 @@ fn warnings(run: &Run) -> Vec<Vec<String>> {
 #[test]
 fn byte_order_mark_crlf_and_blank_lines_lose_nothing() {
     let scratch = scratch();
-    let plain =
-        Run::of(&fixture("libraries/small.csv"), &scratch.path().join("a"), &["--decoys", "1"]);
-    let bom =
-        Run::of(&fixture("libraries/bom_crlf.csv"), &scratch.path().join("b"), &["--decoys", "1"]);
+    let plain = Run::of(
+        &fixture("libraries/small.csv"),
+        &scratch.path().join("a"),
+        &["--decoys", "1", "--decoy-set", "v1"],
+    );
+    let bom = Run::of(
+        &fixture("libraries/bom_crlf.csv"),
+        &scratch.path().join("b"),
+        &["--decoys", "1", "--decoy-set", "v1"],
+    );
     assert_eq!(bom.summary(), plain.summary());
 }
 
 #[test]
 fn quoted_fields_and_bad_quoting() {
     let scratch = scratch();
-    let run =
-        Run::of(&fixture("libraries/quoted.csv"), &scratch.path().join("a"), &["--decoys", "1"]);
+    let run = Run::of(
+        &fixture("libraries/quoted.csv"),
+        &scratch.path().join("a"),
+        &["--decoys", "1", "--decoy-set", "v1"],
+    );
     let lines = lines(&run);
     assert_eq!(lines.len(), 21);
     assert_eq!(lines[0], "chembl_demo_0001, first OK ");
@@ -72,8 +81,11 @@ fn quoted_fields_and_bad_quoting() {
 #[test]
 fn bytes_that_are_no_utf8_spoil_at_most_their_row() {
     let scratch = scratch();
-    let run =
-        Run::of(&fixture("libraries/non_utf8.smi"), &scratch.path().join("a"), &["--decoys", "1"]);
+    let run = Run::of(
+        &fixture("libraries/non_utf8.smi"),
+        &scratch.path().join("a"),
+        &["--decoys", "1", "--decoy-set", "v1"],
+    );
     let lines = lines(&run);
     assert_eq!(lines.len(), 20);
     assert_eq!(lines[0], "chembl_demo_0001 SKIP invalid_smiles");
@@ -88,7 +100,7 @@ fn short_long_empty_and_nul_rows_keep_their_place() {
         scratch.path(),
         "rows.csv",
         b"id,smiles\none\ntwo,CCOC(C)=O,extra,extra\n,CCOC(C)=O\nfour,\nnul,CC\0O\nn\0l,CCOC(C)=O\nlast,CCOC(C)=O\n",
-        &["--decoys", "1"],
+        &["--decoys", "1", "--decoy-set", "v1"],
     );
     let found = lines(&run);
     assert_eq!(found.len(), 7, "{found:#?}");
@@ -107,7 +119,7 @@ fn a_line_of_ten_megabytes_is_one_bad_row() {
     let mut text = b"id,smiles\nbefore,CCOC(C)=O\nlong,".to_vec();
     text.resize(text.len() + 10_000_000, b'C');
     text.extend(b"\nafter,CCOC(C)=O\n");
-    let run = run_of(scratch.path(), "long.csv", text, &["--decoys", "1"]);
+    let run = run_of(scratch.path(), "long.csv", text, &["--decoys", "1", "--decoy-set", "v1"]);
     let found = lines(&run);
     assert_eq!(found.len(), 3);
     assert_eq!((found[0].as_str(), found[2].as_str()), ("before OK ", "after OK "));
@@ -128,7 +140,10 @@ fn absurd_molecules_end_with_a_reason_and_at_once() {
         "C1".repeat(40_000),
         ".C".repeat(40_000),
     );
-    for arguments in [&["--decoys", "1"][..], &["--decoys", "1", "--max-atoms", "0"]] {
+    for arguments in [
+        &["--decoys", "1", "--decoy-set", "v1"][..],
+        &["--decoys", "1", "--decoy-set", "v1", "--max-atoms", "0"],
+    ] {
         let name = format!("sizes{}.csv", arguments.len());
         let run = run_of(scratch.path(), &name, &text, arguments);
         let (rows, warnings) = (run.outcomes(), warnings(&run));
@@ -200,7 +215,11 @@ fn hostile_ids_are_text_and_nothing_else() {
     fs::create_dir_all(&inner).unwrap();
     let library = write(scratch.path(), "library.csv", HOSTILE);
     let before = tree(scratch.path());
-    let run = Run::of(&library, &inner.join("out"), &["--decoys", "1", "--artifacts", "full"]);
+    let run = Run::of(
+        &library,
+        &inner.join("out"),
+        &["--decoys", "1", "--decoy-set", "v1", "--artifacts", "full"],
+    );
     let mut after = tree(scratch.path());
     after.retain(|name| !name.starts_with("a/b/out"));
     assert_eq!(after, before, "something was written outside the run directory");
@@ -225,12 +244,21 @@ fn hostile_ids_are_text_and_nothing_else() {
 fn a_missing_parameter_matters_only_where_it_is_used() {
     let scratch = scratch();
     let text = "id,smiles\nknown,CCOC(C)=O\nunknown,CCOC(C[At])=O\n";
-    let topological =
-        run_of(scratch.path(), "t.csv", text, &["--decoys", "1", "--physics", "topological"]);
+    let topological = run_of(
+        scratch.path(),
+        "t.csv",
+        text,
+        &["--decoys", "1", "--decoy-set", "v1", "--physics", "topological"],
+    );
     assert_eq!(lines(&topological), ["known OK ", "unknown OK "]);
     for physics in ["hamiltonian", "both"] {
         let name = format!("{physics}.csv");
-        let run = run_of(scratch.path(), &name, text, &["--decoys", "1", "--physics", physics]);
+        let run = run_of(
+            scratch.path(),
+            &name,
+            text,
+            &["--decoys", "1", "--decoy-set", "v1", "--physics", physics],
+        );
         assert_eq!(lines(&run), ["known OK ", "unknown ERROR missing_physics_params"]);
         let warnings = &warnings(&run)[1];
         assert!(warnings.iter().any(|w| w.contains("85")), "{warnings:?}");
@@ -248,7 +276,7 @@ fn a_row_past_its_time_limit_ends_and_the_others_do_not() {
         scratch.path(),
         "slow.csv",
         text,
-        &["--decoys", "1", "--max-atoms", "0", "--timeout-per-row", "0.5"],
+        &["--decoys", "1", "--decoy-set", "v1", "--max-atoms", "0", "--timeout-per-row", "0.5"],
     );
     assert_eq!(lines(&run), ["first OK ", "slow ERROR timeout", "last OK "]);
 }
@@ -275,7 +303,7 @@ fn weakness_duplicate_ids_overwrite_each_other() {
         scratch.path(),
         "twins.csv",
         "id,smiles\nsame,CCOC(C)=O\nsame,CC(=O)Oc1ccccc1C(=O)O\nsame,CCOC(C)=O\n",
-        &["--decoys", "2", "--artifacts", "full"],
+        &["--decoys", "2", "--decoy-set", "v1", "--artifacts", "full"],
     );
     let rows = run.summary();
     assert_eq!(run.ids(), ["same", "same", "same"]);
@@ -287,8 +315,11 @@ fn weakness_duplicate_ids_overwrite_each_other() {
 #[test]
 fn weakness_one_short_or_long_row_kills_the_run() {
     let scratch = scratch();
-    let run =
-        Run::of(&fixture("libraries/ragged.csv"), &scratch.path().join("a"), &["--decoys", "1"]);
+    let run = Run::of(
+        &fixture("libraries/ragged.csv"),
+        &scratch.path().join("a"),
+        &["--decoys", "1", "--decoy-set", "v1"],
+    );
     let lines = lines(&run);
     assert_eq!(lines.len(), 20);
     assert_eq!(lines.iter().filter(|line| line.ends_with("OK ")).count(), 5);
@@ -299,7 +330,7 @@ fn weakness_one_short_or_long_row_kills_the_run() {
 fn weakness_a_byte_order_mark_loses_the_ids() {
     let scratch = scratch();
     let text = "\u{feff}id,smiles\nmine,CCOC(C)=O\n";
-    let run = run_of(scratch.path(), "bom.csv", text, &["--decoys", "1"]);
+    let run = run_of(scratch.path(), "bom.csv", text, &["--decoys", "1", "--decoy-set", "v1"]);
     assert_eq!(run.ids(), ["mine"]);
 }
 
@@ -309,7 +340,8 @@ fn weakness_the_time_limit_kills_nothing() {
     let text = format!("id,smiles\nslow,{}\n", "C1CC1".repeat(2_000));
     let library = write(scratch.path(), "slow.csv", text);
     let clock = Instant::now();
-    let arguments = ["--decoys", "1", "--max-atoms", "0", "--timeout-per-row", "0.2"];
+    let arguments =
+        ["--decoys", "1", "--decoy-set", "v1", "--max-atoms", "0", "--timeout-per-row", "0.2"];
     let run = Run::of(&library, &scratch.path().join("out"), &arguments);
     assert_eq!(lines(&run), ["slow ERROR timeout"]);
     assert!(clock.elapsed() < Duration::from_secs(15), "{:?}", clock.elapsed());
@@ -319,7 +351,12 @@ fn weakness_the_time_limit_kills_nothing() {
 fn weakness_a_missing_element_is_an_error_in_topological_mode() {
     let scratch = scratch();
     let text = "id,smiles\na,CCOC(C[At])=O\n";
-    let run = run_of(scratch.path(), "a.csv", text, &["--decoys", "1", "--physics", "topological"]);
+    let run = run_of(
+        scratch.path(),
+        "a.csv",
+        text,
+        &["--decoys", "1", "--decoy-set", "v1", "--physics", "topological"],
+    );
     assert_eq!(lines(&run), ["a OK "]);
 }
 
@@ -338,7 +375,16 @@ fn weakness_nan_in_json() {
                 scratch.path(),
                 &file,
                 text,
-                &["--decoys", decoys, "--edge-weights", "bond-order", "--artifacts", "full"],
+                &[
+                    "--decoys",
+                    decoys,
+                    "--decoy-set",
+                    "v1",
+                    "--edge-weights",
+                    "bond-order",
+                    "--artifacts",
+                    "full",
+                ],
             );
             let mut documents = 0;
             for (name, bytes) in run.files() {
@@ -373,8 +419,13 @@ fn weakness_paths_and_files_come_from_the_current_directory() {
     for name in ["atoms.csv", "atoms_db_v1.json", "scores.json", "truth.csv", "input.csv"] {
         write(&elsewhere, name, "no such thing");
     }
-    let here = Run::of(&library, &scratch.path().join("here"), &["--decoys", "2"]);
-    let mut command = run_command(&library, &scratch.path().join("there"), &["--decoys", "2"]);
+    let here =
+        Run::of(&library, &scratch.path().join("here"), &["--decoys", "2", "--decoy-set", "v1"]);
+    let mut command = run_command(
+        &library,
+        &scratch.path().join("there"),
+        &["--decoys", "2", "--decoy-set", "v1"],
+    );
     let done = call(command.current_dir(&elsewhere)).expect_code(0);
     let there = Run { out: scratch.path().join("there"), done };
     assert_eq!(there.verify(), here.verify());

@@ -43,7 +43,7 @@ impl Bench {
     fn pack(&self, decoys: u32) -> PathBuf {
         let out = self.scratch.path().join(format!("run-{decoys}"));
         let decoys = decoys.to_string();
-        let arguments = ["--decoys", &decoys, "--threads", "1"];
+        let arguments = ["--decoys", &decoys, "--decoy-set", "v1", "--threads", "1"];
         Run::of(&fixture("libraries/small.csv"), &out, &arguments).pack()
     }
 

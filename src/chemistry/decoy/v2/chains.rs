@@ -9,7 +9,7 @@ use super::rules::Rule;
 use super::{Search, shuffled};
 use crate::decoy::exhaustive::swaps_in_seeded_order;
 use crate::decoy::{Interrupted, StrategyId};
-use crate::molecule::{BondSwap, Sketch};
+use crate::molecule::{BondSwap, Preview, Sketch};
 
 /// Most swaps tried from one link.
 const MAX_FROM_LINK: usize = 400;
@@ -49,13 +49,14 @@ impl Search<'_> {
         let seed = self.request.seed;
         let swaps = swaps_in_seeded_order(&bonds, seed).take(MAX_FROM_LINK).collect();
         let swaps = shuffled([swaps, link.hydrogen_swaps()].concat(), seed);
+        let mut preview = Preview::of(link);
         let mut taken = Vec::new();
         for swap in swaps.into_iter().take(MAX_FROM_LINK) {
             if self.is_done() || taken.len() >= MAX_TAKEN_FROM_LINK {
                 self.truncated = true;
                 break;
             }
-            if let Some(next) = self.screen(link, swap)? {
+            if let Some(next) = self.screen(link, preview.as_mut(), swap)? {
                 self.make(&next, family)?;
                 taken.push(next);
             }
@@ -65,13 +66,14 @@ impl Search<'_> {
 
     /// Two swaps of which the first makes an environment that is too rare.
     fn repair(&mut self, start: &Sketch, candidates: &[(u32, u32)]) -> Result<(), Interrupted> {
+        let mut preview = Preview::of(start);
         let mut links = 0;
         for swap in swaps_in_seeded_order(candidates, self.request.seed) {
             if self.is_done() {
                 return Ok(());
             }
-            let Some(link) = start.swapped(swap) else { continue };
-            if self.rules.screen(&link) != Err(Rule::Environments) {
+            let judged = self.rules.screen(start, preview.as_mut(), swap);
+            if judged.err() != Some(Rule::Environments) {
                 continue;
             }
             if links == MAX_RARE_LINKS {
@@ -79,12 +81,14 @@ impl Search<'_> {
                 return Ok(());
             }
             links += 1;
+            let Some(link) = start.swapped(swap) else { continue };
+            let mut around = Preview::of(&link);
             let mut taken = 0;
             for swap in swaps_at(&link, swap) {
                 if self.is_done() || taken >= MAX_TAKEN_FROM_LINK {
                     break;
                 }
-                if let Some(next) = self.screen(&link, swap)? {
+                if let Some(next) = self.screen(&link, around.as_mut(), swap)? {
                     self.make(&next, StrategyId::Chain2)?;
                     taken += 1;
                 }

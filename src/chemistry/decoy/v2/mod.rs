@@ -18,7 +18,7 @@ use super::exhaustive::swaps_in_seeded_order;
 use super::record::{Decoy, DecoyCounters, similarity};
 use super::{DecoyOutcome, DecoyRequest, Interrupted, SearchExtent, StrategyId, Warning};
 use crate::molecule::{
-    BondKind, BondSwap, Fingerprint, MetSketches, Molecule, Rewired, Rewirer, Sketch,
+    BondKind, BondSwap, Fingerprint, MetSketches, Molecule, Preview, Rewired, Rewirer, Sketch,
 };
 
 use hetero2_common::random::PythonRandom;
@@ -154,6 +154,7 @@ impl<'a> Search<'a> {
                 .take(MAX_SCREENED as usize)
                 .partition(|&swap| sketch.keeps_typed_bonds(swap));
         let hydrogens = shuffled(sketch.hydrogen_swaps(), self.request.seed);
+        let mut preview = Preview::of(sketch);
         let mut admitted = Vec::new();
         for (swaps, family) in [
             (typed, StrategyId::Swap2K),
@@ -164,7 +165,7 @@ impl<'a> Search<'a> {
                 if self.is_done() {
                     return Ok(admitted);
                 }
-                if let Some(next) = self.screen(sketch, swap)? {
+                if let Some(next) = self.screen(sketch, preview.as_mut(), swap)? {
                     self.make(&next, family)?;
                     admitted.push(next);
                 }
@@ -174,24 +175,28 @@ impl<'a> Search<'a> {
     }
 
     /// The graph that one more swap gives, if the rules admit it and none like
-    /// it was met, whatever its stereo marks.
-    fn screen(&mut self, from: &Sketch, swap: BondSwap) -> Result<Option<Sketch>, Interrupted> {
+    /// it was met, whatever its stereo marks. `preview` looks at `from`.
+    fn screen(
+        &mut self,
+        from: &Sketch,
+        preview: Option<&mut Preview<'_>>,
+        swap: BondSwap,
+    ) -> Result<Option<Sketch>, Interrupted> {
         self.counters.attempts += 1;
         if self.counters.attempts.is_multiple_of(256) && !(self.keep_going)() {
             return Err(Interrupted);
         }
-        if let Err(rule) = self.rules.admits_swap(from, swap) {
-            self.costs.count(rule);
-            return Ok(None);
-        }
-        let Some(next) = from.swapped(swap) else {
-            self.counters.no_candidate_swap += 1;
-            return Ok(None);
+        let next = match self.rules.screen(from, preview, swap) {
+            Ok(Some(next)) => next,
+            Ok(None) => {
+                self.counters.no_candidate_swap += 1;
+                return Ok(None);
+            }
+            Err(rule) => {
+                self.costs.count(rule);
+                return Ok(None);
+            }
         };
-        if let Err(rule) = self.rules.screen(&next) {
-            self.costs.count(rule);
-            return Ok(None);
-        }
         if self.met.knows(&next) {
             self.counters.duplicate += 1;
             return Ok(None);

@@ -2,10 +2,14 @@
 //!
 //! It must not know how candidates come about.
 
-use rustc_hash::FxHashSet;
+use std::cell::RefCell;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::environment::{Commonness, EnvironmentTable};
-use crate::molecule::{BondSwap, Molecule, MoleculeError, RewiredMolecule, Rings, Sketch};
+use crate::molecule::{
+    BondSwap, Molecule, MoleculeError, Preview, RewiredMolecule, RingBonds, Rings, Sketch,
+};
 use hetero2_contract::{CountedWarning, Warning};
 
 /// Rings of these sizes may come and go.
@@ -85,6 +89,8 @@ pub(super) struct Rules {
     uncommon_rings: Vec<usize>,
     own: FxHashSet<u32>,
     rarest: Commonness,
+    /// Environments that were met, and whether they are admitted.
+    met: RefCell<FxHashMap<u32, bool>>,
 }
 
 /// What was found of a molecule that every rule admits.
@@ -107,47 +113,74 @@ impl Rules {
             uncommon_rings: uncommon(molecule.ring_sizes()?),
             own: environments.iter().map(|environment| environment.id).collect(),
             rarest: rarest.unwrap_or(Commonness::UNKNOWN),
+            met: RefCell::default(),
         })
     }
 
     /// Environments that are the original's own, or in the reference table and
     /// no rarer there than the rarest of the original's.
     fn admits_environment(&self, id: u32) -> bool {
-        self.own.contains(&id) || {
+        *self.met.borrow_mut().entry(id).or_insert_with(|| {
             let commonness = EnvironmentTable::embedded().commonness(id);
-            commonness > Commonness::UNKNOWN && commonness >= self.rarest
-        }
+            let common = commonness > Commonness::UNKNOWN && commonness >= self.rarest;
+            common || self.own.contains(&id)
+        })
     }
 
-    /// Whether the environments that a swap surely makes are admissible.
-    pub(super) fn admits_swap(&self, from: &Sketch, swap: BondSwap) -> Result<(), Rule> {
-        let near = from.close_environments_after(swap);
-        let admitted = near.into_iter().all(|id| self.admits_environment(id));
-        if admitted { Ok(()) } else { Err(Rule::Environments) }
+    /// The graph that `swap` makes of `from`, if the rules admit it as far as a
+    /// graph shows; `None` where it makes none. `preview` looks at `from`.
+    pub(super) fn screen(
+        &self,
+        from: &Sketch,
+        preview: Option<&mut Preview<'_>>,
+        swap: BondSwap,
+    ) -> Result<Option<Sketch>, Rule> {
+        let made = match preview {
+            None => from.swapped(swap),
+            Some(preview) => {
+                if !preview.look_at(swap) {
+                    return Ok(None);
+                }
+                if preview.fragments() != self.fragments {
+                    return Err(Rule::Fragments);
+                }
+                if !preview.rings_made().all(|size| self.knows_ring(size)) {
+                    return Err(Rule::Rings);
+                }
+                let changed = preview.ring_bonds() == RingBonds::Changed;
+                let made = changed.then(|| from.swapped(swap)).flatten();
+                if preview.surely_breaks(made.as_ref(), |id| self.admits_environment(id)) {
+                    return Err(Rule::Environments);
+                }
+                made.or_else(|| from.swapped(swap))
+            }
+        };
+        let Some(made) = made else { return Ok(None) };
+        self.admits_link(&made)?;
+        self.screen_environments(&made)?;
+        self.screen_rings(&made)?;
+        Ok(Some(made))
+    }
+
+    /// Whether a ring of this size may be made, if it is one.
+    fn knows_ring(&self, size: Option<usize>) -> bool {
+        size.is_none_or(|size| {
+            COMMON_RINGS.contains(&size) || self.uncommon_rings.binary_search(&size).is_ok()
+        })
     }
 
     /// Whether a molecule may be linked to another by chains: fragments, and
     /// rings as far as its last swap shows.
-    pub(super) fn admits_link(&self, sketch: &Sketch) -> Result<(), Rule> {
+    fn admits_link(&self, sketch: &Sketch) -> Result<(), Rule> {
         if sketch.fragments() != self.fragments {
             return Err(Rule::Fragments);
         }
         let Some(&BondSwap { a, b, c, d }) = sketch.swaps().last() else { return Ok(()) };
-        let known = |size: usize| {
-            COMMON_RINGS.contains(&size) || self.uncommon_rings.binary_search(&size).is_ok()
-        };
         let made = [(a, d), (c, b)];
         let rings = made
             .iter()
-            .all(|&(a, b)| b == BondSwap::HYDROGEN || sketch.smallest_ring(a, b).is_none_or(known));
+            .all(|&(a, b)| b == BondSwap::HYDROGEN || self.knows_ring(sketch.smallest_ring(a, b)));
         if rings { Ok(()) } else { Err(Rule::Rings) }
-    }
-
-    /// Judges a molecule by its graph; what passes may still break a rule.
-    pub(super) fn screen(&self, sketch: &Sketch) -> Result<(), Rule> {
-        self.admits_link(sketch)?;
-        self.screen_environments(sketch)?;
-        self.screen_rings(sketch)
     }
 
     fn screen_rings(&self, sketch: &Sketch) -> Result<(), Rule> {
