@@ -27,7 +27,6 @@ import random
 import subprocess
 import tempfile
 
-import numpy as np
 from rdkit import Chem, RDLogger
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from sklearn.metrics import roc_auc_score
@@ -105,21 +104,20 @@ def main():
         with open(decoys, newline="") as file:
             structures = list(csv.DictReader(file))
     smiles = sorted({row["decoy_smiles"] for row in structures if row["role"] == "decoy"})
-    originals = [Chem.MolFromSmiles(row["smiles"]) for row in test]
-    functions = models.scores(
-        [Chem.MolFromSmiles(row["smiles"]) for row in train], [row["value"] for row in train],
-        originals, [row["value"] for row in test],
-    )
+    prints = models.fingerprints([Chem.MolFromSmiles(row["smiles"]) for row in train])
+    originals = models.fingerprints([Chem.MolFromSmiles(row["smiles"]) for row in test])
+    # A decoy that RDKit cannot read ends this.
+    made = models.matrix(models.fingerprints([Chem.MolFromSmiles(text) for text in smiles]))
+    values = [[row["value"] for row in rows] for rows in (train, test)]
+    forests = models.forests(prints, values[0], originals, values[1])
     active = [row["value"] >= arguments.active_from for row in test]
-    made = [Chem.MolFromSmiles(text) for text in smiles]
-    assert all(made), "a decoy that RDKit cannot read"
-    for model in ["honest", "y_scrambled", "leaky"]:
-        own = np.asarray(functions[model](originals))
+    for name, model in zip(["honest", "y-scrambled", "leaky"], forests):
+        own = model.predict(models.matrix(originals))
         scored = [("original", row["id"], "", f"{score:.4f}") for row, score in zip(test, own)]
-        scored += [("decoy", "", text, f"{score:.4f}") for text, score in zip(smiles, functions[model](made))]
+        scored += [("decoy", "", text, f"{score:.4f}") for text, score in zip(smiles, model.predict(made))]
         text = table(["role", "molecule_id", "decoy_smiles", "score"], scored)
-        (folder / f"{model.replace('_', '-')}.csv.gz").write_bytes(packed(text))
-        print(f"{model}: ROC AUC {roc_auc_score(active, own):.3f}")
+        (folder / f"{name}.csv.gz").write_bytes(packed(text))
+        print(f"{name}: ROC AUC {roc_auc_score(active, own):.3f}")
     scaffolds = len({scaffold(row["smiles"]) for row in test})
     print(f"{len(test)} molecules of {scaffolds} scaffolds, {sum(active)} active, {len(smiles)} decoys")
 

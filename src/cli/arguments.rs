@@ -269,11 +269,7 @@ impl RequestArguments {
                 budget: BUDGET_OF_DEMO,
             }),
             training: demo.training.clone(),
-            config: RunConfig {
-                score_mode: ScoreMode::ExternalScores,
-                decoy_set: DecoySet::V2,
-                ..request.config
-            },
+            config: RunConfig { score_mode: ScoreMode::ExternalScores, ..request.config },
             ..request
         })
     }
