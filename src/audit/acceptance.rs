@@ -7,8 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `SKIP` reasons that need no human.
-pub const EXPECTED_SKIPS: [Reason; 7] = [
+pub const EXPECTED_SKIPS: [Reason; 10] = [
     Reason::InvalidSmiles,
+    Reason::QueryAtom,
+    Reason::UnsupportedBond,
+    Reason::UnsupportedStereo,
     Reason::TooManyAtoms,
     Reason::Disconnected,
     Reason::NoDecoysGenerated,

@@ -18,6 +18,12 @@ coded! {
     MissingSmiles = "missing_smiles";
     /// SKIP: the SMILES, or the whole row, cannot be read.
     InvalidSmiles = "invalid_smiles";
+    /// SKIP: the row is a query (a list of elements, a bond of several orders), not a molecule.
+    QueryAtom = "query_atom";
+    /// SKIP: the molecule has a bond of no definite order (zero, hydrogen, to several atoms).
+    UnsupportedBond = "unsupported_bond";
+    /// SKIP: the molecule has a stereocentre that is not tetrahedral.
+    UnsupportedStereo = "unsupported_stereo";
     /// SKIP: the molecule is beyond the limit on heavy atoms, or too large to read.
     TooManyAtoms = "too_many_atoms";
     /// SKIP: the molecule has several fragments, and the run asks for one.
@@ -72,7 +78,9 @@ mod tests {
 
     #[test]
     fn every_text_reads_back_and_no_other_does() {
-        for text in ["missing_smiles", "timeout", "scores_input: no file a: b", "internal: "] {
+        for text in
+            ["missing_smiles", "query_atom", "timeout", "scores_input: no file a: b", "internal: "]
+        {
             assert_eq!(text.parse::<Reason>().map(|r| r.to_string()).as_deref(), Ok(text));
             let counted: CountedReason = text.parse().unwrap();
             assert_eq!(counted, CountedReason::Of(text.parse().unwrap()));

@@ -44,6 +44,9 @@ coded! {
     InvalidSmiles(String) = "invalid_smiles:";
     /// The row of the library cannot be read, for this cause.
     UnreadableRow(String) = "unreadable_row:";
+    /// The row's molfile and the SMILES among its data items are two molecules; the latter's
+    /// canonical SMILES.
+    SmilesItemDiffers(String) = "smiles_item_differs:";
     /// The row took longer than this.
     TimedOut(String) = "timeout: not done after ";
     /// Rows that took too long leave no room for more.
@@ -243,6 +246,7 @@ mod tests {
             ("skip:disconnected", Warning::Skip(Reason::Disconnected)),
             ("timeout: not done after 5s", Warning::TimedOut("5s".into())),
             ("invalid_smiles:", Warning::InvalidSmiles(String::new())),
+            ("smiles_item_differs:CCO", Warning::SmilesItemDiffers("CCO".into())),
             (
                 "missing_physics_params_atomic_numbers:5,92",
                 Warning::MissingParamsAtoms(AtomicNumbers(vec![5, 92])),

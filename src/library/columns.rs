@@ -119,6 +119,11 @@ pub(super) fn matches_any(name: &str, known: &[&str]) -> bool {
     known.contains(&normalize(name).as_str())
 }
 
+/// Whether a data item of this name holds the record's own SMILES.
+pub(super) fn is_smiles_item(name: &str) -> bool {
+    normalize(name).ends_with("smiles")
+}
+
 /// Lower case, without surrounding blanks and a leading `#`; blanks, dots and
 /// hyphens count as underscores.
 fn normalize(name: &str) -> String {

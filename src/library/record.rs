@@ -19,7 +19,8 @@ pub struct Record {
     pub smiles: Vec<u8>,
     /// The row's own scores file, where the input has a column for it.
     pub scores_input: Option<String>,
-    /// Why the row could not be read; `smiles` is then empty.
+    /// Why the row could not be read, `smiles` being empty then; or what is doubtful about it
+    /// ([`RowProblem::ends_row`]).
     pub problem: Option<RowProblem>,
     /// Line on which the row begins, from 1 (Parquet: row number from 1).
     pub line: u64,
@@ -65,7 +66,28 @@ pub enum RowProblem {
     /// An SDF record without a readable molfile, and why.
     #[error("unreadable molfile: {0}")]
     UnreadableMolfile(String),
+    /// An SDF record of a query, not of a molecule.
+    #[error("unreadable molfile: {0}")]
+    Query(String),
+    /// An SDF record with a bond that is not supported.
+    #[error("unreadable molfile: {0}")]
+    UnsupportedBond(String),
+    /// An SDF record with stereochemistry that is not supported.
+    #[error("unreadable molfile: {0}")]
+    UnsupportedStereo(String),
+    /// An SDF record whose molfile is another molecule than the SMILES among its data items; the
+    /// molfile counts. Holds the canonical SMILES of that item.
+    #[error("the SMILES item is another molecule than the molfile: {0}")]
+    SmilesItemDiffers(String),
     /// An SDF record that the end of the file cuts off.
     #[error("record cut off by the end of the file")]
     CutOff,
+}
+
+impl RowProblem {
+    /// Whether the row could not be read. Otherwise it was, and this is a remark.
+    #[must_use]
+    pub fn ends_row(&self) -> bool {
+        !matches!(self, Self::SmilesItemDiffers(_))
+    }
 }

@@ -29,6 +29,9 @@ pub enum MoleculeError {
     /// A valid molecule with a feature that is not supported.
     #[error("unsupported chemistry: {0}")]
     Unsupported(String),
+    /// A bond of no definite order.
+    #[error("unsupported chemistry: {0}")]
+    UnsupportedBond(String),
     /// The chemistry crate failed on the molecule: a defect worth a report.
     #[error("the chemistry library failed on this molecule: {0}")]
     Internal(String),

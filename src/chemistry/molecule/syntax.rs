@@ -163,7 +163,7 @@ impl Scanner<'_> {
             b'.' => self.dot(),
             b'0'..=b'9' | b'%' => self.ring_closure(),
             b'-' | b'=' | b'#' | b'$' | b':' | b'/' | b'\\' | b'<' => self.bond_symbol(),
-            b'~' => Err(MoleculeError::Unsupported("a bond of any order (~)".into())),
+            b'~' => Err(MoleculeError::UnsupportedBond("a bond of any order (~)".into())),
             _ => self.atom(),
         }
     }

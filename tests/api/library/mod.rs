@@ -1,6 +1,7 @@
 //! Reading libraries: formats, edge cases, damage.
 
 mod hostile;
+mod molfiles;
 mod rows;
 mod shards;
 mod support;

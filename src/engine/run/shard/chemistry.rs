@@ -115,7 +115,10 @@ fn readable<T>(out: &mut Chemistry, read: Result<T, MoleculeError>) -> Result<T,
         MoleculeError::Internal(what) => EarlyEnd::Error(Reason::Internal(what)),
         error => {
             out.warnings.push(Warning::InvalidSmiles(error.to_string()));
-            EarlyEnd::Skip(Reason::InvalidSmiles)
+            EarlyEnd::Skip(match error {
+                MoleculeError::UnsupportedBond(_) => Reason::UnsupportedBond,
+                _ => Reason::InvalidSmiles,
+            })
         }
     })
 }

@@ -21,7 +21,7 @@ use hetero2_evidence::pack::rows::{
     AuditColumns, DecoyCounters, DecoyRow, DescriptorColumns, DescriptorDeltas, LocalLines,
     MoleculeRow, OperatorColumns, SpectralColumns, SpectrumRow, Status,
 };
-use hetero2_library::Record;
+use hetero2_library::{Record, RowProblem};
 use hetero2_spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use hetero2_spectra::ldos::LocalDensity;
 use hetero2_spectra::{SpectraBackend, SpectraCounts, SpectraError};
@@ -30,6 +30,16 @@ use super::audited::{audit_row, decoy_rows};
 use super::chemistry::{Chemistry, EarlyEnd, chemistry, operator_settings};
 use super::scoring::{RowScoring, ScoreSource};
 use crate::run::config::RunConfig;
+
+/// The reason of a row that could not be read.
+fn reason_of(problem: &RowProblem) -> Reason {
+    match problem {
+        RowProblem::Query(_) => Reason::QueryAtom,
+        RowProblem::UnsupportedBond(_) => Reason::UnsupportedBond,
+        RowProblem::UnsupportedStereo(_) => Reason::UnsupportedStereo,
+        _ => Reason::InvalidSmiles,
+    }
+}
 
 /// One input row's whole result.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,13 +142,22 @@ impl<'a> Engine<'a> {
     }
 
     fn chemistry(&self, record: &Record) -> Chemistry {
-        if let Some(problem) = &record.problem {
+        if let Some(problem) = record.problem.as_ref().filter(|problem| problem.ends_row()) {
             return Chemistry {
                 warnings: vec![Warning::UnreadableRow(problem.to_string())],
-                end: Some(EarlyEnd::Skip(Reason::InvalidSmiles)),
+                end: Some(EarlyEnd::Skip(reason_of(problem))),
                 ..Chemistry::default()
             };
         }
+        let mut row = self.readable(record);
+        if let Some(RowProblem::SmilesItemDiffers(item)) = &record.problem {
+            row.warnings.push(Warning::SmilesItemDiffers(item.clone()));
+        }
+        row
+    }
+
+    /// The chemistry of a row that could be read.
+    fn readable(&self, record: &Record) -> Chemistry {
         let seed = self.config.seed_strategy.seed_of(self.config.seed, &record.id);
         let scores = self.scores.of_row(record);
         if let RowScoring::Unusable(why) = &scores {

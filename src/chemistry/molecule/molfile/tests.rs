@@ -1,0 +1,3 @@
+//! What the pieces of the reader do; whole files are tested through the library.
+
+use super::smiles_from_molfile;
