@@ -4,7 +4,7 @@
 const NOT_A_SMILES: &str = "\
 **A bond of any order (`~`) is refused.** It belongs to patterns (SMARTS), not to molecules: RDKit keeps it as a query \
 bond that takes no valence, and computes with ethane and water held together by it. The chemistry crate has no such \
-bond, so the row ends as SKIP `invalid_smiles` with the warning `unsupported chemistry: a bond of any order (~)`.";
+bond, so the row ends as SKIP `unsupported_bond` with the warning `invalid_smiles:unsupported chemistry: a bond of any order (~)`.";
 
 const NOT_ASCII: &str = "\
 **A letter that is not ASCII is refused.** RDKit drops the `Ö` at the end and computes on ethane, a molecule that \
