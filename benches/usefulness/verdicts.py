@@ -1,6 +1,7 @@
 """What audits conclude of scores whose worth is known: eight targets, twelve scores, one table.
 
     verdicts.py PROGRAM WORK [--targets A,B] [--molecules N] [--decoys K] [--decoy-set v2] [--jobs N] [--out FILE]
+                 [--stored]
 
 PROGRAM is the hetero2 binary; WORK keeps the data, decoys, score files and packs. Decoys are made again each time; score
 files only where the decoys or the molecules changed. For every target and score the program audits the test molecules
@@ -45,6 +46,23 @@ def write(path, header, rows):
         table.writerows(rows)
 
 
+def threshold(name, values):
+    """The value from which a molecule is active: that of the upper third, unless one is published."""
+    return ACTIVE_FROM.get(name, sorted(values)[2 * len(values) // 3])
+
+
+def stored(work, names):
+    """Evidence and thresholds that an earlier run left in WORK."""
+    found, thresholds = {}, {}
+    for name in names:
+        with open(work / name / "truth.csv", newline="") as file:
+            thresholds[name] = threshold(name, [float(row["value"]) for row in csv.DictReader(file)])
+        for score in NAMES:
+            for kind in KINDS:
+                found[name, score, kind] = json.loads((work / name / f"evidence-{score}-{kind}.json").read_text())
+    return found, thresholds
+
+
 class Target:
     """Library, outcomes, training molecules, decoys and score files of a target, and its base pack."""
 
@@ -56,8 +74,7 @@ class Target:
         self.train = [r for r in rows if r["split"] == "train"]
         test = [r for r in rows if r["split"] == "test"]
         self.test = sorted(random.Random(0).sample(test, min(settings.molecules, len(test))), key=lambda r: r["id"])
-        values = sorted(r["value"] for r in self.test)
-        self.threshold = ACTIVE_FROM.get(name, values[2 * len(values) // 3])
+        self.threshold = threshold(name, [r["value"] for r in self.test])
         self.labels = [r["value"] >= self.threshold for r in self.test]
         write(self.folder / "library.csv", ["id", "smiles"], [(r["id"], r["smiles"]) for r in self.test])
         write(self.folder / "truth.csv", ["molecule_id", "value"], [(r["id"], r["value"]) for r in self.test])
@@ -232,12 +249,18 @@ def main():
     parser.add_argument("--decoy-set", default="v2")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--stored", action="store_true", help="no audits: the tables of what WORK has")
     settings = parser.parse_args()
+    names = settings.targets.split(",")
+    if settings.stored:
+        found, thresholds = stored(settings.work, names)
+        wrong = [f"{' '.join(key)}: {one['verdict']}" for key, one in found.items() if not allowed(*key[1:], one)]
+        return finish(settings, found, thresholds, wrong)
     settings.program = str(pathlib.Path(settings.program).resolve())
     wheel = targets.archive(settings.work / "packages")
     print("target,score,test AUC,mean AUC,p,contrast," + ",".join(f"{kind},reasons" for kind in KINDS), flush=True)
     found, thresholds, wrong = {}, {}, []
-    for name in settings.targets.split(","):
+    for name in names:
         target = Target(settings, wheel, name)
         work = [(score, kind) for score in target.aucs for kind in KINDS]
         with ThreadPoolExecutor(settings.jobs) as pool:
@@ -255,6 +278,11 @@ def main():
                 if not allowed(score, kind, one):
                     wrong.append(f"{name} {score} {kind}: {one['verdict']}")
             print(",".join(cells), flush=True)
+    return finish(settings, found, thresholds, wrong)
+
+
+def finish(settings, found, thresholds, wrong):
+    """Writes the tables; the exit code."""
     lines = list(markdown(found, thresholds))
     if settings.out:
         insert(settings.out, lines)
