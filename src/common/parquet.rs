@@ -6,6 +6,7 @@
 //! entry of a dictionary may stand in every row. What the footer says of sizes
 //! is the writer's word only, so the pages themselves are asked.
 
+mod cell;
 mod page;
 
 use std::io;
@@ -19,6 +20,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
+pub use cell::{Inexact, exact_text, has_exact_text};
 use page::{Header, Kind};
 
 /// Largest page that is decoded, uncompressed. Writers make pages of about

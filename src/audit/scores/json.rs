@@ -98,7 +98,11 @@ impl<'de> Visitor<'de> for FileSeed<'_> {
                         name.map(|n| n.trim().to_owned()).filter(|name| !name.is_empty());
                 }
                 "original" => {
-                    let original: Option<Original> = map.next_value()?;
+                    let original: Option<Original> = map.next_value().map_err(|error| {
+                        A::Error::custom(format_args!(
+                            "the original: {error}; its score and weight must be JSON numbers"
+                        ))
+                    })?;
                     let score = original.map(|o| Score { score: o.score, weight: o.weight });
                     score.map_or(Ok(()), |s| check(&"the original", s))?;
                     self.0.original = score;
@@ -141,7 +145,12 @@ impl<'de> Visitor<'de> for DecoysSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(hash) = map.next_key_seed(HashSeed)? {
-            let decoy: Decoy = map.next_value()?;
+            let decoy: Decoy = map.next_value().map_err(|error| {
+                A::Error::custom(format_args!(
+                    "the decoy {hash}: {error}; its score and weight must be JSON numbers (no \
+                     NaN, null or text): leave out a decoy that has none"
+                ))
+            })?;
             let score = Score { score: decoy.score, weight: decoy.weight };
             check(&hash, score)?;
             if let Err(error) = self.0.decoys.add(hash, score) {

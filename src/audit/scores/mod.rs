@@ -1,6 +1,7 @@
 //! `hetero_scores.v1`: scores computed elsewhere, from JSON, CSV or Parquet,
 //! looked up by decoy hash. Knows nothing of the models that made them.
 
+mod head;
 mod json;
 pub(super) mod limits;
 mod parquet;
@@ -173,9 +174,11 @@ impl ScoreTable {
     /// Reads CSV with a header of `decoy_hash` or `decoy_smiles`, `score`, and
     /// optionally `weight`, `molecule_id` and `role` (`original` or `decoy`).
     ///
+    /// Columns are separated by comma, semicolon, tab or bar, as the header shows or
+    /// a `sep=` line before it says; letter case and blanks of names do not matter.
     /// Other columns are ignored. Where a row has both, the hash counts. An
-    /// empty `score` leaves the row unscored ([`ScoreTable::unscored_rows`]),
-    /// an empty weight is 1. Rows of role `original` score the molecule they
+    /// empty `score`, `NA`, `None` or `null` leaves the row unscored
+    /// ([`ScoreTable::unscored_rows`]), such a weight is 1. Rows of role `original` score the molecule they
     /// name, or all originals where they name none. A key may stand twice with
     /// the same score, not with two.
     ///
@@ -190,7 +193,8 @@ impl ScoreTable {
     }
 
     /// Reads Parquet with the columns of [`ScoreTable::from_csv`]. Hashes may
-    /// be text or 32 raw bytes; scores and weights any number type.
+    /// be text or 32 raw bytes; scores and weights any number type; ids also
+    /// numbers, as far as their text is exact.
     ///
     /// # Errors
     /// [`ScoresError`], naming row, column and value.

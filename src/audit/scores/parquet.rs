@@ -1,21 +1,22 @@
 //! Scores as a Parquet table.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::types::{Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::ChunkReader;
 
-use hetero2_common::parquet::{Shared, bounds};
+use hetero2_common::parquet::{Shared, bounds, exact_text, has_exact_text};
 
 use super::rows::{Columns, HashCell, Row, Sink};
 use super::{Canonicalise, ScoreLimits, ScoreTable, ScoresError};
 
 /// Most rows decoded at a time.
 const BATCH: usize = 8192;
-const KNOWN: [&str; 6] = ["decoy_hash", "decoy_smiles", "score", "weight", "molecule_id", "role"];
 
 pub(super) fn read(
     reader: impl ChunkReader + 'static,
@@ -26,11 +27,10 @@ pub(super) fn read(
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let reader = Shared::new(reader);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(reader.clone(), options)?;
-    let wanted = KNOWN.iter().copied();
-    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
     let names: Vec<String> =
         builder.schema().fields().iter().map(|field| field.name().clone()).collect();
-    Columns::find(&names)?;
+    let wanted = Columns::find(&names)?.places();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
     let bounds = bounds(&reader, builder.metadata(), |leaf| mask.leaf_included(leaf), BATCH)?;
     let batches = builder.with_projection(mask).with_batch_size(bounds.rows_at_once).build()?;
     let mut sink = Sink::new("row", limits, canonicalise);
@@ -53,16 +53,20 @@ fn add_batch(sink: &mut Sink<'_>, batch: &RecordBatch, before: u64) -> Result<()
     let smiles = text("decoy_smiles", columns.decoy_smiles)?;
     let scores = number("score", columns.score)?;
     let weights = columns.weight.map(|at| number("weight", at)).transpose()?;
-    let ids = text("molecule_id", columns.molecule_id)?;
+    let ids = columns.molecule_id.map(|at| Id::of(batch.column(at))).transpose()?;
     let roles = text("role", columns.role)?;
     for i in 0..batch.num_rows() {
         let at = before + i as u64 + 1;
+        let id = ids.as_ref().map(|ids| ids.get(sink, at, i)).transpose()?.flatten();
         let row = Row {
             decoy_hash: hashes.as_ref().and_then(|hashes| hashes.hash(i)),
             decoy_smiles: cell(sink, at, "decoy_smiles", smiles.as_ref(), i)?,
-            score: scores.get(i),
-            weight: weights.as_ref().and_then(|weights| weights.get(i)),
-            molecule_id: cell(sink, at, "molecule_id", ids.as_ref(), i)?,
+            score: scores.get(sink, at, "score", i)?,
+            weight: match &weights {
+                Some(weights) => weights.get(sink, at, "weight", i)?,
+                None => None,
+            },
+            molecule_id: id.as_deref(),
             role: cell(sink, at, "role", roles.as_ref(), i)?,
         };
         sink.add(at, &row)?;
@@ -123,12 +127,42 @@ impl<'a> Text<'a> {
     }
 }
 
+/// A column of molecule ids, as text or as what text says exactly.
+enum Id<'a> {
+    Text(Text<'a>),
+    Exact(&'a dyn Array),
+}
+
+impl<'a> Id<'a> {
+    fn of(array: &'a dyn Array) -> Result<Self, ScoresError> {
+        match has_exact_text(array.data_type()) {
+            true => Ok(Self::Exact(array)),
+            false => Text::of("molecule_id", array).map(Self::Text),
+        }
+    }
+
+    fn get(&self, sink: &Sink<'_>, at: u64, i: usize) -> Result<Option<Cow<'a, str>>, ScoresError> {
+        match self {
+            Self::Text(text) => {
+                Ok(cell(sink, at, "molecule_id", Some(text), i)?.map(Cow::Borrowed))
+            }
+            Self::Exact(array) => {
+                let problem = "may not be the id that was meant; store ids as text or integers";
+                let text = exact_text(*array, i)
+                    .map_err(|inexact| sink.bad(at, "molecule_id", &inexact.0, problem))?;
+                Ok(text.map(Cow::Owned))
+            }
+        }
+    }
+}
+
 /// A column of numbers.
 enum Number<'a> {
     F64(&'a arrow_array::Float64Array),
     F32(&'a arrow_array::Float32Array),
     I64(&'a arrow_array::Int64Array),
-    I32(&'a arrow_array::Int32Array),
+    /// Any other type whose cells are numbers as text.
+    Exact(&'a dyn Array),
 }
 
 impl<'a> Number<'a> {
@@ -137,21 +171,39 @@ impl<'a> Number<'a> {
             DataType::Float64 => Ok(Self::F64(array.as_primitive::<Float64Type>())),
             DataType::Float32 => Ok(Self::F32(array.as_primitive::<Float32Type>())),
             DataType::Int64 => Ok(Self::I64(array.as_primitive::<Int64Type>())),
-            DataType::Int32 => Ok(Self::I32(array.as_primitive::<Int32Type>())),
+            other if *other != DataType::Boolean && has_exact_text(other) => Ok(Self::Exact(array)),
             other => Err(ScoresError::ColumnType {
                 column,
                 found: other.to_string(),
-                expected: "DOUBLE, FLOAT, INT64 or INT32",
+                expected: "a floating-point, integer or decimal type",
             }),
         }
     }
 
-    fn get(&self, i: usize) -> Option<f64> {
-        match self {
+    fn get(
+        &self,
+        sink: &Sink<'_>,
+        at: u64,
+        column: &'static str,
+        i: usize,
+    ) -> Result<Option<f64>, ScoresError> {
+        Ok(match self {
             Self::F64(array) => array.is_valid(i).then(|| array.value(i)),
             Self::F32(array) => array.is_valid(i).then(|| f64::from(array.value(i))),
             Self::I64(array) => array.is_valid(i).then(|| array.value(i) as f64),
-            Self::I32(array) => array.is_valid(i).then(|| f64::from(array.value(i))),
-        }
+            Self::Exact(array) => {
+                let text = exact_text(*array, i).unwrap_or_else(|inexact| Some(inexact.0));
+                let number = |text: &String| text.parse().ok();
+                let parsed = text.as_ref().map(number);
+                match parsed {
+                    Some(None) => {
+                        let value = text.unwrap_or_default();
+                        return Err(sink.bad(at, column, &value, "is not a number"));
+                    }
+                    Some(found) => found,
+                    None => None,
+                }
+            }
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::head::{Head, names};
 use super::json::short;
 use super::limits::{Format, LimitedReader};
 use super::table::{Builder, Duplicates};
@@ -60,8 +61,9 @@ impl<'a> Sink<'a> {
 
     pub(super) fn add(&mut self, at: u64, row: &Row<'_>) -> Result<(), ScoresError> {
         let original = match row.role {
-            None | Some("decoy") => false,
-            Some("original") => true,
+            None => false,
+            Some(role) if role.eq_ignore_ascii_case("decoy") => false,
+            Some(role) if role.eq_ignore_ascii_case("original") => true,
             Some(other) => {
                 let problem = "is not a role; write original or decoy";
                 return Err(self.bad(at, "role", other, problem));
@@ -144,8 +146,14 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Finds the columns by their names: letter case and surrounding blanks do
+    /// not matter, and blanks, dots and hyphens count as underscores.
     pub(super) fn find(names: &[String]) -> Result<Self, ScoresError> {
-        let find = |name: &str| names.iter().position(|n| n == name);
+        let normal: Vec<String> = names.iter().map(|name| normalized(name)).collect();
+        let find = |name: &str| {
+            let exact = names.iter().position(|n| n == name);
+            exact.or_else(|| normal.iter().position(|n| n == name))
+        };
         let missing =
             |needed| ScoresError::MissingColumn { needed, found: short(&names.join(", ")) };
         let (decoy_hash, decoy_smiles) = (find("decoy_hash"), find("decoy_smiles"));
@@ -156,6 +164,30 @@ impl Columns {
         let (weight, molecule_id, role) = (find("weight"), find("molecule_id"), find("role"));
         Ok(Self { decoy_hash, decoy_smiles, score, weight, molecule_id, role })
     }
+
+    /// Where the known columns are.
+    pub(super) fn places(&self) -> Vec<usize> {
+        let optional =
+            [self.decoy_hash, self.decoy_smiles, self.weight, self.molecule_id, self.role];
+        optional.into_iter().flatten().chain([self.score]).collect()
+    }
+}
+
+/// A column's name by the rules of libraries.
+fn normalized(name: &str) -> String {
+    let name = name.trim();
+    let name = name.strip_prefix('#').unwrap_or(name).trim();
+    name.chars()
+        .map(|c| match c {
+            ' ' | '-' | '.' => '_',
+            c => c.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+/// Whether a cell of numbers says that there is none.
+fn is_absent(cell: &str) -> bool {
+    ["na", "n/a", "none", "null"].iter().any(|absent| cell.eq_ignore_ascii_case(absent))
 }
 
 pub(super) fn read_csv(
@@ -164,17 +196,18 @@ pub(super) fn read_csv(
     canonicalise: Canonicalise<'_>,
 ) -> Result<ScoreTable, ScoresError> {
     let limited = LimitedReader::new(reader, Format::Csv)?;
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(limited);
-    let names: Vec<String> = csv
-        .byte_headers()?
-        .iter()
-        .map(|name| String::from_utf8_lossy(name).trim().to_owned())
-        .collect();
+    let head = Head::read(limited)?;
+    let (lines_before, delimiter) = (head.lines_before, head.delimiter);
+    let mut csv = csv::ReaderBuilder::new()
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(head.text.chain(head.rest));
+    let names = names(csv.byte_headers()?);
     let columns = Columns::find(&names)?;
     let mut sink = Sink::new("line", limits, canonicalise);
     let mut record = csv::ByteRecord::new();
     while csv.read_byte_record(&mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines_before + record.position().map_or(0, csv::Position::line);
         if record.len() != names.len() {
             let problem = "cells do not fit the header; give one a column";
             return Err(sink.bad(line, "score", &record.len().to_string(), problem));
@@ -187,7 +220,9 @@ pub(super) fn read_csv(
             Ok::<_, ScoresError>(Some(text.trim()).filter(|text| !text.is_empty()))
         };
         let number = |column: &'static str, at: Option<usize>| {
-            let Some(cell) = text(column, at)? else { return Ok(None) };
+            let Some(cell) = text(column, at)?.filter(|cell| !is_absent(cell)) else {
+                return Ok(None);
+            };
             let parsed = cell.parse::<f64>();
             parsed.map(Some).map_err(|_| sink.bad(line, column, cell, "is not a number"))
         };

@@ -127,6 +127,40 @@ fn csv_is_read_by_column_names() {
 }
 
 #[test]
+fn tables_are_read_however_they_are_separated() {
+    let expected = pair(&csv("decoy_smiles,score\ncco,0.5\n").unwrap(), "CCO");
+    assert_eq!(expected, Some((0.5, 1.0)));
+    for text in [
+        "decoy_smiles;score\ncco;0.5\n",
+        "decoy_smiles\tscore\ncco\t0.5\n",
+        "decoy_smiles|score\ncco|0.5\n",
+        "sep=;\r\nDecoy SMILES; Score \r\ncco;0.5\r\n",
+        "SEP=\t\nDECOY-SMILES\tSCORE\tWeight\ncco\t0.5\tNA\n",
+        "\n\ndecoy_smiles,score\ncco,0.5",
+        "\u{feff}decoy_smiles;score\ncco;0.5\n",
+    ] {
+        assert_eq!(pair(&csv(text).unwrap(), "CCO"), expected, "{text:?}");
+    }
+    let absent = csv("decoy_smiles,score\ncco,NA\ncc,None\nc,null\nccc,\n").unwrap();
+    assert_eq!((absent.decoys(), absent.unscored_rows()), (0, 4));
+    let error = csv("sep=;\ndecoy_smiles;score\ncco;high\n").unwrap_err();
+    assert_eq!(error.to_string(), "scores table, line 3, column score: \"high\" is not a number");
+}
+
+#[test]
+fn numbers_of_json_that_are_none_are_named_by_their_decoy() {
+    for score in ["NaN", "null", "\"0.5\""] {
+        let text = format!(
+            "{{\"schema_version\":\"hetero_scores.v1\",\n\"decoys\":{{\"{}\":{{\"score\":{score}}}}}}}",
+            hash("CCO")
+        );
+        let error = json(&text).unwrap_err().to_string();
+        assert!(error.contains(&hash("CCO")) && error.contains("line 2"), "{error}");
+        assert!(error.contains("leave out a decoy that has none"), "{error}");
+    }
+}
+
+#[test]
 fn csv_that_cannot_be_used_says_why_and_where() {
     let cases = [
         ("", "no column score"),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 
 use hetero2_audit::{DecoyHash, OriginalSource, Score, ScoreLimits, ScoreTable, ScoresError};
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
-use hetero2_library::Record;
+use hetero2_library::{Record, text_of};
 
 use crate::run::config::{MissingOriginal, ScoreMode};
 use crate::run::error::RunError;
@@ -135,17 +136,35 @@ pub(crate) fn load_table(dir: &RunDir, input: &InputFile) -> Result<ScoreTable, 
         .map_err(|source| RunError::Scores { path: input.name.clone().into(), source })
 }
 
-/// Reads a score file in the format that its name tells; JSON otherwise.
-fn read_table(file: File, name: &str) -> Result<ScoreTable, ScoresError> {
+/// Reads a score file in the format that its name tells, without the ending of
+/// a compression, or else its content.
+fn read_table(mut file: File, name: &str) -> Result<ScoreTable, ScoresError> {
     let limits = ScoreLimits::default();
     let canonicalise = |smiles: &str| {
         let molecule = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default());
         molecule.map(|m| m.canonical_smiles().to_owned()).ok()
     };
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match extension.to_ascii_lowercase().as_str() {
-        "csv" => ScoreTable::from_csv(file, &limits, &canonicalise),
-        "parquet" => ScoreTable::from_parquet(file, &limits, &canonicalise),
-        _ => ScoreTable::from_json(std::io::BufReader::new(file), &limits),
+    let lower = name.to_ascii_lowercase();
+    let inner = COMPRESSED.iter().find_map(|ending| lower.strip_suffix(ending)).unwrap_or(&lower);
+    let mut magic = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut magic)?;
+    file.rewind()?;
+    if inner.ends_with(".parquet") || inner.ends_with(".pq") || magic == b"PAR1" {
+        return ScoreTable::from_parquet(file, &limits, &canonicalise);
+    }
+    let text = text_of(file, name).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut text = BufReader::new(text);
+    let first = text.fill_buf()?.trim_ascii_start();
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
+    let by_name = TABLES.iter().any(|ending| inner.ends_with(ending));
+    match by_name || !(inner.ends_with(".json") || first.is_empty() || first.starts_with(b"{")) {
+        true => ScoreTable::from_csv(text, &limits, &canonicalise),
+        false => ScoreTable::from_json(text, &limits),
     }
 }
+
+/// Endings of compressed files.
+const COMPRESSED: [&str; 6] = [".gz", ".bgz", ".zst", ".zstd", ".bz2", ".xz"];
+
+/// Endings of tables of text.
+const TABLES: [&str; 3] = [".csv", ".tsv", ".tab"];
