@@ -5,9 +5,6 @@ use std::io::{self, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
@@ -15,7 +12,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 
-use hetero2_common::parquet::{Shared, bounds};
+use hetero2_common::parquet::{Shared, bounds, exact_text, has_exact_text};
 
 use super::columns::{self, Columns};
 use super::input::{InputDigest, file_digest};
@@ -63,7 +60,7 @@ impl ParquetSource {
             })?;
         for (column, readable, wanted) in [
             (Some(columns.smiles), is_text as fn(&DataType) -> bool, "text"),
-            (columns.id, is_text_or_integer, "text or integers"),
+            (columns.id, is_text_or_exact, "text, numbers or truth values"),
             (columns.scores, is_text, "text"),
         ] {
             let Some(field) = column.map(|index| schema.field(index)) else { continue };
@@ -115,7 +112,7 @@ impl ParquetSource {
             {
                 let index = self.next;
                 self.next += 1;
-                return Ok(Some(self.record(batch, index, row)));
+                return self.record(batch, index, row).map(Some);
             }
             self.next = 0;
             let reader = &mut self.reader;
@@ -134,14 +131,21 @@ impl ParquetSource {
         file_digest(&self.file, self.name.clone())
     }
 
-    fn record(&self, batch: &RecordBatch, index: usize, row: u64) -> Record {
+    fn record(&self, batch: &RecordBatch, index: usize, row: u64) -> Result<Record, LibraryError> {
         let smiles = text(batch.column(self.smiles), index);
         let number;
-        let id = match self.id.map(|column| batch.column(column)) {
+        let id = match self.id {
             None => &b""[..],
-            Some(column) if is_text(column.data_type()) => text(column, index),
-            Some(column) => {
-                number = integer(column, index);
+            Some(at) if is_text(batch.column(at).data_type()) => text(batch.column(at), index),
+            Some(at) => {
+                number = exact_text(batch.column(at), index)
+                    .map_err(|inexact| LibraryError::InexactId {
+                        name: self.name.clone(),
+                        row: row + 1,
+                        column: batch.schema_ref().field(at).name().clone(),
+                        value: inexact.0,
+                    })?
+                    .unwrap_or_default();
                 number.as_bytes()
             }
         };
@@ -150,9 +154,9 @@ impl ParquetSource {
         if smiles.len().max(id.len()) > self.limit {
             let mut record = columns::record(row, line, b"", b"", None);
             record.problem = Some(RowProblem::TooLong { limit: self.limit as u64 });
-            return record;
+            return Ok(record);
         }
-        columns::record(row, line, id, smiles, scores)
+        Ok(columns::record(row, line, id, smiles, scores))
     }
 }
 
@@ -160,8 +164,8 @@ fn is_text(kind: &DataType) -> bool {
     matches!(kind, DataType::Utf8 | DataType::Binary | DataType::LargeUtf8 | DataType::LargeBinary)
 }
 
-fn is_text_or_integer(kind: &DataType) -> bool {
-    is_text(kind) || kind.is_integer()
+fn is_text_or_exact(kind: &DataType) -> bool {
+    is_text(kind) || has_exact_text(kind)
 }
 
 fn text(column: &ArrayRef, index: usize) -> &[u8] {
@@ -174,23 +178,6 @@ fn text(column: &ArrayRef, index: usize) -> &[u8] {
         DataType::Binary => column.as_binary::<i32>().value(index),
         DataType::LargeBinary => column.as_binary::<i64>().value(index),
         _ => b"",
-    }
-}
-
-fn integer(column: &ArrayRef, index: usize) -> String {
-    if column.is_null(index) {
-        return String::new();
-    }
-    match column.data_type() {
-        DataType::Int8 => column.as_primitive::<Int8Type>().value(index).to_string(),
-        DataType::Int16 => column.as_primitive::<Int16Type>().value(index).to_string(),
-        DataType::Int32 => column.as_primitive::<Int32Type>().value(index).to_string(),
-        DataType::Int64 => column.as_primitive::<Int64Type>().value(index).to_string(),
-        DataType::UInt8 => column.as_primitive::<UInt8Type>().value(index).to_string(),
-        DataType::UInt16 => column.as_primitive::<UInt16Type>().value(index).to_string(),
-        DataType::UInt32 => column.as_primitive::<UInt32Type>().value(index).to_string(),
-        DataType::UInt64 => column.as_primitive::<UInt64Type>().value(index).to_string(),
-        _ => String::new(),
     }
 }
 

@@ -37,7 +37,7 @@ const SMILES_NAMES: [&str; 11] = [
 ];
 
 /// Names under which libraries keep their ids, best first.
-pub(super) const ID_NAMES: [&str; 21] = [
+pub(super) const ID_NAMES: [&str; 24] = [
     "id",
     "mol_id",
     "molid",
@@ -59,6 +59,9 @@ pub(super) const ID_NAMES: [&str; 21] = [
     "compound_name",
     "title",
     "molecule",
+    "drug_id",
+    "ligand_id",
+    "bindingdb_monomerid",
 ];
 
 /// Names of the optional column with a row's own scores file.
@@ -106,6 +109,17 @@ impl Columns {
         };
         Ok(Self { smiles, id, scores: first(&SCORES_NAMES), count: names.len() })
     }
+
+    /// Of so many columns, the one that holds SMILES.
+    pub fn plain(smiles: usize, count: usize) -> Self {
+        Self { smiles, id: None, scores: None, count }
+    }
+}
+
+/// The column with the best of the known names of ids.
+pub(super) fn id_of<S: AsRef<str>>(names: &[S]) -> Option<usize> {
+    let normal: Vec<String> = names.iter().map(|name| normalize(name.as_ref())).collect();
+    ID_NAMES.iter().find_map(|want| normal.iter().position(|name| name == want))
 }
 
 /// Whether a header name is one of the known names of an id or SMILES column.
@@ -157,7 +171,8 @@ fn list<S: AsRef<str>>(names: &[S]) -> String {
     text.join(", ")
 }
 
-/// Builds a readable row's record from its cells.
+/// Builds a readable row's record from its cells; one without an id gets one
+/// when its row is known.
 pub(super) fn record(
     row: u64,
     line: u64,
@@ -169,7 +184,7 @@ pub(super) fn record(
     let end = memchr::memchr2(b' ', b'\t', smiles).unwrap_or(smiles.len());
     Record {
         row,
-        id: id_text(row, id),
+        id: id_text(id),
         smiles: smiles[..end].to_vec(),
         scores_input: scores
             .map(trim)
@@ -180,10 +195,9 @@ pub(super) fn record(
     }
 }
 
-/// The id of a row whose id cell is `id`.
-pub(super) fn id_text(row: u64, id: &[u8]) -> String {
-    let id = trim(id);
-    if id.is_empty() { format!("mol_{row}") } else { String::from_utf8_lossy(id).into_owned() }
+/// The id of a row whose id cell is `id`; empty where there is none.
+pub(super) fn id_text(id: &[u8]) -> String {
+    String::from_utf8_lossy(trim(id)).into_owned()
 }
 
 /// Without surrounding blanks, those beyond ASCII included.

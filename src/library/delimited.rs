@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::io;
 
 use super::columns::{self, Columns, MissingColumn};
+use super::guess::{self, FirstLine, Found, Guess};
 use super::lines::{Line, LineReader};
 use super::options::{Format, ReadOptions};
 use super::record::{Record, RowProblem};
@@ -18,8 +19,21 @@ use super::record::{Record, RowProblem};
 pub(super) struct Table {
     delimiter: u8,
     columns: Columns,
+    width: Width,
+    /// The header line, which may come again where tables were joined; empty
+    /// where there is none.
+    header: Vec<u8>,
     limit: usize,
     fields: Vec<Field>,
+}
+
+/// How many columns a row must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    /// Those of the header.
+    OfHeader,
+    /// Those that are read: there is no header to say more.
+    AtLeast(usize),
 }
 
 /// A field of a record: where it lies, without its quotes.
@@ -68,23 +82,28 @@ pub(super) enum HeaderError {
     Problem(RowProblem),
     /// A column is missing.
     Missing(MissingColumn),
+    /// No name is known, and columns of these names hold different molecules.
+    Several(Vec<String>),
 }
 
 impl Table {
     /// Reads the header: the first row that is neither blank nor a comment.
     /// CSV may use `,`, `;` or a tab; the one that shows a SMILES column is
-    /// taken. A spreadsheet's `sep=;` line is obeyed.
+    /// taken. A spreadsheet's `sep=;` line is obeyed. Where no name is known, the
+    /// lines of `sample` say which column holds molecules.
     pub fn read_header(
         lines: &mut LineReader,
         format: Format,
         options: &ReadOptions,
+        sample: &[&[u8]],
     ) -> io::Result<Result<Self, HeaderError>> {
         let mut delimiters: Vec<u8> = match format {
             Format::Tsv => vec![b'\t'],
-            _ => vec![b',', b';', b'\t'],
+            _ => vec![b',', b';', b'\t', b'|'],
         };
         loop {
             lines.begin();
+            let before = lines.mark();
             let Some(line) = lines.read_line()? else { return Ok(Err(HeaderError::Nothing)) };
             let Line::Whole { from, to } = line else {
                 let limit = options.max_line_bytes as u64;
@@ -100,11 +119,47 @@ impl Table {
             }
             let comment = text.first() == Some(&b'#');
             let found = Self::try_delimiters(lines, &delimiters, options)?;
-            if comment && found.is_err() {
-                continue;
+            match found {
+                Err(_) if comment => {}
+                Err(HeaderError::Missing(_)) if !options.names_columns() => {
+                    let marks: Vec<Option<u8>> = delimiters.into_iter().map(Some).collect();
+                    return Ok(match guess::column(sample, &marks) {
+                        Found::One(guess) => {
+                            let header = lines.record().to_vec();
+                            if guess.first_line == FirstLine::Row {
+                                lines.rewind(before);
+                            }
+                            Self::guessed(&guess, header, options).ok_or(HeaderError::Nothing)
+                        }
+                        Found::Several(names) => Err(HeaderError::Several(names)),
+                        Found::Nothing => found,
+                    });
+                }
+                found => return Ok(found),
             }
-            return Ok(found);
         }
+    }
+
+    /// A table whose columns were found by trying; `header` is its first line.
+    /// `None` where its columns stand between blanks.
+    pub fn guessed(guess: &Guess, header: Vec<u8>, options: &ReadOptions) -> Option<Self> {
+        let Guess { delimiter, smiles, id, first_line, count, .. } = *guess;
+        let names = match first_line {
+            FirstLine::Header => guess::cells(&header, delimiter),
+            FirstLine::Row => Vec::new(),
+        };
+        let names: Vec<_> = names.into_iter().map(String::from_utf8_lossy).collect();
+        let columns =
+            Columns { id: id.or_else(|| columns::id_of(&names)), ..Columns::plain(smiles, count) };
+        let is_header = first_line == FirstLine::Header;
+        Some(Self {
+            delimiter: delimiter?,
+            columns,
+            width: if is_header { Width::OfHeader } else { Width::AtLeast(smiles + 1) },
+            header: if is_header { header } else { Vec::new() },
+            limit: options.max_line_bytes,
+            fields: Vec::new(),
+        })
     }
 
     /// Reads the current line as a header with each delimiter in turn; the
@@ -133,7 +188,8 @@ impl Table {
             match result {
                 Ok(columns) => {
                     let limit = options.max_line_bytes;
-                    return Ok(Ok(Self { delimiter, columns, limit, fields }));
+                    let (width, header) = (Width::OfHeader, lines.record().to_vec());
+                    return Ok(Ok(Self { delimiter, columns, width, header, limit, fields }));
                 }
                 Err(error) => {
                     first_error.get_or_insert(error);
@@ -155,7 +211,8 @@ impl Table {
                 return Ok(Some(bad(row, lines.line(), b"", problem)));
             };
             let number = lines.line();
-            if lines.record()[from..to].trim_ascii().is_empty() {
+            let text = lines.record()[from..to].trim_ascii();
+            if text.is_empty() || text == self.header.trim_ascii() {
                 continue;
             }
             let first = lines.record().len();
@@ -169,12 +226,19 @@ impl Table {
     fn record(&self, text: &[u8], row: u64, line: u64) -> Record {
         let cell = |index: usize| self.fields.get(index).map(|field| field.value(text));
         let id = self.columns.id.and_then(cell).unwrap_or_default();
-        let (found, expected) = (self.fields.len() as u32, self.columns.count as u32);
+        let least = match self.width {
+            Width::OfHeader => self.columns.count,
+            Width::AtLeast(least) => least,
+        };
+        let (found, expected) = (self.fields.len() as u32, least as u32);
         if found < expected {
             return bad(row, line, &id, RowProblem::ShortRow { found, expected });
         }
         // Trailing empty cells are what spreadsheets leave behind.
-        let extra = &self.fields[self.columns.count..];
+        let extra = match self.width {
+            Width::OfHeader => &self.fields[least..],
+            Width::AtLeast(_) => &[],
+        };
         if extra.iter().any(|field| !field.value(text).trim_ascii().is_empty()) {
             return bad(row, line, &id, RowProblem::LongRow { found, expected });
         }
@@ -187,7 +251,7 @@ impl Table {
 fn bad(row: u64, line: u64, id: &[u8], problem: RowProblem) -> Record {
     Record {
         row,
-        id: columns::id_text(row, id),
+        id: columns::id_text(id),
         smiles: Vec::new(),
         scores_input: None,
         problem: Some(problem),

@@ -23,20 +23,70 @@ pub enum LibraryError {
         /// The directory.
         path: PathBuf,
     },
+    /// A folder or a pattern stands for no file.
+    #[error(
+        "the {what} {input} has no file that is read (.smi, .csv, .tsv, .sdf, .parquet, also .gz, .zst, .bz2, .xz)"
+    )]
+    NoFiles {
+        /// As it was given.
+        input: String,
+        /// `folder` or `pattern`.
+        what: &'static str,
+    },
+    /// More files than a library may have.
+    #[error("the library has more than {limit} files; join some of them")]
+    TooManyFiles {
+        /// The limit.
+        limit: usize,
+    },
     /// There is nothing in the input.
     #[error("library {name} is empty: it needs a header line or at least one molecule")]
     Empty {
         /// The input.
         name: String,
     },
-    /// The text is UTF-16.
-    #[error("library {name} is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 FILE > NEW")]
-    Utf16 {
+    /// The bytes are no text.
+    #[error(
+        "library {name} is no text and of no known format: byte {byte} is zero (is it a program, an image or an archive?)"
+    )]
+    NotText {
         /// The input.
         name: String,
+        /// The first such byte, from 1.
+        byte: u64,
+    },
+    /// No column has a known name, and several hold molecules.
+    #[error(
+        "library {name}, line {line}: columns {columns} hold different molecules, and none has a known name"
+    )]
+    SeveralColumns {
+        /// The input.
+        name: String,
+        /// Line of the header, from 1.
+        line: u64,
+        /// Their names.
+        columns: String,
+    },
+    /// Not one row holds a molecule.
+    #[error(
+        "library {name}: none of its {rows} rows holds a molecule; of the first, on line {line}, `{smiles}` was taken for the SMILES and `{id}` for the id"
+    )]
+    NoMolecule {
+        /// The input.
+        name: String,
+        /// Its rows.
+        rows: u64,
+        /// Line of the first row, from 1.
+        line: u64,
+        /// Its id, shortened.
+        id: String,
+        /// What was taken for its SMILES, or why it cannot be read; shortened.
+        smiles: String,
     },
     /// The compression is not supported.
-    #[error("library {name} is {what}, which is not read; unpack it first, or use gzip or zstd")]
+    #[error(
+        "library {name} is {what}, which is not read; unpack it first, or use gzip, zstd, bzip2 or xz"
+    )]
     UnsupportedCompression {
         /// The input.
         name: String,
@@ -86,6 +136,20 @@ pub enum LibraryError {
         found: String,
         /// What can be read.
         wanted: &'static str,
+    },
+    /// An id may be another than the one that was meant.
+    #[error(
+        "library {name}, row {row}, column `{column}`: {value} may not be the id that was meant, since its type cannot tell it from its neighbours; store ids as text or integers"
+    )]
+    InexactId {
+        /// The input.
+        name: String,
+        /// Its row, from 1.
+        row: u64,
+        /// The column.
+        column: String,
+        /// The number, in its shortest digits.
+        value: String,
     },
     /// The header line is longer than a line may be.
     #[error("library {name}, line {line}: no usable header: {problem}")]

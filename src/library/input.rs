@@ -5,11 +5,20 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::LibraryError;
+use super::utf16;
+
+/// Bytes decoded of UTF-16 at a time.
+const UTF16_CHUNK: usize = 32 << 10;
+
+/// Most memory of an xz dictionary: `xz -9` asks for 64 MiB.
+const XZ_MEMORY_KIB: u32 = 256 << 10;
 
 /// Bytes that tell one compression from another.
 const MAGIC_BYTES: usize = 8;
@@ -27,6 +36,10 @@ pub enum Compression {
     Gzip,
     /// Zstandard, of one or more frames.
     Zstd,
+    /// bzip2, of one or more streams.
+    Bzip2,
+    /// xz, of one or more streams.
+    Xz,
 }
 
 impl std::fmt::Display for Compression {
@@ -35,6 +48,8 @@ impl std::fmt::Display for Compression {
             Self::None => "uncompressed",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
         })
     }
 }
@@ -55,12 +70,25 @@ pub(super) struct Input {
     pub name: String,
     pub compression: Compression,
     decoder: Decoder,
+    encoding: Encoding,
+    /// Text that was decoded and not taken yet.
+    ready: Vec<u8>,
+    ready_from: usize,
+}
+
+/// How the decompressed bytes are text.
+enum Encoding {
+    /// As they are: UTF-8, or whatever the rows are.
+    Bytes,
+    Utf16(utf16::Decoder),
 }
 
 enum Decoder {
     Plain(RawReader),
     Gzip(Box<MultiGzDecoder<RawReader>>),
     Zstd(Box<zstd::Decoder<'static, BufReader<RawReader>>>),
+    Bzip2(Box<MultiBzDecoder<RawReader>>),
+    Xz(Box<XzReader<RawReader>>),
 }
 
 impl Input {
@@ -82,17 +110,77 @@ impl Input {
                 Ok(decoder) => Decoder::Zstd(Box::new(decoder)),
                 Err(source) => return Err(LibraryError::Read { name, rows: 0, byte: 0, source }),
             },
+            Compression::Bzip2 => Decoder::Bzip2(Box::new(MultiBzDecoder::new(raw))),
+            Compression::Xz => {
+                Decoder::Xz(Box::new(XzReader::new_mem_limit(raw, true, XZ_MEMORY_KIB)))
+            }
         };
-        Ok(Self { name, compression, decoder })
+        let (encoding, ready) = (Encoding::Bytes, Vec::new());
+        let mut input = Self { name, compression, decoder, encoding, ready, ready_from: 0 };
+        input.find_encoding().map_err(|error| input.failure(error, 0))?;
+        Ok(input)
+    }
+
+    /// Looks at the first decompressed bytes.
+    fn find_encoding(&mut self) -> io::Result<()> {
+        let mut head = [0; 4];
+        let mut known = 0;
+        while known < head.len() {
+            let count = self.read_bytes(&mut head[known..])?;
+            if count == 0 {
+                break;
+            }
+            known += count;
+        }
+        let head = &head[..known];
+        let Some(order) = utf16::order_of(head) else {
+            self.ready = head.to_vec();
+            return Ok(());
+        };
+        let (mut decoder, mut text) = (utf16::Decoder::new(order), String::new());
+        decoder.decode(head, &mut text);
+        self.ready = text.into_bytes();
+        self.encoding = Encoding::Utf16(decoder);
+        Ok(())
+    }
+
+    /// Reads text as bytes; 0 at the end.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let waiting = &self.ready[self.ready_from..];
+            if !waiting.is_empty() || buffer.is_empty() {
+                let count = waiting.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&waiting[..count]);
+                self.ready_from += count;
+                return Ok(count);
+            }
+            if matches!(self.encoding, Encoding::Bytes) {
+                return self.read_bytes(buffer);
+            }
+            let mut piece = vec![0; UTF16_CHUNK];
+            let count = self.read_bytes(&mut piece)?;
+            let Encoding::Utf16(decoder) = &mut self.encoding else { return Ok(count) };
+            let mut text = String::with_capacity(2 * count);
+            decoder.decode(&piece[..count], &mut text);
+            if count == 0 {
+                decoder.finish(&mut text);
+            }
+            (self.ready, self.ready_from) = (text.into_bytes(), 0);
+            if count == 0 && self.ready.is_empty() {
+                return Ok(0);
+            }
+        }
     }
 
     /// Reads decompressed bytes; 0 at the end.
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read_bytes(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let result = match &mut self.decoder {
                 Decoder::Plain(reader) => reader.read(buffer),
                 Decoder::Gzip(reader) => reader.read(buffer),
                 Decoder::Zstd(reader) => reader.read(buffer),
+                Decoder::Bzip2(reader) => reader.read(buffer),
+                Decoder::Xz(reader) => reader.read(buffer),
             };
             match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -133,7 +221,28 @@ impl Input {
             Decoder::Plain(raw) => raw,
             Decoder::Gzip(decoder) => decoder.get_mut(),
             Decoder::Zstd(decoder) => decoder.get_mut().get_mut(),
+            Decoder::Bzip2(decoder) => decoder.get_mut(),
+            Decoder::Xz(decoder) => decoder.inner_mut(),
         }
+    }
+}
+
+/// A text without its compression, as UTF-8 where it is UTF-16; `name` is what
+/// messages call it.
+///
+/// # Errors
+/// [`LibraryError`] if it cannot be read or is compressed in a way that is not
+/// read.
+pub fn text_of(
+    reader: impl Read + Send + 'static,
+    name: &str,
+) -> Result<impl Read + Send, LibraryError> {
+    Input::new(Box::new(reader), name.to_owned())
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Self::read(self, buffer)
     }
 }
 
@@ -142,6 +251,18 @@ pub(super) fn file_digest(file: &File, name: String) -> io::Result<InputDigest> 
     let mut raw = RawReader::new(Box::new(file.try_clone()?));
     let bytes = io::copy(&mut raw, &mut io::sink())?;
     Ok(InputDigest { name, bytes, sha256: hex::encode(raw.hasher.finalize()) })
+}
+
+/// The digest of the file at `path`.
+pub(super) fn digest_path(path: &Path) -> Result<InputDigest, LibraryError> {
+    let file = open_file(path)?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    file_digest(&file, name.clone()).map_err(|source| LibraryError::Read {
+        name,
+        rows: 0,
+        byte: 0,
+        source,
+    })
 }
 
 /// Opens a library's file, with the reason and the cure if that fails.
@@ -174,8 +295,10 @@ fn sniff(magic: &[u8]) -> Result<Compression, &'static str> {
     Ok(match magic {
         [0x1f, 0x8b, ..] => Compression::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => return Err("a bzip2 file"),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => return Err("an xz file"),
+        // The second is a file of nothing.
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..]
+        | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, ..] => Compression::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => Compression::Xz,
         [b'P', b'K', 3, 4, ..] => return Err("a zip archive (or a spreadsheet)"),
         [0x04, 0x22, 0x4d, 0x18, ..] => return Err("an lz4 file"),
         [0x1f, 0x9d, ..] => return Err("a compress (.Z) file"),

@@ -34,7 +34,10 @@ mod columnar;
 mod columns;
 mod delimited;
 mod error;
+mod find;
+mod guess;
 mod input;
+mod library;
 mod lines;
 mod options;
 mod record;
@@ -43,15 +46,18 @@ mod shard;
 mod shard_check;
 mod smiles_file;
 mod source;
+mod utf16;
 
 pub use batch::{pack_records, record_schema, unpack_records};
 pub use columns::ColumnRole;
 pub use error::LibraryError;
-pub use input::{Compression, InputDigest};
+pub use find::find_files;
+pub use input::{Compression, InputDigest, text_of};
+pub use library::{FileRead, Library, RecordBatches};
 pub use options::{Format, ReadOptions};
 pub use record::{Record, RowProblem};
 pub use shard::{ShardReader, ShardWriter};
-pub use source::{RecordBatches, Source, demo, labelled_demo};
+pub use source::{Source, demo, labelled_demo};
 
 /// Rows of a block: sums are taken block by block, and a shard is a whole
 /// number of blocks (but for the last one of a library). A row belongs to

@@ -94,6 +94,13 @@ pub struct ReadOptions {
     pub max_record_bytes: usize,
 }
 
+impl ReadOptions {
+    /// Whether a column is asked for by its name.
+    pub(super) fn names_columns(&self) -> bool {
+        self.smiles_column.is_some() || self.id_column.is_some()
+    }
+}
+
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {

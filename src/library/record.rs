@@ -27,6 +27,14 @@ pub struct Record {
 }
 
 impl Record {
+    /// Makes this the row of this number; it gives rows without an id theirs.
+    pub(super) fn number(&mut self, row: u64) {
+        self.row = row;
+        if self.id.is_empty() {
+            self.id = format!("mol_{row}");
+        }
+    }
+
     /// Bytes of text that the record holds.
     #[must_use]
     pub fn text_bytes(&self) -> usize {

@@ -12,8 +12,9 @@ use super::record::{Record, RowProblem};
 pub(super) enum Layout {
     /// `SMILES<blank or tab>name`.
     Plain,
-    /// Columns that a header line names.
-    Columns { columns: Columns, separator: Separator },
+    /// Columns that a header line names, which may come again where files were
+    /// joined; it is empty where there is none.
+    Columns { columns: Columns, separator: Separator, header: Vec<u8> },
 }
 
 /// What stands between two columns.
@@ -51,29 +52,41 @@ pub(super) fn read_layout(
             }
         }
     }
-    let asked = options.smiles_column.is_some() || options.id_column.is_some();
-    if !asked {
+    if !options.names_columns() {
         return Ok(Ok(Layout::Plain));
     }
     // Columns were asked for by name, so there has to be a header.
     Ok(Columns::find::<&str>(&[], options).map(|_| Layout::Plain))
 }
 
-fn header(text: &[u8], options: &ReadOptions) -> Option<Result<Layout, MissingColumn>> {
-    let text = std::str::from_utf8(text).ok()?;
+fn header(line: &[u8], options: &ReadOptions) -> Option<Result<Layout, MissingColumn>> {
+    let text = std::str::from_utf8(line).ok()?;
     let separator = if text.contains('\t') { Separator::Tab } else { Separator::Blanks };
     let names: Vec<&str> = match separator {
         Separator::Tab => text.split('\t').collect(),
         Separator::Blanks => text.split_ascii_whitespace().collect(),
     };
     let found = Columns::find(&names, options);
-    let asked = options.smiles_column.is_some() || options.id_column.is_some();
+    let asked = options.names_columns();
     match found {
         Ok(columns) if asked || columns::is_known(names.first()?) => {
-            Some(Ok(Layout::Columns { columns, separator }))
+            Some(Ok(Layout::Columns { columns, separator, header: line.to_vec() }))
         }
         Err(missing) if asked => Some(Err(missing)),
         _ => None,
+    }
+}
+
+/// Passes over lines up to the first that is neither blank nor a comment, and
+/// returns it.
+pub(super) fn skip_header(lines: &mut LineReader) -> io::Result<Vec<u8>> {
+    loop {
+        lines.begin();
+        let Some(Line::Whole { from, to }) = lines.read_line()? else { return Ok(Vec::new()) };
+        let text = lines.record()[from..to].trim_ascii();
+        if !(text.is_empty() || text.starts_with(b"#")) {
+            return Ok(text.to_vec());
+        }
     }
 }
 
@@ -95,7 +108,7 @@ pub(super) fn next_record(
             }
             return Ok(Some(Record {
                 row,
-                id: columns::id_text(row, b""),
+                id: columns::id_text(b""),
                 smiles: Vec::new(),
                 scores_input: None,
                 problem: Some(RowProblem::TooLong { limit: limit as u64 }),
@@ -107,12 +120,15 @@ pub(super) fn next_record(
         if text.first() == Some(&b'#') || text.trim_ascii().is_empty() {
             continue;
         }
+        if matches!(layout, Layout::Columns { header, .. } if text.trim_ascii() == header) {
+            continue;
+        }
         return Ok(Some(match layout {
             Layout::Plain => plain(row, number, text),
-            Layout::Columns { columns, separator: Separator::Tab } => {
+            Layout::Columns { columns, separator: Separator::Tab, .. } => {
                 by_columns(row, number, columns, text.split(|&b| b == b'\t'))
             }
-            Layout::Columns { columns, separator: Separator::Blanks } => {
+            Layout::Columns { columns, separator: Separator::Blanks, .. } => {
                 let cells = text.split(|&b| b == b' ' || b == b'\t');
                 by_columns(row, number, columns, cells.filter(|cell| !cell.is_empty()))
             }

@@ -2,28 +2,25 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use super::columnar::ParquetSource;
-use super::columns::MissingColumn;
+use super::columns::{Columns, MissingColumn};
 use super::delimited::{HeaderError, Table};
 use super::error::LibraryError;
+use super::guess::{self, End, FirstLine, Found, Guess};
 use super::input::{Compression, Input, InputDigest, open_file};
+use super::library::{Library, RecordBatches};
 use super::lines::LineReader;
 use super::options::{Format, ReadOptions};
 use super::record::Record;
 use super::sdf::SdfReader;
-use super::smiles_file::{self, Layout};
+use super::smiles_file::{self, Layout, Separator};
 
 /// Bytes of content that decide the format where the name does not.
 const SNIFFED: usize = 16 << 10;
 
 /// Text of a batch after which the batch is closed early, in bytes.
 pub(super) const BATCH_BYTES: usize = 64 << 20;
-
-/// Batches that may wait between the reading thread and its user.
-const WAITING_BATCHES: usize = 4;
 
 /// The shipped demo library.
 static DEMO: &[u8] = include_bytes!("data/demo.smi");
@@ -123,8 +120,11 @@ impl Source {
             Ok(bytes) => bytes,
             Err(error) => return Err(lines.input().failure(error, 0)),
         };
-        let start = check_text(bytes, name)?;
+        let start = check_text(bytes, name, &options)?;
         let bytes = &bytes[start..];
+        let ends = if bytes.len() < SNIFFED { End::Seen } else { End::Beyond };
+        let sample = bytes[..bytes.len().min(SNIFFED)].to_vec();
+        let sample = guess::lines(&sample, ends);
         let by_name = || {
             let format = Format::from_extension(inner_extension(name));
             format.filter(|_| !bytes.starts_with(b"PAR1"))
@@ -135,20 +135,14 @@ impl Source {
             Format::Parquet => {
                 let how = match compression {
                     Compression::None => "from standard input or a stream",
-                    Compression::Gzip | Compression::Zstd => "inside another compression",
+                    _ => "inside another compression",
                 };
                 return Err(LibraryError::ParquetNotSeekable { name: name.into(), how });
             }
-            Format::Csv | Format::Tsv => Parser::Table(read_table(&mut lines, format, &options)?),
-            Format::Smiles => {
-                let layout = match smiles_file::read_layout(&mut lines, &options) {
-                    Ok(layout) => layout,
-                    Err(error) => return Err(lines.input().failure(error, 0)),
-                };
-                let line = lines.line();
-                let layout = layout.map_err(|missing| missing_column(name, line, missing))?;
-                Parser::Smiles { layout, limit: options.max_line_bytes }
+            Format::Csv | Format::Tsv => {
+                Parser::Table(read_table(&mut lines, format, &options, &sample)?)
             }
+            Format::Smiles => read_lines(&mut lines, &options, &sample)?,
             Format::Sdf => Parser::Sdf(SdfReader::new(&options)),
         };
         Ok(Self::new(Body::Text { lines, parser }, format))
@@ -191,28 +185,30 @@ impl Source {
         }
     }
 
-    /// The records in batches of `rows`, read ahead by a thread of its own.
-    ///
-    /// A batch has fewer rows at the end, and where its text would pass
-    /// 64 MiB: what belongs to a block is told by [`Record::row`], not by the
-    /// batch. Memory: six batches.
+    /// The records in batches; see [`Library::batches`].
     ///
     /// # Errors
     /// [`LibraryError::Thread`] if the thread cannot be started.
     pub fn batches(self, rows: usize) -> Result<RecordBatches, LibraryError> {
-        let (sender, receiver) = sync_channel(WAITING_BATCHES);
-        let name = self.name();
-        let thread = std::thread::Builder::new()
-            .name("library".into())
-            .spawn(move || read_ahead(self, rows.max(1), &sender))
-            .map_err(|error| LibraryError::Thread {
-                name: name.clone(),
-                reason: error.to_string(),
-            })?;
-        Ok(RecordBatches { receiver, thread: Some(thread), name })
+        Library::from(self).batches(rows)
     }
 
-    fn name(&self) -> String {
+    /// The next row as the file has it: its number counts from the beginning of
+    /// the file, and it has no id where the file has none.
+    pub(super) fn next_unnumbered(&mut self) -> Option<Result<Record, LibraryError>> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let item = self.read().transpose();
+        match &item {
+            Some(Ok(_)) => self.rows += 1,
+            Some(Err(_)) | None => self.state = State::Ended,
+        }
+        item
+    }
+
+    /// What messages call it.
+    pub(super) fn name(&self) -> String {
         match &self.body {
             Body::Text { lines, .. } => lines.name().to_owned(),
             Body::Parquet(source) => source.name().to_owned(),
@@ -241,82 +237,13 @@ impl Iterator for Source {
     type Item = Result<Record, LibraryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.state == State::Ended {
-            return None;
-        }
-        let item = self.read().transpose();
-        match &item {
-            Some(Ok(_)) => self.rows += 1,
-            Some(Err(_)) | None => self.state = State::Ended,
+        let row = self.rows;
+        let mut item = self.next_unnumbered();
+        if let Some(Ok(record)) = &mut item {
+            record.number(row);
         }
         item
     }
-}
-
-/// Batches of records that a thread reads ahead; see [`Source::batches`].
-#[derive(Debug)]
-pub struct RecordBatches {
-    receiver: Receiver<Result<Vec<Record>, LibraryError>>,
-    thread: Option<JoinHandle<Source>>,
-    name: String,
-}
-
-impl RecordBatches {
-    /// Ends the reading and returns the source, for its digest and row count.
-    /// Batches that were not taken are lost.
-    ///
-    /// # Errors
-    /// [`LibraryError::Thread`] if the reading thread died.
-    pub fn finish(mut self) -> Result<Source, LibraryError> {
-        let Self { receiver, thread, name } = &mut self;
-        // With the receiver gone, a waiting sender gives up.
-        drop(std::mem::replace(receiver, sync_channel(0).1));
-        let died = || LibraryError::Thread { name: name.clone(), reason: "it panicked".into() };
-        thread.take().ok_or_else(died)?.join().map_err(|_| died())
-    }
-}
-
-impl Iterator for RecordBatches {
-    type Item = Result<Vec<Record>, LibraryError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.receiver.recv().ok()
-    }
-}
-
-fn read_ahead(
-    mut source: Source,
-    rows: usize,
-    sender: &SyncSender<Result<Vec<Record>, LibraryError>>,
-) -> Source {
-    let mut batch = Vec::with_capacity(rows);
-    let mut bytes = 0;
-    while let Some(item) = source.next() {
-        match item {
-            Ok(record) => {
-                bytes += record.text_bytes();
-                batch.push(record);
-            }
-            Err(error) => {
-                // The rows before the error come first.
-                if batch.is_empty() || sender.send(Ok(std::mem::take(&mut batch))).is_ok() {
-                    let _ = sender.send(Err(error));
-                }
-                return source;
-            }
-        }
-        if batch.len() == rows || bytes >= BATCH_BYTES {
-            bytes = 0;
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(rows));
-            if sender.send(Ok(full)).is_err() {
-                return source;
-            }
-        }
-    }
-    if !batch.is_empty() {
-        let _ = sender.send(Ok(batch));
-    }
-    source
 }
 
 /// Whether the file is to be read as Parquet: it was asked for, or the file
@@ -347,16 +274,21 @@ fn is_parquet(
 }
 
 fn is_compressed(magic: &[u8]) -> bool {
-    matches!(magic, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd])
+    matches!(
+        magic,
+        [0x1f, 0x8b, ..]
+            | [0x28, 0xb5, 0x2f, 0xfd]
+            | [b'B', b'Z', b'h', b'1'..=b'9']
+            | [0xfd, b'7', b'z', b'X']
+    )
 }
 
-/// Refuses empty and UTF-16 text; returns the length of a UTF-8 byte-order
+/// Refuses what is empty or no text; returns the length of a UTF-8 byte-order
 /// mark.
-fn check_text(bytes: &[u8], name: &str) -> Result<usize, LibraryError> {
-    let utf16 = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, _, 0, ..])
-        || matches!(bytes, [0, first, 0, _, ..] if *first != 0);
-    if utf16 {
-        return Err(LibraryError::Utf16 { name: name.into() });
+fn check_text(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<usize, LibraryError> {
+    let zero = memchr::memchr(0, &bytes[..bytes.len().min(SNIFFED)]);
+    if let (Some(zero), None) = (zero, options.format) {
+        return Err(LibraryError::NotText { name: name.into(), byte: zero as u64 + 1 });
     }
     let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     if bytes.len() == mark {
@@ -365,12 +297,76 @@ fn check_text(bytes: &[u8], name: &str) -> Result<usize, LibraryError> {
     Ok(mark)
 }
 
+/// Marks that may stand between the columns of a text without a known header.
+const MARKS: [Option<u8>; 5] = [Some(b'\t'), Some(b','), Some(b';'), Some(b'|'), None];
+
+/// How a file of lines is to be read: by its header; as `SMILES name` where its
+/// lines begin with molecules; else by the column that holds them.
+fn read_lines(
+    lines: &mut LineReader,
+    options: &ReadOptions,
+    sample: &[&[u8]],
+) -> Result<Parser, LibraryError> {
+    let limit = options.max_line_bytes;
+    let layout = match smiles_file::read_layout(lines, options) {
+        Ok(layout) => layout,
+        Err(error) => return Err(lines.input().failure(error, 0)),
+    };
+    let (name, line) = (lines.name().to_owned(), lines.line());
+    let layout = layout.map_err(|missing| missing_column(&name, line, missing))?;
+    if layout != Layout::Plain || options.names_columns() || sample.is_empty() {
+        return Ok(Parser::Smiles { layout, limit });
+    }
+    if guess::begins_with_molecules(sample) {
+        let is_dude = sample.iter().all(|line| guess::is_dude(&guess::cells(line, None)));
+        let layout = if is_dude { by_blanks(0, Some(2), Vec::new()) } else { layout };
+        return Ok(Parser::Smiles { layout, limit });
+    }
+    match guess::column(sample, &MARKS) {
+        Found::Nothing => Ok(Parser::Smiles { layout, limit }),
+        Found::Several(columns) => {
+            Err(LibraryError::SeveralColumns { name, line: line + 1, columns: columns.join(", ") })
+        }
+        Found::One(guess) => {
+            tell_guess(&name, &guess, sample);
+            let header = match guess.first_line {
+                FirstLine::Row => Vec::new(),
+                FirstLine::Header => match smiles_file::skip_header(lines) {
+                    Ok(header) => header,
+                    Err(error) => return Err(lines.input().failure(error, 0)),
+                },
+            };
+            Ok(match Table::guessed(&guess, header.clone(), options) {
+                Some(table) => Parser::Table(table),
+                None => Parser::Smiles { layout: by_blanks(guess.smiles, guess.id, header), limit },
+            })
+        }
+    }
+}
+
+fn by_blanks(smiles: usize, id: Option<usize>, header: Vec<u8>) -> Layout {
+    let columns = Columns { id, ..Columns::plain(smiles, smiles + 1) };
+    Layout::Columns { columns, separator: Separator::Blanks, header }
+}
+
+/// Says which column is read where its name does not.
+fn tell_guess(name: &str, guess: &Guess, sample: &[&[u8]]) {
+    let first = sample.first().map(|line| guess::cells(line, guess.delimiter)).unwrap_or_default();
+    let cell = first.get(guess.smiles).copied().unwrap_or_default();
+    let (column, cell) = (guess.smiles + 1, String::from_utf8_lossy(cell));
+    tracing::warn!(
+        "library {name}: SMILES are read from column {column}, which begins with `{cell}`: it was \
+         found by trying"
+    );
+}
+
 fn read_table(
     lines: &mut LineReader,
     format: Format,
     options: &ReadOptions,
+    sample: &[&[u8]],
 ) -> Result<Table, LibraryError> {
-    let header = match Table::read_header(lines, format, options) {
+    let header = match Table::read_header(lines, format, options, sample) {
         Ok(header) => header,
         Err(error) => return Err(lines.input().failure(error, 0)),
     };
@@ -381,6 +377,9 @@ fn read_table(
             LibraryError::BadHeader { name, line: line.max(1), problem: problem.to_string() }
         }
         HeaderError::Missing(missing) => missing_column(&name, line, missing),
+        HeaderError::Several(columns) => {
+            LibraryError::SeveralColumns { name, line: line.max(1), columns: columns.join(", ") }
+        }
     })
 }
 
@@ -395,9 +394,9 @@ fn extension(name: &str) -> &str {
 }
 
 /// The extension below that of a compression: `smi` of `library.smi.gz`.
-fn inner_extension(name: &str) -> &str {
+pub(super) fn inner_extension(name: &str) -> &str {
     match extension(name).to_ascii_lowercase().as_str() {
-        "gz" | "gzip" | "bgz" | "zst" | "zstd" => {
+        "gz" | "gzip" | "bgz" | "zst" | "zstd" | "bz2" | "xz" => {
             extension(name.rsplit_once('.').map_or(name, |(stem, _)| stem))
         }
         _ => extension(name),
@@ -424,7 +423,7 @@ fn format_of(bytes: &[u8]) -> Format {
         let names: Vec<&str> = header.split(delimiter).map(|name| name.trim_matches('"')).collect();
         names.len() > 1 && super::columns::Columns::find(&names, &options).is_ok()
     };
-    if named(',') || named(';') {
+    if named(',') || named(';') || named('|') {
         Format::Csv
     } else if named('\t') {
         Format::Tsv

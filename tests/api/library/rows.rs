@@ -14,6 +14,8 @@ fn every_format_gives_the_same_rows() {
     for (name, format) in [
         ("small.tsv", Format::Tsv),
         ("small.csv.gz", Format::Csv),
+        ("small.csv.bz2", Format::Csv),
+        ("small.csv.xz", Format::Csv),
         ("small.smi.zst", Format::Smiles),
         ("small.parquet", Format::Parquet),
         ("columns.smi", Format::Smiles),
@@ -49,7 +51,15 @@ fn molfiles_give_the_same_molecules() {
 
 #[test]
 fn digests_are_those_of_the_stored_bytes() {
-    for name in ["small.csv", "small.csv.gz", "small.smi.zst", "small.sdf", "small.parquet"] {
+    for name in [
+        "small.csv",
+        "small.csv.gz",
+        "small.csv.bz2",
+        "small.csv.xz",
+        "small.smi.zst",
+        "small.sdf",
+        "small.parquet",
+    ] {
         let bytes = fs::read(fixture(name)).unwrap();
         let expected = InputDigest {
             name: name.into(),
@@ -229,12 +239,17 @@ fn nothing_or_nothing_usable() {
     assert!(read_bytes(b"id,smiles\n", "x.csv").is_empty());
     assert!(read_bytes(b"id,smiles", "x.csv").is_empty());
     assert!(read_bytes(b"# only a comment\n", "x.smi").is_empty());
-    assert!(matches!(open_error(b"\xff\xfei\0d\0", "x.csv"), LibraryError::Utf16 { .. }));
-    assert!(matches!(open_error(b"i\0d\0,\0", "x.csv"), LibraryError::Utf16 { .. }));
-    let bzip = open_error(b"BZh91AY&SY", "x.csv.bz2");
+    let text = open_error(b"\x7fELF\x02\x01\x01\0\0", "ls");
     assert_eq!(
-        bzip.to_string(),
-        "library x.csv.bz2 is a bzip2 file, which is not read; unpack it first, or use gzip or zstd"
+        text.to_string(),
+        "library ls is no text and of no known format: byte 8 is zero (is it a program, an image \
+         or an archive?)"
+    );
+    let lz4 = open_error(b"\x04\x22\x4d\x18", "x.csv.lz4");
+    assert_eq!(
+        lz4.to_string(),
+        "library x.csv.lz4 is an lz4 file, which is not read; unpack it first, or use gzip, zstd, \
+         bzip2 or xz"
     );
     let missing = open_error(b"# v2\nid,formula\na,C\n", "x.csv");
     assert_eq!(

@@ -1,0 +1,271 @@
+//! Which files a library has: those that are named, those of folders and of
+//! patterns. Opens none of them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::LibraryError;
+use super::options::Format;
+use super::source::inner_extension;
+
+/// Most files of one library.
+const MOST_FILES: usize = 1_000_000;
+/// Deepest folders that are looked into.
+const MOST_DEPTH: usize = 64;
+/// Folders and files without a name that are shown in a warning.
+const SHOWN: usize = 3;
+
+/// The files that `inputs` stand for, in their order: a file for itself, a
+/// folder for all files below it whose ending is known, a pattern (`*`, `?`,
+/// `[a-z]`, `**` for any folders) for the files that fit it. Those of a folder
+/// or a pattern come in the order of the bytes of their paths.
+///
+/// # Errors
+/// [`LibraryError::NoFiles`] where a folder or a pattern has none,
+/// [`LibraryError::Open`] where a folder cannot be read,
+/// [`LibraryError::TooManyFiles`].
+pub fn find_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if input.as_os_str() == "-" || input.is_file() {
+            files.push(input.clone());
+        } else if input.is_dir() {
+            below(input, &mut files)?;
+        } else if is_pattern(input) && !input.exists() {
+            matching(input, &mut files)?;
+        } else {
+            // Opening it says what is wrong with it.
+            files.push(input.clone());
+        }
+        if files.len() > MOST_FILES {
+            return Err(LibraryError::TooManyFiles { limit: MOST_FILES });
+        }
+    }
+    Ok(files)
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '['])
+}
+
+/// All files below a folder whose ending is known.
+fn below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError> {
+    let mut found = Vec::new();
+    walk(folder, 0, &mut found)?;
+    let (mut known, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| is_known(path));
+    if !other.is_empty() {
+        let mut names: Vec<String> =
+            other.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+        if other.len() > SHOWN {
+            names.push(format!("and {} more", other.len() - SHOWN));
+        }
+        tracing::warn!("not read, for their endings: {}", names.join(", "));
+    }
+    if known.is_empty() {
+        let (input, what) = (folder.display().to_string(), "folder");
+        return Err(LibraryError::NoFiles { input, what });
+    }
+    known.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+    files.append(&mut known);
+    Ok(())
+}
+
+fn is_known(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Format::from_extension(inner_extension(&name)).is_some()
+}
+
+/// Files below a folder in no order; hidden ones are left out.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), LibraryError> {
+    for (path, is_folder) in entries(folder)? {
+        match is_folder {
+            true if depth < MOST_DEPTH => walk(&path, depth + 1, files)?,
+            true => {}
+            false => files.push(path),
+        }
+        if files.len() > MOST_FILES {
+            return Err(LibraryError::TooManyFiles { limit: MOST_FILES });
+        }
+    }
+    Ok(())
+}
+
+/// What lies in a folder and is not hidden; whether each is a folder.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>, LibraryError> {
+    let failed = |source: io::Error| LibraryError::Open {
+        path: folder.to_owned(),
+        source,
+        cure: "check that the folder can be read",
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
+        // Of links, what they point at; folders are not entered through them.
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() || path.is_file() {
+            found.push((path, kind.is_dir()));
+        }
+    }
+    Ok(found)
+}
+
+fn matching(pattern: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError> {
+    let parts: Vec<String> =
+        pattern.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let fixed = parts.iter().take_while(|part| !is_pattern(Path::new(part))).count();
+    let root: PathBuf = parts[..fixed].iter().collect();
+    let mut found = Vec::new();
+    if fixed == 0 || root.is_dir() {
+        fitting(&root, &parts[fixed..], 0, &mut found)?;
+    }
+    if found.is_empty() {
+        let (input, what) = (pattern.display().to_string(), "pattern");
+        return Err(LibraryError::NoFiles { input, what });
+    }
+    found.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+    found.dedup();
+    files.append(&mut found);
+    Ok(())
+}
+
+/// Files below `folder` whose path fits the parts of a pattern.
+fn fitting(
+    folder: &Path,
+    parts: &[String],
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), LibraryError> {
+    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+    if depth > MOST_DEPTH {
+        return Ok(());
+    }
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if part == "**" {
+        fitting(folder, rest, depth + 1, files)?;
+    }
+    for (path, is_folder) in entries(here)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = folder.join(&name);
+        if part == "**" {
+            if is_folder {
+                fitting(&path, parts, depth + 1, files)?;
+            }
+            continue;
+        }
+        if !fits(part.as_bytes(), name.as_bytes()) {
+            continue;
+        }
+        match (rest.is_empty(), is_folder) {
+            (true, false) => files.push(path),
+            (false, true) => fitting(&path, rest, depth + 1, files)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name fits a pattern of `*`, `?`, `[a-z]` and `[!a-z]`, byte by byte.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut to) = (0, 0);
+    // Where to go on from if what follows the last star does not fit.
+    let mut again = None;
+    while to < name.len() {
+        if pattern.get(at) == Some(&b'*') {
+            again = Some((at + 1, to));
+            at += 1;
+            continue;
+        }
+        match one(&pattern[at.min(pattern.len())..], name[to]) {
+            Some(length) => (at, to) = (at + length, to + 1),
+            None => match again {
+                Some((after, from)) => {
+                    again = Some((after, from + 1));
+                    (at, to) = (after, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at.min(pattern.len())..].iter().all(|byte| *byte == b'*')
+}
+
+/// Length of the pattern's first element, if the byte fits it.
+fn one(pattern: &[u8], byte: u8) -> Option<usize> {
+    match pattern {
+        [] => None,
+        [b'?', ..] => Some(1),
+        [b'[', set @ ..] => {
+            let (negated, set) = match set {
+                [b'!' | b'^', rest @ ..] => (true, rest),
+                set => (false, set),
+            };
+            // A bracket right at the beginning belongs to the set.
+            let close = set.iter().skip(1).position(|b| *b == b']').map(|at| at + 1)?;
+            let mut inside = false;
+            let mut members = &set[..close];
+            while let [first, rest @ ..] = members {
+                members = match rest {
+                    [b'-', last, after @ ..] => {
+                        inside |= (*first..=*last).contains(&byte);
+                        after
+                    }
+                    after => {
+                        inside |= *first == byte;
+                        after
+                    }
+                };
+            }
+            (inside != negated).then_some(pattern.len() - set.len() + close + 1)
+        }
+        [first, ..] => (*first == byte).then_some(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_patterns() {
+        for (pattern, name, expected) in [
+            ("*.smi", "AAAA.smi", true),
+            ("*.smi", "AAAA.smi.gz", false),
+            ("*.smi*", "AAAA.smi.gz", true),
+            ("A?[B-D]*", "AXC.smi", true),
+            ("A?[!B-D]*", "AXC.smi", false),
+            ("[]]x", "]x", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("", "x", false),
+            ("[a", "a", false),
+        ] {
+            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn folders_and_patterns_are_files_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("b/c")).unwrap();
+        for name in ["b/c/2.smi.gz", "b/1.csv", "a.smi", "README.md", ".hidden.smi", "z.SDF"] {
+            fs::write(root.join(name), "C\n").unwrap();
+        }
+        let of = |input: &str| -> Vec<String> {
+            let found = find_files(&[root.join(input)]).unwrap();
+            let relative = found.iter().map(|path| path.strip_prefix(root).unwrap());
+            relative.map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(of(""), ["a.smi", "b/1.csv", "b/c/2.smi.gz", "z.SDF"]);
+        assert_eq!(of("*.smi"), ["a.smi"]);
+        assert_eq!(of("b/*"), ["b/1.csv"]);
+        assert_eq!(of("**/*.[cs][sm][vi]*"), ["a.smi", "b/1.csv", "b/c/2.smi.gz"]);
+        assert!(matches!(find_files(&[root.join("*.pq")]), Err(LibraryError::NoFiles { .. })));
+        assert_eq!(of("missing.smi"), ["missing.smi"]);
+    }
+}

@@ -1,0 +1,351 @@
+//! One or several files as one library: their rows one after the other, each
+//! file with its own header, format and compression. Knows nothing of how files
+//! are found.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::error::LibraryError;
+use super::guess;
+use super::input::{InputDigest, digest_path};
+use super::options::ReadOptions;
+use super::record::Record;
+use super::source::{BATCH_BYTES, Source, demo};
+
+/// Batches that may wait between a reading thread and its user.
+const WAITING_BATCHES: usize = 4;
+
+/// Most files that are read at a time.
+const MOST_AT_ONCE: usize = 8;
+
+/// Characters of a row that an error shows.
+const SHOWN: usize = 80;
+
+/// A library of one or more files.
+///
+/// Rows are numbered through all files, and so are the ids of rows without one.
+/// A file of nothing has no rows where there are others. Memory: about six
+/// batches for each of at most eight files that are read at a time.
+#[derive(Debug)]
+pub struct Library {
+    files: VecDeque<PathBuf>,
+    options: ReadOptions,
+    /// The first file, opened.
+    first: Option<Source>,
+    /// Whether there is one file only.
+    alone: bool,
+}
+
+/// A file of a library that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRead {
+    /// Its bytes as they were stored.
+    pub digest: InputDigest,
+    /// Its rows.
+    pub rows: u64,
+}
+
+impl From<Source> for Library {
+    fn from(source: Source) -> Self {
+        let (files, options) = (VecDeque::new(), ReadOptions::default());
+        Self { files, options, first: Some(source), alone: true }
+    }
+}
+
+impl Library {
+    /// The shipped demo library.
+    ///
+    /// # Errors
+    /// None: the library is part of the program.
+    pub fn demo() -> Result<Self, LibraryError> {
+        demo().map(Self::from)
+    }
+
+    /// Opens the first file, and finds out whether the others are there; `-` is
+    /// standard input.
+    ///
+    /// # Errors
+    /// [`LibraryError`] as [`Source::open`] has it.
+    pub fn open(files: &[PathBuf], options: &ReadOptions) -> Result<Self, LibraryError> {
+        let mut library = Self {
+            files: files.iter().cloned().collect(),
+            options: options.clone(),
+            first: None,
+            alone: files.len() == 1,
+        };
+        for file in files.iter().filter(|file| file.as_os_str() != "-") {
+            super::input::open_file(file)?;
+        }
+        let Some(path) = library.files.front().cloned() else {
+            return Err(LibraryError::Empty { name: "of no files".into() });
+        };
+        match Source::open(&path, options) {
+            Ok(source) => {
+                library.files.pop_front();
+                library.first = Some(source);
+            }
+            // With others, a file of nothing has no rows.
+            Err(LibraryError::Empty { .. }) if !library.alone => {}
+            Err(error) => return Err(error),
+        }
+        Ok(library)
+    }
+
+    /// The records in batches of `rows`, read ahead by threads of their own.
+    ///
+    /// A batch has fewer rows at the end, and where its text would pass 64 MiB:
+    /// what belongs to a block is told by [`Record::row`], not by the batch.
+    ///
+    /// # Errors
+    /// [`LibraryError::Thread`] if the thread cannot be started.
+    pub fn batches(self, rows: usize) -> Result<RecordBatches, LibraryError> {
+        let (sender, receiver) = sync_channel(WAITING_BATCHES);
+        let name = self.first.as_ref().map_or_else(|| "of several files".to_owned(), Source::name);
+        let work = move || read_all(self, rows.max(1), &sender);
+        let thread = started("library", &name, work)?;
+        Ok(RecordBatches { receiver, thread: Some(thread), name })
+    }
+}
+
+fn started<T: Send + 'static>(
+    thread: &str,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, LibraryError> {
+    let failed = |error: std::io::Error| LibraryError::Thread {
+        name: name.to_owned(),
+        reason: error.to_string(),
+    };
+    std::thread::Builder::new().name(thread.into()).spawn(work).map_err(failed)
+}
+
+type Batch = Result<Vec<Record>, LibraryError>;
+
+/// Batches of records that threads read ahead; see [`Library::batches`].
+#[derive(Debug)]
+pub struct RecordBatches {
+    receiver: Receiver<Batch>,
+    thread: Option<JoinHandle<Option<Vec<FileRead>>>>,
+    name: String,
+}
+
+impl RecordBatches {
+    /// The files that were read, once every batch was taken.
+    ///
+    /// # Errors
+    /// [`LibraryError::Thread`] if the reading thread died, or had not come to the
+    /// end.
+    pub fn finish(mut self) -> Result<Vec<FileRead>, LibraryError> {
+        let Self { receiver, thread, name } = &mut self;
+        // With the receiver gone, a waiting sender gives up.
+        drop(std::mem::replace(receiver, sync_channel(0).1));
+        let failed =
+            |reason: &str| LibraryError::Thread { name: name.clone(), reason: reason.into() };
+        let read = thread.take().map(JoinHandle::join).ok_or_else(|| failed("it was taken"))?;
+        read.map_err(|_| failed("it panicked"))?
+            .ok_or_else(|| failed("it was stopped before the end"))
+    }
+}
+
+impl Iterator for RecordBatches {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.receiver.recv().ok()
+    }
+}
+
+/// A file that a thread of its own reads.
+struct Ahead {
+    receiver: Receiver<Batch>,
+    thread: JoinHandle<Result<FileRead, LibraryError>>,
+}
+
+/// Reads all files, several at a time, and hands on their rows in the order of
+/// the files; `None` where nobody takes them any more, or after an error.
+fn read_all(
+    mut library: Library,
+    rows: usize,
+    sender: &SyncSender<Batch>,
+) -> Option<Vec<FileRead>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_once = (library.files.len() + 1).min(cores).clamp(1, MOST_AT_ONCE);
+    let mut out = Outlet { sender, rows, batch: Vec::new(), bytes: 0, next_row: 0, doubt: None };
+    let mut ahead: VecDeque<Ahead> = VecDeque::new();
+    let mut read = Vec::new();
+    loop {
+        while ahead.len() < at_once {
+            match library.begin(rows, BATCH_BYTES / at_once) {
+                None => break,
+                Some(Ok(file)) => ahead.push_back(file),
+                Some(Err(error)) => return out.fail(error),
+            }
+        }
+        let Some(file) = ahead.pop_front() else { break };
+        for batch in file.receiver {
+            match batch {
+                Ok(records) => out.take(records)?,
+                Err(error) => return out.fail(error),
+            }
+        }
+        match file.thread.join() {
+            Ok(Ok(file)) => read.push(file),
+            Ok(Err(error)) => return out.fail(error),
+            Err(_) => {
+                let (name, reason) = ("of several files".into(), "it panicked".into());
+                return out.fail(LibraryError::Thread { name, reason });
+            }
+        }
+    }
+    out.finish(&read)?;
+    Some(read)
+}
+
+impl Library {
+    /// Begins to read the next file; `None` where there is none.
+    fn begin(&mut self, rows: usize, bytes: usize) -> Option<Result<Ahead, LibraryError>> {
+        let opened = match self.first.take() {
+            Some(source) => Opened::Source(Box::new(source)),
+            None => Opened::Path(self.files.pop_front()?, self.options.clone()),
+        };
+        let (sender, receiver) = sync_channel(WAITING_BATCHES / 2);
+        let (name, alone) = (opened.name(), self.alone);
+        let work = move || match opened.open(alone)? {
+            Ok(source) => read_one(source, rows, bytes, &sender),
+            Err(empty) => Ok(empty),
+        };
+        Some(started("library", &name, work).map(|thread| Ahead { receiver, thread }))
+    }
+}
+
+/// A file to read.
+enum Opened {
+    Source(Box<Source>),
+    Path(PathBuf, ReadOptions),
+}
+
+impl Opened {
+    fn name(&self) -> String {
+        match self {
+            Self::Source(source) => source.name(),
+            Self::Path(path, _) => path.display().to_string(),
+        }
+    }
+
+    /// Opens the file, or says that there is nothing in it.
+    fn open(self, alone: bool) -> Result<Result<Source, FileRead>, LibraryError> {
+        match self {
+            Self::Source(source) => Ok(Ok(*source)),
+            Self::Path(path, options) => match Source::open(&path, &options) {
+                Err(LibraryError::Empty { .. }) if !alone => empty(&path).map(Err),
+                source => source.map(Ok),
+            },
+        }
+    }
+}
+
+fn empty(path: &Path) -> Result<FileRead, LibraryError> {
+    tracing::warn!("library {} is empty: it adds no rows", path.display());
+    Ok(FileRead { digest: digest_path(path)?, rows: 0 })
+}
+
+fn read_one(
+    mut source: Source,
+    rows: usize,
+    most_bytes: usize,
+    sender: &SyncSender<Batch>,
+) -> Result<FileRead, LibraryError> {
+    let mut batch = Vec::with_capacity(rows);
+    let mut bytes = 0;
+    while let Some(record) = source.next_unnumbered() {
+        match record {
+            Ok(record) => {
+                bytes += record.text_bytes();
+                batch.push(record);
+            }
+            Err(error) => {
+                // The rows before the error come first.
+                let _ = sender.send(Ok(batch));
+                return Err(error);
+            }
+        }
+        if batch.len() == rows || bytes >= most_bytes {
+            bytes = 0;
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(rows));
+            if sender.send(Ok(full)).is_err() {
+                break;
+            }
+        }
+    }
+    let _ = sender.send(Ok(batch));
+    Ok(FileRead { digest: source.digest()?, rows: source.rows() })
+}
+
+/// Where rows leave: numbered, in batches.
+struct Outlet<'a> {
+    sender: &'a SyncSender<Batch>,
+    rows: usize,
+    batch: Vec<Record>,
+    bytes: usize,
+    next_row: u64,
+    /// The first row, as long as none was a molecule.
+    doubt: Option<Record>,
+}
+
+impl Outlet<'_> {
+    /// Takes rows; `None` where nobody wants them.
+    fn take(&mut self, records: Vec<Record>) -> Option<()> {
+        for mut record in records {
+            record.number(self.next_row);
+            if self.next_row == 0 {
+                self.doubt = Some(record.clone());
+            }
+            if self.doubt.is_some() && guess::is_smiles(&record.smiles) {
+                self.doubt = None;
+            }
+            self.next_row += 1;
+            self.bytes += record.text_bytes();
+            self.batch.push(record);
+            if self.batch.len() == self.rows || self.bytes >= BATCH_BYTES {
+                self.send()?;
+            }
+        }
+        Some(())
+    }
+
+    fn send(&mut self) -> Option<()> {
+        self.bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() { Some(()) } else { self.sender.send(Ok(batch)).ok() }
+    }
+
+    fn fail<T>(mut self, error: LibraryError) -> Option<T> {
+        self.send()?;
+        let _ = self.sender.send(Err(error));
+        None
+    }
+
+    /// Sends what is left; a library without a molecule is an error.
+    fn finish(mut self, read: &[FileRead]) -> Option<()> {
+        let Some(first) = self.doubt.take() else { return self.send() };
+        let name = match read {
+            [one] => one.digest.name.clone(),
+            several => format!("of {} files", several.len()),
+        };
+        let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
+        let smiles = match &first.problem {
+            Some(problem) => problem.to_string(),
+            None => String::from_utf8_lossy(&first.smiles).into_owned(),
+        };
+        let rows = self.next_row;
+        self.fail(LibraryError::NoMolecule {
+            name,
+            rows,
+            line: first.line,
+            id: shown(&first.id),
+            smiles: shown(&smiles),
+        })
+    }
+}
