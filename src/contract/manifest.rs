@@ -35,21 +35,29 @@ pub struct Seeds {
 /// An input of a run, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
-    /// What it was used as: `library`, `scores`, `truth`.
+    /// What it was used as: `library`, `scores`, `truth`; each of several files of
+    /// a library is a `library_file`.
     pub role: String,
-    /// Its file name, without directories.
+    /// Its file name, without directories; of a `library_file` its path below the
+    /// folder that all of them lie in.
     pub name: String,
     /// Size and SHA-256.
     #[serde(flatten)]
     pub digest: FileDigest,
+    /// Rows of a `library_file`: files follow one another in the order of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
+
+/// Role of one of several files of a library.
+pub const LIBRARY_FILE: &str = "library_file";
 
 impl Input {
     /// An input by the last part of its path.
     #[must_use]
     pub fn new(role: &str, path: &Path, digest: FileDigest) -> Self {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Self { role: role.to_owned(), name, digest }
+        Self { role: role.to_owned(), name, digest, rows: None }
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Metrics<Config = Value> {
     /// Reasons of SKIP and ERROR rows with their counts, most frequent first.
     #[schemars(with = "Vec<(String, u64)>")]
     pub top_reasons: Vec<(CountedReason, u64)>,
+    /// Rows of which fragments were left out, where a run does so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_with_fragments_left_out: Option<u64>,
     /// The full configuration as it was used.
     pub config: Config,
     /// Slack and verdicts of OK rows.

@@ -38,6 +38,10 @@ coded! {
     TooLarge(String) = "skip:too_large:";
     /// The molecule has so many fragments.
     Disconnected(u64) = "skip:disconnected:n_components=";
+    /// So many fragments were left out beside the largest.
+    FragmentsLeftOut(u64) = "fragments_left_out:";
+    /// So many fragments were left out as salts, solvents or repeats.
+    SaltsLeftOut(u64) = "salts_left_out:";
     /// The row was left out, and no other warning says more.
     Skip(Reason) = "skip:";
     /// The SMILES cannot be read, for this cause.
@@ -130,6 +134,12 @@ impl Warning {
                 | Self::Disconnected(_)
                 | Self::Skip(_)
         )
+    }
+
+    /// Whether this says that fragments of the molecule were left out.
+    #[must_use]
+    pub fn is_of_fragments(&self) -> bool {
+        matches!(self, Self::FragmentsLeftOut(_) | Self::SaltsLeftOut(_))
     }
 
     /// Warnings as a row has them: in the order of their texts, each once.

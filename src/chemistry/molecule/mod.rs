@@ -17,6 +17,7 @@ mod error;
 mod fast;
 mod fingerprint;
 mod fixed_form;
+pub mod fragments;
 mod graph;
 mod isomorphism;
 mod labelling;

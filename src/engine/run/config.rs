@@ -167,6 +167,19 @@ pub enum Connectivity {
     Required,
     /// They are computed like any other.
     Any,
+    /// Their largest fragment is computed.
+    LargestFragment,
+    /// What is left of them without salts and solvents is computed, if that is
+    /// one fragment; else they end as SKIP `disconnected`.
+    WithoutSalts,
+}
+
+impl Connectivity {
+    /// Whether fragments of a molecule may be left out.
+    #[must_use]
+    pub fn chooses(self) -> bool {
+        matches!(self, Self::LargestFragment | Self::WithoutSalts)
+    }
 }
 
 impl Default for RunConfig {

@@ -9,7 +9,7 @@ use hetero2_audit::{
     CoverageStats, DecoyHash, HardnessStats, RowScores, ScoredPair, SlackStats, ValueHistogram,
     Verdict,
 };
-use hetero2_contract::{CountedReason, Reason, StatusCounts};
+use hetero2_contract::{CountedReason, Reason, StatusCounts, Warning};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
 
 use super::null_expectation::NullExpectation;
@@ -40,6 +40,8 @@ pub(crate) struct Aggregate {
     pub audited: u64,
     /// Rows whose original has no score and counts as a default.
     pub defaulted: u64,
+    /// Rows of which fragments were left out.
+    pub fragments_left_out: u64,
     /// Rows with a decoy.
     pub rows_with_decoys: u64,
     /// Rows that are none of the best that are audited, whose decoys are still to
@@ -70,6 +72,7 @@ impl Aggregate {
             null_expectation,
             audited: 0,
             defaulted: 0,
+            fragments_left_out: 0,
             rows_with_decoys: 0,
             below_top: BTreeSet::new(),
         }
@@ -93,6 +96,7 @@ impl Aggregate {
         self.top_rows.add(row);
         self.null_expectation.add_row(row);
         self.defaulted += u64::from(row.has_defaulted_score());
+        self.fragments_left_out += u64::from(row.warnings.iter().any(Warning::is_of_fragments));
         if self.mode == ScoreMode::ExternalScores {
             let unscored = row.lacks_original_score();
             if unscored {
@@ -158,6 +162,7 @@ impl Aggregate {
         self.null_expectation.merge(&later.null_expectation);
         self.audited += later.audited;
         self.defaulted += later.defaulted;
+        self.fragments_left_out += later.fragments_left_out;
         self.rows_with_decoys += later.rows_with_decoys;
     }
 

@@ -5,6 +5,7 @@
 //! its own.
 
 use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest};
+use hetero2_chemistry::molecule::fragments::{self, FragmentChoice};
 use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
 };
@@ -12,7 +13,7 @@ use hetero2_chemistry::operator::{
     AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale,
 };
 
-use hetero2_contract::warning::AtomLimit;
+use hetero2_contract::warning::{AtomLimit, CountedWarning};
 use hetero2_contract::{Reason, Warning};
 
 use crate::run::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
@@ -73,6 +74,8 @@ fn fill(
         return Err(EarlyEnd::Skip(Reason::MissingSmiles));
     }
     let limits = ParseLimits::with_max_heavy_atoms(config.max_atoms as usize);
+    let chosen = choose_fragment(out, smiles, &limits, config)?;
+    let smiles = chosen.as_deref().map_or(smiles, str::as_bytes);
     if config.decoys == 0 && config.artifacts == Artifacts::Light {
         let read = readable(out, MolecularGraph::from_smiles(smiles, &limits))?;
         let MolecularGraph { canonical_smiles, graph, component_count } = read;
@@ -97,6 +100,30 @@ fn fill(
         }
     }
     Ok(())
+}
+
+/// The SMILES of the fragments that are meant, where that is not all.
+fn choose_fragment(
+    out: &mut Chemistry,
+    smiles: &[u8],
+    limits: &ParseLimits,
+    config: &RunConfig,
+) -> Result<Option<String>, EarlyEnd> {
+    let (choice, warning): (_, CountedWarning) = match config.connectivity {
+        Connectivity::Required | Connectivity::Any => return Ok(None),
+        Connectivity::LargestFragment => (FragmentChoice::Largest, Warning::FragmentsLeftOut),
+        Connectivity::WithoutSalts => (FragmentChoice::WithoutSalts, Warning::SaltsLeftOut),
+    };
+    // A molecule of one fragment needs no second look.
+    if !smiles.contains(&b'.') {
+        return Ok(None);
+    }
+    let whole = readable(out, MolecularGraph::from_smiles(smiles, limits))?;
+    let chosen = fragments::choose(&whole.canonical_smiles, choice);
+    Ok(readable(out, chosen)?.map(|chosen| {
+        out.warnings.push(warning(chosen.removed));
+        chosen.smiles
+    }))
 }
 
 /// The molecule, or what its error means for the row.
@@ -134,7 +161,7 @@ fn begin(
 ) -> Result<(), EarlyEnd> {
     out.canonical_smiles = Some(canonical_smiles);
     out.heavy_atoms = u32::try_from(graph.atomic_numbers.len()).ok();
-    if config.connectivity == Connectivity::Required && components > 1 {
+    if config.connectivity != Connectivity::Any && components > 1 {
         out.warnings.push(Warning::Disconnected(components as u64));
         return Err(EarlyEnd::Skip(Reason::Disconnected));
     }
