@@ -17,6 +17,7 @@ use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
 
 use super::decoy_arguments::DecoyArguments;
 use super::failure::Failure;
+use super::library_files::LibraryArguments;
 
 /// Default run directory.
 const DEFAULT_OUT: &str = "hetero2-run";
@@ -38,12 +39,11 @@ pub struct GlobalArguments {
 /// What is run: the library, the scores, the settings.
 #[derive(Debug, clap::Args)]
 pub struct RequestArguments {
-    /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; a
-    /// shipped one without it, which is the demo unless there are scores
-    library: Option<PathBuf>,
+    #[command(flatten)]
+    library: LibraryArguments,
     /// The shipped demo: molecules with known activities on factor Xa, their decoys, and this model's
     /// scores
-    #[arg(long, value_enum, value_name = "MODEL", conflicts_with_all = ["library", "scores", "truth", "train"])]
+    #[arg(long, value_enum, value_name = "MODEL", conflicts_with_all = ["library", "files_from", "scores", "truth", "train"])]
     demo: Option<DemoModel>,
     /// Run directory; the pack is written to DIR/pack
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_OUT)]
@@ -112,8 +112,15 @@ pub struct SettingsArguments {
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub max_atoms: u32,
     /// Compute molecules of several fragments instead of skipping them
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["largest_fragment", "strip_salts"])]
     pub allow_disconnected: bool,
+    /// Of molecules of several fragments, compute the one with the most heavy atoms
+    #[arg(long, conflicts_with = "strip_salts")]
+    pub largest_fragment: bool,
+    /// Leave out salts and solvents of molecules of several fragments, as ChEMBL's structure pipeline
+    /// does; what is still of several fragments is skipped
+    #[arg(long)]
+    pub strip_salts: bool,
     /// light: tables, metrics, report; full: also spectra, descriptors and pairs
     #[arg(long, value_enum, default_value_t = Artifacts::Light)]
     pub artifacts: Artifacts,
@@ -202,6 +209,16 @@ impl BackendArguments {
 }
 
 impl SettingsArguments {
+    /// What becomes of molecules of several fragments.
+    fn connectivity(&self) -> Connectivity {
+        match (self.allow_disconnected, self.largest_fragment, self.strip_salts) {
+            (true, _, _) => Connectivity::Any,
+            (_, true, _) => Connectivity::LargestFragment,
+            (_, _, true) => Connectivity::WithoutSalts,
+            (false, false, false) => Connectivity::Required,
+        }
+    }
+
     /// The configuration that these options ask for; decoys of set `default`
     /// where they name none.
     pub fn config(&self, score_mode: ScoreMode, default: DecoySet) -> Result<RunConfig, Failure> {
@@ -217,11 +234,7 @@ impl SettingsArguments {
             edge_weights: self.edge_weights,
             potential_scale: self.potential_scale,
             max_atoms: self.max_atoms,
-            connectivity: if self.allow_disconnected {
-                Connectivity::Any
-            } else {
-                Connectivity::Required
-            },
+            connectivity: self.connectivity(),
             score_mode,
             conclusion: ConclusionKind::Evidence,
             missing_original: MissingOriginal::Skip,
@@ -250,7 +263,8 @@ impl RequestArguments {
     /// all. They are there as long as the value is.
     pub fn demo(&self) -> Result<Option<DemoInputs>, Failure> {
         let TruthArguments { truth, train, .. } = &self.truth;
-        let nothing = [&self.library, &self.scores, truth, train].iter().all(|it| it.is_none());
+        let nothing =
+            !self.library.is_given() && [&self.scores, truth, train].iter().all(|it| it.is_none());
         let model = self.demo.or(nothing.then_some(DemoModel::Honest));
         model.map(DemoModel::inputs).transpose().map_err(Failure::other)
     }
@@ -278,7 +292,7 @@ impl RequestArguments {
     fn own_request(&self) -> Result<RunRequest, Failure> {
         let scores = self.scores.clone().filter(|path| path.as_os_str() != MOCK);
         let score_mode = if scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
-        let library = self.library.clone().map_or(LibraryInput::Demo, LibraryInput::File);
+        let library = self.library.input()?;
         let config = RunConfig {
             missing_original: self
                 .default_original_score

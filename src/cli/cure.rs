@@ -4,6 +4,7 @@
 use std::error::Error;
 
 use hetero2::cluster::ClusterError;
+use hetero2::library::LibraryError;
 #[cfg(feature = "mpi")]
 use hetero2::mpi::MpiError;
 use hetero2::run::{ConfigError, MissingRole, RerunError, RunError};
@@ -32,6 +33,9 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
         Some(MpiError::Run(error)) => return of_run(error),
         Some(MpiError::WorldSize { .. }) => return Some(", or accept it with --any-size".into()),
         _ => {}
+    }
+    if let Some(error) = error.downcast_ref::<LibraryError>() {
+        return of_library(error);
     }
     if let Some(ClusterError::Run(error)) = error.downcast_ref::<ClusterError>() {
         return of_run(error);
@@ -65,8 +69,22 @@ fn of_run(error: &RunError) -> Option<String> {
             let dir = path.display();
             return Some(format!(": make one with `hetero2 plan LIBRARY --out {dir}`"));
         }
+        RunError::Library(error) => return of_library(error),
         RunError::Cancelled => ": the same command goes on from there, `run` with --resume",
         RunError::Spectra(error) => return of_spectra(error),
+        _ => return None,
+    };
+    Some(cure.to_owned())
+}
+
+fn of_library(error: &LibraryError) -> Option<String> {
+    let cure = match error {
+        LibraryError::SeveralColumns { .. } => "; name the one to read with --smiles-column",
+        LibraryError::NoMolecule { .. } => {
+            "; name the columns with --smiles-column and --id-column (the first line must hold \
+             their names), or the format with --format"
+        }
+        LibraryError::NotText { .. } => "; if it is text nevertheless, say its --format",
         _ => return None,
     };
     Some(cure.to_owned())

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use hetero2::decoy::DecoySet;
 use hetero2::pack::report::grouped;
-use hetero2::run::{DecoyExport, DecoyFormat, LibraryInput, RunError, ScoreMode, export_decoys};
+use hetero2::run::{DecoyExport, DecoyFormat, RunError, ScoreMode, export_decoys};
 
 use super::arguments::{GlobalArguments, ReadingArguments, SettingsArguments};
 use super::failure::Failure;
 use super::force::ForceArguments;
+use super::library_files::LibraryArguments;
 use super::output::{print_json, print_text};
 use super::progress::watched;
 
@@ -29,9 +30,8 @@ use super::progress::watched;
 
 Exit codes: 0 written; 2 wrong usage or input; 4 stopped; 1 the table cannot be written.")]
 pub struct DecoysArguments {
-    /// Library: .smi, .csv, .tsv, .sdf or .parquet, also .gz or .zst; - reads standard input; the
-    /// shipped demo library without it
-    library: Option<PathBuf>,
+    #[command(flatten)]
+    library: LibraryArguments,
     /// The table to write, .csv or .parquet
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -61,7 +61,7 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
     };
     arguments.force.check(&arguments.out)?;
     let export = DecoyExport {
-        library: arguments.library.clone().map_or(LibraryInput::Demo, LibraryInput::File),
+        library: arguments.library.input()?,
         read_options: arguments.reading.options(),
         config: arguments.settings.config(ScoreMode::Mock, DecoySet::V2)?,
         out: arguments.out.clone(),

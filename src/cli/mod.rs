@@ -23,6 +23,7 @@ mod failure;
 mod force;
 mod generate;
 mod keygen;
+mod library_files;
 mod logging;
 mod mpi;
 mod output;

@@ -10,6 +10,7 @@ use hetero2::run::{RerunError, RerunReport, RerunRequest, RerunVerdict};
 
 use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
+use super::library_files::library_of;
 use super::output::{print_json, print_text};
 use super::progress::watched;
 
@@ -29,9 +30,10 @@ Exit codes: 0 the content digest is the same; 3 it is not, or the pack fails ver
 pub struct RerunArguments {
     /// Directory or zip of the pack
     pack: PathBuf,
-    /// The library that the pack was made from, under any name; the shipped demo library needs none
-    #[arg(short, long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    /// The library that the pack was made from, under any name; several files or folders in their
+    /// order, under their own names; the shipped demo library needs none
+    #[arg(short, long, value_name = "FILE", num_args = 1..)]
+    input: Vec<PathBuf>,
     /// The scores that the pack was made from; those in the pack without it
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
@@ -46,11 +48,19 @@ pub struct RerunArguments {
     threads: Option<u16>,
 }
 
+/// The files of the library that are given.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    match named {
+        [] => Ok(Vec::new()),
+        named => Ok(library_of(named)?.files().to_vec()),
+    }
+}
+
 /// Runs `rerun`.
 pub fn rerun(arguments: &RerunArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let request = RerunRequest {
         pack: arguments.pack.clone(),
-        input: arguments.input.clone(),
+        input: files(&arguments.input)?,
         scores: arguments.scores.clone(),
         training: arguments.train.clone(),
         out: arguments.out.clone(),

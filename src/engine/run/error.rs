@@ -19,6 +19,9 @@ pub enum RunError {
     /// The library cannot be read.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// A library of no files.
+    #[error("the library has no files")]
+    NoLibrary,
     /// The scores cannot be used.
     #[error("the scores in {path} cannot be used")]
     Scores {

@@ -105,7 +105,42 @@ impl RunDir {
     }
 }
 
-/// Name of a file of packed input records, by its number.
+/// Packed files that lie in the folder itself; folders of 1,000 take the others.
+const PACKED_AT_TOP: u64 = 900;
+
+/// Name of a file of packed input records below their folder, by its number. No
+/// folder has more than 1,000 entries, for any number of rows that a plan may
+/// have.
 pub(super) fn packed_name(number: u64) -> String {
-    format!("{number:05}.arrow")
+    if number < PACKED_AT_TOP {
+        return format!("{number:05}.arrow");
+    }
+    let (million, thousand) = (number / 1_000_000, number / 1_000 % 1_000);
+    format!("{million:03}/{thousand:03}/{number:05}.arrow")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_folder_of_packed_files_has_more_than_a_thousand_entries() {
+        assert_eq!(packed_name(899), "00899.arrow");
+        assert_eq!(packed_name(900), "000/000/00900.arrow");
+        assert_eq!(packed_name(1_234_567), "001/234/1234567.arrow");
+        let mut entries: BTreeMap<String, std::collections::BTreeSet<String>> = BTreeMap::new();
+        for number in (0..3_000).chain(999_000..1_002_000) {
+            let name = packed_name(number);
+            let mut folder = String::new();
+            for part in name.split('/') {
+                entries.entry(folder.clone()).or_default().insert(part.to_owned());
+                folder = format!("{folder}/{part}");
+            }
+        }
+        assert!(entries.values().all(|names| names.len() <= 1_000));
+        // 2^40 rows, 16,384 a file.
+        assert!(PACKED_AT_TOP + (1 << 40) / 16_384 / 1_000_000 < 1_000);
+    }
 }

@@ -30,7 +30,8 @@ pub use error::RunError;
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
 pub use plan::{
-    MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan,
+    LibraryFile, MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan,
+    open_plan,
 };
 pub use reduce::RunReport;
 pub use replay::{

@@ -2,7 +2,7 @@
 //! nothing of what the files hold.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use hetero2_common::files::disk::{self, Fate};
@@ -77,8 +77,41 @@ pub(super) fn mark(dir: &RunDir) -> Result<(), RunError> {
 /// Removes what a run left that was stopped while it planned. What others put
 /// there stays.
 pub(super) fn clear_planning(dir: &RunDir) -> Result<(), RunError> {
-    remove(&dir.library(), |name| file(is_packed_name(name)))?;
+    for folder in packed_folders(&dir.library())? {
+        remove(&folder, |name| file(is_packed_name(name)))?;
+    }
     remove(&dir.inputs(), |name| file(is_digest(name)))
+}
+
+/// The folder of packed files after those below it, of which each follows its own.
+fn packed_folders(library: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let mut found = Vec::new();
+    for outer in numbered(library)? {
+        found.extend(numbered(&outer)?);
+        found.push(outer);
+    }
+    found.push(library.to_owned());
+    Ok(found)
+}
+
+/// The folders of three digits in a folder.
+fn numbered(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let failed = |e| RunError::io("read", folder, e);
+    // A link in its place leads elsewhere.
+    if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let is_number = |name: &str| name.len() == 3 && name.bytes().all(|b| b.is_ascii_digit());
+        if entry.file_type().map_err(failed)?.is_dir() && name.to_str().is_some_and(is_number) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// Removes what a run computed, its plan first, so that nothing is taken for

@@ -18,6 +18,20 @@ pub enum LibraryInput {
     LabelledDemo,
     /// A file, or standard input for `-`.
     File(PathBuf),
+    /// Several files, in this order.
+    Files(Vec<PathBuf>),
+}
+
+impl LibraryInput {
+    /// The files: none of a shipped library.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Demo | Self::LabelledDemo => &[],
+            Self::File(file) => std::slice::from_ref(file),
+            Self::Files(files) => files,
+        }
+    }
 }
 
 /// Known outcomes, and the budget to compare with.

@@ -42,6 +42,26 @@ impl InputFile {
     }
 }
 
+/// One of several files of a library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LibraryFile {
+    /// Path below the folder that all files lie in, with `/`.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes.
+    pub sha256: Sha256Digest,
+    /// Number of rows.
+    pub rows: u64,
+}
+
+impl LibraryFile {
+    /// Size and SHA-256.
+    pub(crate) fn digest(&self) -> FileDigest {
+        FileDigest { bytes: self.bytes, sha256: self.sha256 }
+    }
+}
+
 /// What a run computes, on which input, in which pieces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -55,8 +75,13 @@ pub struct Plan {
     pub config: RunConfig,
     /// How the library was read.
     pub read_options: ReadOptions,
-    /// The library as it was read.
+    /// The library as it was read; where it has several files, of the list of
+    /// their digests.
     pub library: InputFile,
+    /// The files of the library, in the order of their rows, where there are
+    /// several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub library_files: Vec<LibraryFile>,
     /// Scores for the whole run.
     pub scores: Option<InputFile>,
     /// Name of the scoring model, where the scores give one.

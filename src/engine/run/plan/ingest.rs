@@ -7,9 +7,10 @@ use hetero2_common::files::FileDigest;
 use hetero2_library::{BLOCK_ROWS, Record, ShardWriter};
 
 use super::document::{InputFile, PackedFile, ShardPlan};
+use super::inputs::create_dir;
 use super::partition::{cut, estimated_cost, shard_count};
 use crate::run::error::RunError;
-use crate::run::layout::RunDir;
+use crate::run::layout::{RunDir, packed_name};
 
 /// Rows of a packed file. Files are not shards: where shards begin is known
 /// only when the whole library has been seen.
@@ -43,7 +44,7 @@ impl<'a> Ingest<'a> {
         while records.len() > 0 {
             let (first, mut writer) = match self.open.take() {
                 Some(open) => open,
-                None => (self.rows, ShardWriter::create(&self.path())?),
+                None => (self.rows, self.begin()?),
             };
             let room = FILE_ROWS - (self.rows - first);
             let taken = records.len().min(usize::try_from(room).unwrap_or(usize::MAX));
@@ -61,6 +62,14 @@ impl<'a> Ingest<'a> {
         self.dir.library_file(self.done.len() as u64)
     }
 
+    fn begin(&self) -> Result<ShardWriter, RunError> {
+        let path = self.path();
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+            create_dir(folder)?;
+        }
+        Ok(ShardWriter::create(&path)?)
+    }
+
     fn estimate(&mut self, records: &[Record]) {
         for (row, record) in (self.rows..).zip(records) {
             let block = (row / BLOCK_ROWS as u64) as usize;
@@ -75,9 +84,8 @@ impl<'a> Ingest<'a> {
 
     fn close(&mut self) -> Result<(), RunError> {
         if let Some((first_row, writer)) = self.open.take() {
-            let path = self.path();
+            let name = packed_name(self.done.len() as u64);
             let FileDigest { bytes, sha256 } = writer.finish()?;
-            let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
             let file = InputFile { name, bytes, sha256 };
             self.done.push(PackedFile { first_row, rows: self.rows - first_row, file });
         }

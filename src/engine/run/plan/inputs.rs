@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use hetero2_common::files::{AtomicFile, Sha256Digest, digest_file, disk};
-use hetero2_library::{ReadOptions, Source};
+use hetero2_library::{Library, ReadOptions};
 
 use super::document::InputFile;
 use crate::run::error::RunError;
@@ -16,11 +16,11 @@ use crate::run::request::LibraryInput;
 pub(crate) fn open_library(
     library: &LibraryInput,
     options: &ReadOptions,
-) -> Result<Source, RunError> {
+) -> Result<Library, RunError> {
     Ok(match library {
-        LibraryInput::Demo => hetero2_library::demo()?,
-        LibraryInput::LabelledDemo => hetero2_library::labelled_demo()?,
-        LibraryInput::File(path) => Source::open(path, options)?,
+        LibraryInput::Demo => Library::demo()?,
+        LibraryInput::LabelledDemo => hetero2_library::labelled_demo()?.into(),
+        LibraryInput::File(_) | LibraryInput::Files(_) => Library::open(library.files(), options)?,
     })
 }
 

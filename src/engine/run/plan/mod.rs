@@ -4,16 +4,20 @@ mod check;
 mod document;
 mod ingest;
 mod inputs;
+mod library_files;
 mod partition;
 mod planner;
 mod same_run;
 mod truth;
 
-pub use document::{PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan};
+pub use document::{
+    LibraryFile, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan,
+};
 pub use partition::MAX_SHARDS;
 
 pub(crate) use document::InputFile;
 pub(crate) use inputs::{copy_scores, create_dir, open_library, shipped_digest, take_training};
+pub(crate) use library_files::digest_library;
 pub(crate) use planner::make_plan;
 pub(crate) use same_run::plan_of_same_run;
 pub(crate) use truth::unusable;

@@ -7,7 +7,8 @@ use hetero2_library::{BLOCK_ROWS, Record};
 
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use super::ingest::Ingest;
-use super::inputs::{copy_input, copy_scores, create_dir, input_file, open_library, take_training};
+use super::inputs::{copy_input, copy_scores, create_dir, open_library, take_training};
+use super::library_files::library_inputs;
 use crate::run::config::ScoreMode;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -48,7 +49,7 @@ pub fn make_plan(
         ingest.write(batch)?;
         observer.event(Event::Planned { rows: ingest.rows() });
     }
-    let library = input_file(batches.finish()?.digest()?)?;
+    let (library, library_files) = library_inputs(&request.library, batches.finish()?)?;
     let rows = ingest.rows();
     let (packed, shards) = ingest.finish(request.shards)?;
     let row_scores = row_score_names
@@ -65,6 +66,7 @@ pub fn make_plan(
         config: request.config.clone(),
         read_options: request.read_options.clone(),
         library,
+        library_files,
         scores,
         row_scores,
         score_key: None,
@@ -92,8 +94,15 @@ fn collect_row_scores(batch: &[Record], names: &mut BTreeSet<String>) -> Result<
 
 /// A row may name a score file beside the library or below it, nowhere else.
 fn copy_row_scores(name: &str, request: &RunRequest, dir: &RunDir) -> Result<RowScores, RunError> {
-    let LibraryInput::File(library) = &request.library else {
-        return Ok(RowScores::Unusable("a shipped library has no score files".into()));
+    let library = match &request.library {
+        LibraryInput::File(library) => library,
+        LibraryInput::Demo | LibraryInput::LabelledDemo => {
+            return Ok(RowScores::Unusable("a shipped library has no score files".into()));
+        }
+        LibraryInput::Files(_) => {
+            let why = "a library of several files has no folder of score files: give one table";
+            return Ok(RowScores::Unusable(why.into()));
+        }
     };
     let relative = Path::new(name);
     if !relative.components().all(|c| matches!(c, std::path::Component::Normal(_))) {

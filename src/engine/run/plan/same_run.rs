@@ -5,7 +5,8 @@ use std::path::Path;
 use hetero2_library::BLOCK_ROWS;
 
 use super::document::{Plan, PlannedTruth};
-use super::inputs::{digest_input, digest_scores, digest_training, shipped_digest, take_training};
+use super::inputs::{digest_scores, digest_training, shipped_digest, take_training};
+use super::library_files::digest_library;
 use super::partition::shard_count;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -43,7 +44,7 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
     let library = match &request.library {
         shipped @ (LibraryInput::Demo | LibraryInput::LabelledDemo) => shipped_digest(shipped)?,
         LibraryInput::File(path) if path == Path::new("-") => return Ok(()),
-        LibraryInput::File(path) => digest_input(path)?,
+        LibraryInput::File(_) | LibraryInput::Files(_) => digest_library(request.library.files())?,
     };
     if plan.library != library {
         return other("library");

@@ -7,15 +7,16 @@ use hetero2_chemistry::operator::EdgeWeights;
 use hetero2_common::files::{AtomicFile, FileDigest};
 use hetero2_contract::FormulaText;
 use hetero2_evidence::pack::csv::{
-    DosCsv, DosPoint, EdgeWeightColumns, HardnessCsv, LocalDosCsv, LocalDosRow,
+    DosCsv, DosPoint, EdgeWeightColumns, HardnessCsv, InputFiles, LocalDosCsv, LocalDosRow,
     OperatorFeaturesCsv, SummaryCsv,
 };
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow, Status};
 use hetero2_evidence::pack::tables::TableWriter;
 use hetero2_evidence::pack::{PackError, PackWriter};
 
-use crate::run::config::{Artifacts, RunConfig};
+use crate::run::config::Artifacts;
 use crate::run::error::RunError;
+use crate::run::plan::Plan;
 
 /// Which tables a pack has, and with which columns.
 pub(crate) struct PackOptions {
@@ -24,11 +25,15 @@ pub(crate) struct PackOptions {
     score_mode: &'static str,
     physics: String,
     formulas: FormulaText,
+    files: InputFiles,
 }
 
 impl PackOptions {
-    pub fn of(config: &RunConfig) -> Self {
+    pub fn of(plan: &Plan) -> Self {
+        let config = &plan.config;
+        let files = plan.library_files.iter().map(|file| (file.name.clone(), file.rows));
         Self {
+            files: InputFiles::new(files),
             weights: match config.edge_weights {
                 EdgeWeights::Unweighted => EdgeWeightColumns::Absent,
                 _ => EdgeWeightColumns::Present,
@@ -50,7 +55,8 @@ pub(crate) struct MoleculeText {
 impl MoleculeText {
     pub fn new(options: &PackOptions) -> Self {
         Self {
-            summary: SummaryCsv::part(options.weights).with_formulas(options.formulas),
+            summary: SummaryCsv::part(options.weights, options.files.clone())
+                .with_formulas(options.formulas),
             features: OperatorFeaturesCsv::part(options.weights).with_formulas(options.formulas),
         }
     }
@@ -109,8 +115,12 @@ impl AuditedTables {
             pairs = Some(table.map_err(writing(PAIRS))?);
         }
         Ok(Self {
-            summary: SummaryCsv::new(pack.create_file(SUMMARY_CSV)?, options.weights)
-                .map_err(writing(SUMMARY_CSV))?,
+            summary: SummaryCsv::of_files(
+                pack.create_file(SUMMARY_CSV)?,
+                options.weights,
+                options.files.clone(),
+            )
+            .map_err(writing(SUMMARY_CSV))?,
             features: OperatorFeaturesCsv::new(pack.create_file(FEATURES)?, options.weights)
                 .map_err(writing(FEATURES))?,
             molecules: pack.create_table("summary.parquet")?,

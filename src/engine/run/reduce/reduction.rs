@@ -101,7 +101,7 @@ pub(crate) fn reduce(
     let mut pack = PackWriter::create(&destination)?;
     let densities = Densities::new(range)?;
     let mut aggregate = Aggregate::new(&plan.config);
-    let options = PackOptions::of(&plan.config);
+    let options = PackOptions::of(plan);
     let mut tables = AuditedTables::create(&mut pack, &options)?;
     let mut spectral = SpectralTables::create(&mut pack, &options)?;
     let outcomes = Outcomes::load(dir, plan)?;

@@ -13,6 +13,7 @@ use hetero2_common::files::Sha256Digest;
 use hetero2_common::rounding::round8;
 use hetero2_contract::evidence::Evidence;
 use hetero2_contract::hardness::DecoyRealism;
+use hetero2_contract::manifest::LIBRARY_FILE;
 use hetero2_contract::metrics::METRICS_SCHEMA;
 use hetero2_contract::scores::ScoresCoverage;
 use hetero2_contract::summary_metadata::{DOS_SCHEMA, METADATA_SCHEMA};
@@ -81,6 +82,11 @@ fn metrics(plan: &Plan, aggregate: &Aggregate, evidence: Option<&Evidence>) -> M
         rows_total: aggregate.counts.total(),
         counts: aggregate.counts,
         top_reasons: aggregate.top_reasons(),
+        rows_with_fragments_left_out: plan
+            .config
+            .connectivity
+            .chooses()
+            .then_some(aggregate.fragments_left_out),
         config: config_value(&plan.config),
         audit_slack_stats_ok: aggregate.slack.report().rounded(round8),
         decoy_realism: DecoyRealism {
@@ -181,6 +187,12 @@ fn inputs(plan: &Plan) -> Vec<Input> {
     let input =
         |role: &str, file: &InputFile| Input::new(role, Path::new(&file.name), file.digest());
     let mut inputs = vec![input("library", &plan.library)];
+    inputs.extend(plan.library_files.iter().map(|file| Input {
+        role: LIBRARY_FILE.into(),
+        name: file.name.clone(),
+        digest: file.digest(),
+        rows: Some(file.rows),
+    }));
     inputs.extend(plan.scores.iter().map(|file| input("scores", file)));
     inputs.extend(plan.truth.iter().map(|truth| input("truth", &truth.file)));
     inputs.extend(plan.training.iter().map(|file| input("training", file)));

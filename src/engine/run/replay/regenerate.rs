@@ -66,7 +66,7 @@ fn make_again(
     let destination = work.path().join("pack");
     let mut pack = PackWriter::create(&destination)?;
     let staged = work.path().join("molecules.parquet");
-    let options = PackOptions::of(&plan.config);
+    let options = PackOptions::of(plan);
     let tables = AuditedTables::create(&mut pack, &options)?;
     let outcomes = Outcomes::load(&dir, plan)?;
     let stored = old.controls()?;

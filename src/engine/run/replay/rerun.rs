@@ -28,8 +28,8 @@ use crate::run::{plan, reduce, stages};
 pub struct RerunRequest {
     /// Directory or zip of the pack.
     pub pack: PathBuf,
-    /// The library, under any name; not needed for a shipped one.
-    pub input: Option<PathBuf>,
+    /// The library, a single file under any name; not needed for a shipped one.
+    pub input: Vec<PathBuf>,
     /// The scores, under any name; those of the pack without it.
     pub scores: Option<PathBuf>,
     /// The molecules that the model was trained on, where the pack was made with
@@ -249,13 +249,21 @@ fn library(
         part: "inputs",
         why: "it names no library".into(),
     })?;
-    let Some(path) = &request.input else {
-        for shipped in [LibraryInput::Demo, LibraryInput::LabelledDemo] {
-            if plan::shipped_digest(&shipped)?.sha256 == recorded.digest.sha256 {
-                return Ok(shipped);
+    let path = match request.input.as_slice() {
+        [] => {
+            for shipped in [LibraryInput::Demo, LibraryInput::LabelledDemo] {
+                if plan::shipped_digest(&shipped)?.sha256 == recorded.digest.sha256 {
+                    return Ok(shipped);
+                }
             }
+            return Err(missing(MissingRole::Library, recorded));
         }
-        return Err(missing(MissingRole::Library, recorded));
+        [path] => path,
+        files => {
+            let found = plan::digest_library(files)?;
+            compare(Path::new(&found.name), found.digest(), recorded)?;
+            return Ok(LibraryInput::Files(files.to_vec()));
+        }
     };
     check(path, recorded)?;
     let other_name = path.file_name().is_none_or(|name| name != recorded.name.as_str());

@@ -125,7 +125,7 @@ fn rescore_in_pool(
     observer.event(Event::Reducing { rows: plan.rows });
     let mut pack = PackWriter::create(&request.out)?;
     let staged = work.path().join("molecules.parquet");
-    let options = PackOptions::of(&plan.config);
+    let options = PackOptions::of(&plan);
     let tables = AuditedTables::create(&mut pack, &options)?;
     let outcomes = Outcomes::load(&dir, &plan)?;
     // Controls are of the molecules that were audited.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use hetero2_audit::NotARule;
 use hetero2_contract::Metrics;
 use hetero2_contract::controls::ControlRow;
+use hetero2_contract::manifest::LIBRARY_FILE;
 use hetero2_evidence::pack::csv::{DosPoint, read_dos};
 use hetero2_evidence::pack::manifest::{MANIFEST, Manifest};
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, Status};
@@ -16,6 +17,7 @@ use hetero2_evidence::pack::{PackSource, PackWriter, verify};
 use crate::run::config::{Artifacts, CONFIG_SCHEMA, RunConfig};
 use crate::run::error::RunError;
 use crate::run::evidence::{CONTROLS_CSV, CONTROLS_TABLE, COST_LIFT_V2, Stored};
+use crate::run::plan::LibraryFile;
 use crate::run::plan::{InputFile, PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use crate::run::reduce::{COST_LIFT, DOS, LOCAL_DOS, SPECTRA, TRUTH, manifest_body};
 use crate::run::request::Reports;
@@ -120,6 +122,7 @@ impl StoredPack {
             config,
             read_options: serde_json::from_value(options).map_err(unreadable)?,
             library,
+            library_files: self.library_files()?,
             scores: self.inputs(ROLE_SCORES).next(),
             score_key: body.notes.score_key.clone(),
             // Its rows say whether they were audited.
@@ -148,6 +151,19 @@ impl StoredPack {
             bytes: input.digest.bytes,
             sha256: input.digest.sha256,
         })
+    }
+
+    /// The files of a library of several.
+    fn library_files(&self) -> Result<Vec<LibraryFile>, RunError> {
+        let inputs = &self.manifest.body.inputs;
+        let files = inputs.iter().filter(|input| input.role == LIBRARY_FILE).map(|input| {
+            let rows = input.rows.ok_or_else(|| {
+                self.damaged(format!("its manifest does not say how many rows {} has", input.name))
+            })?;
+            let (bytes, sha256) = (input.digest.bytes, input.digest.sha256);
+            Ok(LibraryFile { name: input.name.clone(), bytes, sha256, rows })
+        });
+        files.collect()
     }
 
     /// A file that this module does not know would be missing in the new pack.

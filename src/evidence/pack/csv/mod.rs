@@ -7,7 +7,7 @@ mod pairs;
 mod unscored;
 
 pub use curves::{DosCsv, DosPoint, LocalDosCsv, LocalDosRow, read_dos};
-pub use molecules::{EdgeWeightColumns, OperatorFeaturesCsv, SummaryCsv};
+pub use molecules::{EdgeWeightColumns, InputFiles, OperatorFeaturesCsv, SummaryCsv};
 pub use pairs::HardnessCsv;
 pub use unscored::UnscoredCsv;
 

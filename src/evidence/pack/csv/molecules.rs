@@ -1,6 +1,7 @@
 //! `summary.csv` and `operator_features.csv`: a row per molecule.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use hetero2_contract::FormulaText;
 
@@ -57,10 +58,44 @@ const AFTER_OPERATORS: [&str; 8] = [
     "original_score",
 ];
 
+/// The files of a library, where there are several: `summary.csv` then says which
+/// one a row came from.
+#[derive(Debug, Clone, Default)]
+pub struct InputFiles {
+    /// First row and name of each, in the order of their rows.
+    files: Arc<Vec<(u64, String)>>,
+}
+
+impl InputFiles {
+    /// Files that follow one another, by their names and numbers of rows.
+    pub fn new(files: impl Iterator<Item = (String, u64)>) -> Self {
+        let mut next = 0_u64;
+        let place = |(name, rows)| {
+            let first = next;
+            next = next.saturating_add(rows);
+            (first, name)
+        };
+        Self { files: Arc::new(files.map(place).collect()) }
+    }
+
+    /// The file that a row came from.
+    #[must_use]
+    pub fn of_row(&self, row: u64) -> Option<&str> {
+        // Of files without rows, which begin where the next one does, the last.
+        let after = self.files.partition_point(|(first, _)| *first <= row);
+        self.files.get(after.checked_sub(1)?).map(|(_, name)| name.as_str())
+    }
+
+    fn header(&self) -> &'static [&'static str] {
+        if self.files.is_empty() { &[] } else { &["input_file"] }
+    }
+}
+
 /// Writes `summary.csv`: every input row, in input order.
 pub struct SummaryCsv<W> {
     table: Table<W>,
     weights: EdgeWeightColumns,
+    files: InputFiles,
 }
 
 impl<W: Write> SummaryCsv<W> {
@@ -69,7 +104,15 @@ impl<W: Write> SummaryCsv<W> {
     /// # Errors
     /// What `output` returns.
     pub fn new(output: W, weights: EdgeWeightColumns) -> io::Result<Self> {
-        Ok(Self { table: Table::new(output, &summary_header(weights))?, weights })
+        Self::of_files(output, weights, InputFiles::default())
+    }
+
+    /// Begins the table of a library of these files.
+    ///
+    /// # Errors
+    /// What `output` returns.
+    pub fn of_files(output: W, weights: EdgeWeightColumns, files: InputFiles) -> io::Result<Self> {
+        Ok(Self { table: Table::new(output, &summary_header(weights, &files))?, weights, files })
     }
 
     /// Appends rows that were written apart.
@@ -101,6 +144,9 @@ impl<W: Write> SummaryCsv<W> {
         t.number(audit.and_then(|a| a.q_value));
         t.text(audit.and_then(|a| a.power_note.as_deref()));
         t.number(audit.and_then(|a| a.original_score));
+        if let Some(file) = self.files.of_row(row.row) {
+            t.text(Some(file));
+        }
         t.end_row()
     }
 
@@ -142,8 +188,8 @@ impl<W: Write> SummaryCsv<W> {
 
 impl SummaryCsv<Vec<u8>> {
     /// Begins rows for [`SummaryCsv::append`].
-    pub fn part(weights: EdgeWeightColumns) -> Self {
-        Self { table: Table::part(summary_header(weights).len()), weights }
+    pub fn part(weights: EdgeWeightColumns, files: InputFiles) -> Self {
+        Self { table: Table::part(summary_header(weights, &files).len()), weights, files }
     }
 }
 
@@ -203,11 +249,12 @@ impl OperatorFeaturesCsv<Vec<u8>> {
     }
 }
 
-fn summary_header(weights: EdgeWeightColumns) -> Vec<&'static str> {
+fn summary_header(weights: EdgeWeightColumns, files: &InputFiles) -> Vec<&'static str> {
     let mut header = BEFORE_OPERATORS.to_vec();
     header.push("spectral_entropy_norm");
     header.extend(physics_header(weights));
     header.extend(AFTER_OPERATORS);
+    header.extend(files.header());
     header
 }
 
