@@ -70,6 +70,9 @@ fn of_run(error: &RunError) -> Option<String> {
             return Some(format!(": make one with `hetero2 plan LIBRARY --out {dir}`"));
         }
         RunError::Library(error) => return of_library(error),
+        RunError::MissingParts { of, .. } => {
+            return Some(format!(": plan each with --part I/{of}, with the same options"));
+        }
         RunError::Cancelled => ": the same command goes on from there, `run` with --resume",
         RunError::Spectra(error) => return of_spectra(error),
         _ => return None,

@@ -112,6 +112,8 @@ impl From<RunError> for Failure {
             RunError::Library(LibraryError::File(error)) => file_code(error),
             RunError::NoPack { source, .. } => pack_code(source),
             RunError::Config(_)
+            | RunError::NoLibrary
+            | RunError::TooManyParts { .. }
             | RunError::Library(_)
             | RunError::Scores { .. }
             | RunError::Truth { .. }
@@ -132,7 +134,9 @@ impl From<RunError> for Failure {
             | RunError::TooManyScoreFiles { .. } => USAGE,
             RunError::Spectra(SpectraError::Adapter(_)) => USAGE,
             RunError::DamagedPack { .. } | RunError::DamagedRecords { .. } => VERIFICATION,
-            RunError::Cancelled | RunError::Incomplete { .. } => MISSING,
+            RunError::Cancelled | RunError::Incomplete { .. } | RunError::MissingParts { .. } => {
+                MISSING
+            }
             _ => 1,
         };
         Self { code, error: error.into() }

@@ -53,7 +53,7 @@ pub use columns::ColumnRole;
 pub use error::LibraryError;
 pub use find::find_files;
 pub use input::{Compression, InputDigest, text_of};
-pub use library::{FileRead, Library, RecordBatches};
+pub use library::{FileRead, Library, Numbering, RecordBatches};
 pub use options::{Format, ReadOptions};
 pub use record::{Record, RowProblem};
 pub use shard::{ShardReader, ShardWriter};

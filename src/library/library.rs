@@ -36,6 +36,58 @@ pub struct Library {
     first: Option<Source>,
     /// Whether there is one file only.
     alone: bool,
+    rows: RowsOf,
+}
+
+/// What the rows of a library are rows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowsOf {
+    /// The whole.
+    Whole,
+    /// A part of a larger one: where it begins there is not known.
+    Part,
+}
+
+/// Gives rows their numbers, and those without an id theirs.
+#[derive(Debug, Default)]
+pub struct Numbering {
+    next_row: u64,
+    /// The first row, as long as none was a molecule.
+    doubt: Option<Record>,
+}
+
+impl Numbering {
+    /// Makes this the next row.
+    pub fn number(&mut self, record: &mut Record) {
+        record.number(self.next_row);
+        if self.next_row == 0 {
+            self.doubt = Some(record.clone());
+        }
+        if self.doubt.is_some() && guess::is_smiles(&record.smiles) {
+            self.doubt = None;
+        }
+        self.next_row += 1;
+    }
+
+    /// Whether the rows, if there were any, have a molecule among them.
+    ///
+    /// # Errors
+    /// [`LibraryError::NoMolecule`]; `name` is what it calls the library.
+    pub fn check(&self, name: &str) -> Result<(), LibraryError> {
+        let Some(first) = &self.doubt else { return Ok(()) };
+        let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
+        let smiles = match &first.problem {
+            Some(problem) => problem.to_string(),
+            None => String::from_utf8_lossy(&first.smiles).into_owned(),
+        };
+        Err(LibraryError::NoMolecule {
+            name: name.to_owned(),
+            rows: self.next_row,
+            line: first.line,
+            id: shown(&first.id),
+            smiles: shown(&smiles),
+        })
+    }
 }
 
 /// A file of a library that was read to its end.
@@ -50,7 +102,7 @@ pub struct FileRead {
 impl From<Source> for Library {
     fn from(source: Source) -> Self {
         let (files, options) = (VecDeque::new(), ReadOptions::default());
-        Self { files, options, first: Some(source), alone: true }
+        Self { files, options, first: Some(source), alone: true, rows: RowsOf::Whole }
     }
 }
 
@@ -74,6 +126,7 @@ impl Library {
             options: options.clone(),
             first: None,
             alone: files.len() == 1,
+            rows: RowsOf::Whole,
         };
         for file in files.iter().filter(|file| file.as_os_str() != "-") {
             super::input::open_file(file)?;
@@ -91,6 +144,13 @@ impl Library {
             Err(error) => return Err(error),
         }
         Ok(library)
+    }
+
+    /// The same library as a part of a larger one: its rows count from 0, have no
+    /// id where the files have none, and need not be molecules.
+    #[must_use]
+    pub fn as_part(self) -> Self {
+        Self { rows: RowsOf::Part, ..self }
     }
 
     /// The records in batches of `rows`, read ahead by threads of their own.
@@ -172,7 +232,15 @@ fn read_all(
 ) -> Option<Vec<FileRead>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let at_once = (library.files.len() + 1).min(cores).clamp(1, MOST_AT_ONCE);
-    let mut out = Outlet { sender, rows, batch: Vec::new(), bytes: 0, next_row: 0, doubt: None };
+    let mut out = Outlet {
+        sender,
+        rows,
+        batch: Vec::new(),
+        bytes: 0,
+        rows_of: library.rows,
+        numbering: Numbering::default(),
+        next_row: 0,
+    };
     let mut ahead: VecDeque<Ahead> = VecDeque::new();
     let mut read = Vec::new();
     loop {
@@ -289,21 +357,18 @@ struct Outlet<'a> {
     rows: usize,
     batch: Vec<Record>,
     bytes: usize,
+    rows_of: RowsOf,
+    numbering: Numbering,
     next_row: u64,
-    /// The first row, as long as none was a molecule.
-    doubt: Option<Record>,
 }
 
 impl Outlet<'_> {
     /// Takes rows; `None` where nobody wants them.
     fn take(&mut self, records: Vec<Record>) -> Option<()> {
         for mut record in records {
-            record.number(self.next_row);
-            if self.next_row == 0 {
-                self.doubt = Some(record.clone());
-            }
-            if self.doubt.is_some() && guess::is_smiles(&record.smiles) {
-                self.doubt = None;
+            match self.rows_of {
+                RowsOf::Whole => self.numbering.number(&mut record),
+                RowsOf::Part => record.row = self.next_row,
             }
             self.next_row += 1;
             self.bytes += record.text_bytes();
@@ -329,23 +394,13 @@ impl Outlet<'_> {
 
     /// Sends what is left; a library without a molecule is an error.
     fn finish(mut self, read: &[FileRead]) -> Option<()> {
-        let Some(first) = self.doubt.take() else { return self.send() };
         let name = match read {
             [one] => one.digest.name.clone(),
             several => format!("of {} files", several.len()),
         };
-        let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
-        let smiles = match &first.problem {
-            Some(problem) => problem.to_string(),
-            None => String::from_utf8_lossy(&first.smiles).into_owned(),
-        };
-        let rows = self.next_row;
-        self.fail(LibraryError::NoMolecule {
-            name,
-            rows,
-            line: first.line,
-            id: shown(&first.id),
-            smiles: shown(&smiles),
-        })
+        match self.numbering.check(&name) {
+            Ok(()) => self.send(),
+            Err(error) => self.fail(error),
+        }
     }
 }

@@ -286,6 +286,9 @@ fn is_compressed(magic: &[u8]) -> bool {
 /// Refuses what is empty or no text; returns the length of a UTF-8 byte-order
 /// mark.
 fn check_text(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<usize, LibraryError> {
+    if bytes.starts_with(b"PAR1") {
+        return Ok(0);
+    }
     let zero = memchr::memchr(0, &bytes[..bytes.len().min(SNIFFED)]);
     if let (Some(zero), None) = (zero, options.format) {
         return Err(LibraryError::NotText { name: name.into(), byte: zero as u64 + 1 });

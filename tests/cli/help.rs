@@ -92,7 +92,7 @@ fn errors_of_the_library_say_what_to_do() {
     write(dir, "empty.csv", "");
     write(dir, "blank.csv", "\n\n\r\n");
     write(dir, "no_column.csv", "name,formula\na,C2H6O\n");
-    write(dir, "utf16.csv", b"\xff\xfei\0d\0,\0s\0m\0i\0l\0e\0s\0\n\0");
+    write(dir, "program", b"\x7fELF\x02\x01\x01\0\0");
     write(dir, "archive.zip", b"PK\x03\x04\x14\0\0\0");
     write(dir, "cut.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03K");
     write(dir, "broken.parquet", b"PAR1 and no more PAR1");
@@ -102,7 +102,7 @@ fn errors_of_the_library_say_what_to_do() {
         "empty.csv",
         "blank.csv",
         "no_column.csv",
-        "utf16.csv",
+        "program",
         "archive.zip",
         "cut.csv.gz",
         "broken.parquet",

@@ -10,6 +10,7 @@ mod faults;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod help;
+mod many_files;
 mod packs;
 mod run;
 mod suite;

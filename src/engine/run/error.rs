@@ -19,6 +19,24 @@ pub enum RunError {
     /// The library cannot be read.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// More parts than files.
+    #[error("{parts} parts of {files} files: a file is planned by one part")]
+    TooManyParts {
+        /// Parts asked for.
+        parts: u32,
+        /// Files of the library.
+        files: usize,
+    },
+    /// Parts of a plan are not there.
+    #[error("{} of {of} parts are not planned in {}: {}", missing.len(), path.display(), incomplete(missing, &[]))]
+    MissingParts {
+        /// The run directory.
+        path: PathBuf,
+        /// Parts that there should be.
+        of: u32,
+        /// Those that are not there.
+        missing: Vec<u32>,
+    },
     /// A library of no files.
     #[error("the library has no files")]
     NoLibrary,

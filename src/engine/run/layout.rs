@@ -50,6 +50,18 @@ impl RunDir {
         self.library().join(packed_name(number))
     }
 
+    /// Folder of the parts that the library is planned in.
+    #[must_use]
+    pub fn parts(&self) -> PathBuf {
+        self.root.join("parts")
+    }
+
+    /// One such part, which is laid out as a run directory.
+    #[must_use]
+    pub fn part(&self, index: u32) -> Self {
+        Self::new(self.parts().join(format!("{index:05}")))
+    }
+
     /// Folder of the side inputs, copied as they were ingested.
     #[must_use]
     pub fn inputs(&self) -> PathBuf {

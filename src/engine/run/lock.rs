@@ -76,7 +76,8 @@ impl Drop for RunLock {
         for folder in [dir.library(), dir.inputs()] {
             let _ = disk::remove_dir(&folder);
         }
-        if dir.library().exists() || dir.inputs().exists() || dir.shards().exists() {
+        let kept = [dir.library(), dir.inputs(), dir.shards(), dir.parts()];
+        if kept.iter().any(|folder| folder.exists()) {
             return;
         }
         let _ = disk::remove_file(&dir.mark());

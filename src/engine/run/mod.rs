@@ -30,8 +30,8 @@ pub use error::RunError;
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
 pub use plan::{
-    LibraryFile, MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan,
-    open_plan,
+    LibraryFile, MAX_PARTS, MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlanPart, PlannedTruth,
+    RowScores, ShardPlan, open_plan,
 };
 pub use reduce::RunReport;
 pub use replay::{
@@ -45,7 +45,7 @@ pub use shard::{
 };
 #[cfg(feature = "mpi")]
 pub use shard::{place_shard, stage_shard};
-pub use stages::{finished_pack, plan, reduce, run};
+pub use stages::{finished_pack, join_plan, plan, plan_part, reduce, run};
 
 pub use hetero2_evidence::pack::ZipOutput;
 pub use hetero2_spectra::BackendKind;

@@ -121,6 +121,7 @@ pub(super) fn clear_run(dir: &RunDir) -> Result<(), RunError> {
     let plan = dir.plan();
     disk::gone(disk::remove_file(&plan)).map_err(|e| RunError::io("remove", &plan, e))?;
     clear_planning(dir)?;
+    clear_parts(dir)?;
     clear_shards(dir)
 }
 
@@ -128,9 +129,41 @@ pub(super) fn clear_run(dir: &RunDir) -> Result<(), RunError> {
 /// inputs and shards.
 pub(super) fn clear_finished(dir: &RunDir) -> Result<(), RunError> {
     clear_planning(dir)?;
+    clear_parts(dir)?;
     clear_shards(dir)?;
     let root = dir.root();
     disk::sync_directory(root).map_err(|e| RunError::io("flush", root, e))
+}
+
+/// Removes the parts that a plan was joined from.
+pub(super) fn clear_parts(dir: &RunDir) -> Result<(), RunError> {
+    let folder = dir.parts();
+    let entries = match fs::read_dir(&folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|e| RunError::io("read", &folder, e))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|e| RunError::io("read", &folder, e))?;
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && entry.file_name().to_str().is_some_and(is_number) {
+            let part = RunDir::new(entry.path());
+            let known = [part.plan(), part.mark(), part.lock()];
+            clear_planning(&part)?;
+            remove(part.root(), |name| file(known.contains(&part.root().join(name))))?;
+        }
+    }
+    remove(&folder, |_| Fate::Kept)
+}
+
+/// Makes the directory of a run whose parts are to be planned there.
+pub(super) fn begin_parts(dir: &RunDir) -> Result<(), RunError> {
+    let found = look(dir)?;
+    let parts = dir.parts();
+    disk::create_dir_all(&parts).map_err(|e| RunError::io("create", &parts, e))?;
+    match found {
+        Found::Nothing => mark(dir),
+        Found::Run => Ok(()),
+    }
 }
 
 fn clear_shards(dir: &RunDir) -> Result<(), RunError> {

@@ -9,11 +9,11 @@ use super::error::RunError;
 use super::layout::RunDir;
 use super::lock::RunLock;
 use super::observer::Observer;
-use super::ownership::{clear_finished, clear_planning, clear_run};
-use super::plan::{Plan, make_plan, open_plan, plan_of_same_run};
+use super::ownership::{begin_parts, clear_finished, clear_parts, clear_planning, clear_run};
+use super::plan::{Plan, PlanPart, RowsFrom, files_of, make_plan, open_plan, plan_of_same_run};
 use super::provenance::Started;
 use super::reduce::{self, Finished, Reduction, RunReport};
-use super::request::{PackOutput, Resume, RunRequest};
+use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
 use super::shard::{ScoreSource, ShardWorker, compute_missing, last_of_plan};
 
 /// Runs a request to its evidence pack: plan, all shards, reduction.
@@ -38,7 +38,7 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
     let backend = (asked.kind == BackendKind::Gpu || asked.adapter.is_some())
         .then(|| open_backend(asked, request.config.precision))
         .transpose()?;
-    let (plan, scores) = prepare(request, &dir, &lock, observer)?;
+    let (plan, scores) = prepare(request, &dir, &lock, RowsFrom::Library, observer)?;
     let finished = match request.resume {
         // A pack outside the run directory outlives the run that is replaced.
         Resume::Overwrite => None,
@@ -69,7 +69,71 @@ pub fn plan(request: &RunRequest, observer: &dyn Observer) -> Result<Plan, RunEr
         let dir = RunDir::new(&request.out);
         let lock = RunLock::take(&dir)?;
         let request = RunRequest { resume: Resume::Continue, ..request.clone() };
-        Ok(prepare(&request, &dir, &lock, observer)?.0)
+        Ok(prepare(&request, &dir, &lock, RowsFrom::Library, observer)?.0)
+    })?
+}
+
+/// Packs the files of one part of a library, for [`join_plan`]. Parts are packed
+/// in any order and side by side, each by one process; one that is packed already
+/// is left as it is.
+///
+/// # Errors
+/// [`RunError::TooManyParts`]; [`RunError::OtherRun`] when the directory holds
+/// this part of another run; any error of reading the library.
+pub fn plan_part(
+    request: &RunRequest,
+    part: PlanPart,
+    observer: &dyn Observer,
+) -> Result<Plan, RunError> {
+    request.config.validate()?;
+    on_threads(request.threads, || {
+        let files = files_of(request.library.files(), part)?;
+        let root = RunDir::new(&request.out);
+        begin_parts(&root)?;
+        let dir = root.part(part.index);
+        let lock = RunLock::take(&dir)?;
+        // Scores, outcomes and shards are of the whole.
+        let request = RunRequest {
+            read_options: request.read_options.clone(),
+            resume: Resume::Continue,
+            ..RunRequest::new(
+                LibraryInput::Files(files),
+                dir.root().to_owned(),
+                request.config.clone(),
+            )
+        };
+        if let Some(plan) = plan_of_same_run(&request, &dir)? {
+            let what = "number of parts";
+            let other = || RunError::OtherRun { path: dir.root().to_owned(), what };
+            return (plan.part == Some(part)).then_some(plan).ok_or_else(other);
+        }
+        clear_planning(&dir)?;
+        let plan = make_plan(&request, &dir, RowsFrom::Part(part), observer)?;
+        lock.check()?;
+        save(&plan, &dir)?;
+        Ok(plan)
+    })?
+}
+
+/// Joins so many parts of a library to its plan: the one that [`plan`] makes.
+/// What the parts packed is removed then.
+///
+/// # Errors
+/// [`RunError::MissingParts`]; [`RunError::OtherRun`] where a part is of another
+/// run; any error of [`plan`].
+pub fn join_plan(
+    request: &RunRequest,
+    parts: u32,
+    observer: &dyn Observer,
+) -> Result<Plan, RunError> {
+    request.config.validate()?;
+    on_threads(request.threads, || {
+        let dir = RunDir::new(&request.out);
+        let lock = RunLock::take(&dir)?;
+        let request = RunRequest { resume: Resume::Continue, ..request.clone() };
+        let (plan, _) = prepare(&request, &dir, &lock, RowsFrom::Parts(parts), observer)?;
+        clear_parts(&dir)?;
+        Ok(plan)
     })?
 }
 
@@ -137,6 +201,7 @@ fn prepare(
     request: &RunRequest,
     dir: &RunDir,
     lock: &RunLock,
+    rows_from: RowsFrom,
     observer: &dyn Observer,
 ) -> Result<(Plan, Option<ScoreSource>), RunError> {
     if request.resume == Resume::Overwrite {
@@ -152,13 +217,19 @@ fn prepare(
         tracing::info!("nothing to resume in {}: starting from nothing", dir.root().display());
     }
     clear_planning(dir)?;
-    let mut plan = make_plan(request, dir, observer)?;
+    let mut plan = make_plan(request, dir, rows_from, observer)?;
     let scores = ScoreSource::load(dir, &plan)?;
     plan.score_key = scores.score_key().map(str::to_owned);
     plan.audit_last = last_of_plan(dir, &plan, &scores, observer)?;
     lock.check()?;
-    if !plan.save_new(dir)? && Plan::load(dir)?.as_ref() != Some(&plan) {
+    save(&plan, dir)?;
+    Ok((plan, Some(scores)))
+}
+
+/// Writes a plan where there is none, or this one.
+fn save(plan: &Plan, dir: &RunDir) -> Result<(), RunError> {
+    if !plan.save_new(dir)? && Plan::load(dir)?.as_ref() != Some(plan) {
         return Err(RunError::InUse { path: dir.root().to_path_buf() });
     }
-    Ok((plan, Some(scores)))
+    Ok(())
 }

@@ -20,6 +20,9 @@ fn over_long_lines_are_rows() {
     assert_eq!(records[1].problem, Some(RowProblem::TooLong { limit: 1 << 20 }));
     assert_eq!(records[1].id, "mol_1");
     assert_eq!((records[2].id.as_str(), records[2].line), ("c", 4));
+    let mut text = b"CCO a\nCCC b\n".to_vec();
+    text.resize(text.len() + 10_000_000, b'C');
+    text.extend_from_slice(b"\nCCN c\n");
     let records = read_bytes(&text, "x.smi");
     assert_eq!(records.len(), 4);
     assert_eq!(records[2].problem, Some(RowProblem::TooLong { limit: 1 << 20 }));

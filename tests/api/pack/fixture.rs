@@ -129,6 +129,7 @@ pub fn summary(rows: &[MoleculeRow]) -> PackSummary {
         concludes: Concludes::AsPublished,
         metrics: Metrics {
             evidence: None,
+            rows_with_fragments_left_out: None,
             schema_version: METRICS_SCHEMA.into(),
             rows_total: counts.total(),
             top_reasons: vec![

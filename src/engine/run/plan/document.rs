@@ -17,6 +17,7 @@ use hetero2_library::BLOCK_ROWS;
 use hetero2_library::ReadOptions;
 
 use super::check::problem;
+use super::parts::PlanPart;
 use crate::run::config::RunConfig;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -104,6 +105,9 @@ pub struct Plan {
     pub packed: Vec<PackedFile>,
     /// The shards, in row order, without gaps.
     pub shards: Vec<ShardPlan>,
+    /// Which part of a larger library this plans, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PlanPart>,
 }
 
 /// A file of packed records in the run directory.
@@ -225,6 +229,10 @@ pub fn open_plan(dir: &RunDir) -> Result<Plan, RunError> {
     let plan = Plan::load(dir)?.ok_or_else(|| RunError::NoPlan { path: dir.root().into() })?;
     if plan.tool_version != hetero2_contract::version::VERSION {
         return Err(RunError::OtherVersion { path: dir.root().into(), found: plan.tool_version });
+    }
+    if let Some(PlanPart { index, of }) = plan.part {
+        let why = format!("it is part {index} of {of}: join the parts first");
+        return Err(RunError::NotAPlan { path: dir.plan(), why });
     }
     Ok(plan)
 }

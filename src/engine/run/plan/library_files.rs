@@ -66,8 +66,18 @@ pub(crate) fn digest_library(files: &[PathBuf]) -> Result<InputFile, RunError> {
 /// The paths of files below the folder that all of them lie in.
 pub(crate) fn names(files: &[PathBuf]) -> Vec<String> {
     let folders = |file: &Path| -> Vec<String> {
-        let parts = file.components().filter(|part| *part != Component::CurDir);
-        parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let mut parts = Vec::new();
+        for part in absolute.components() {
+            match part {
+                Component::CurDir | Component::RootDir => {}
+                Component::ParentDir => drop(parts.pop()),
+                Component::Prefix(_) | Component::Normal(_) => {
+                    parts.push(part.as_os_str().to_string_lossy().replace('\\', "_"));
+                }
+            }
+        }
+        parts
     };
     let split: Vec<Vec<String>> = files.iter().map(|file| folders(file)).collect();
     let common = split.iter().skip(1).fold(
@@ -91,5 +101,6 @@ mod tests {
         assert_eq!(of(&["/x/a/c.smi", "/x/b/c.smi"]), ["a/c.smi", "b/c.smi"]);
         assert_eq!(of(&["./a/c.smi", "a/b/c.smi"]), ["c.smi", "b/c.smi"]);
         assert_eq!(of(&["c.smi", "a/c.smi"]), ["c.smi", "a/c.smi"]);
+        assert_eq!(of(&["x/../a/c.smi", "a/d.smi"]), ["c.smi", "d.smi"]);
     }
 }

@@ -5,7 +5,9 @@ mod document;
 mod ingest;
 mod inputs;
 mod library_files;
+mod packed;
 mod partition;
+mod parts;
 mod planner;
 mod same_run;
 mod truth;
@@ -14,10 +16,13 @@ pub use document::{
     LibraryFile, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan,
 };
 pub use partition::MAX_SHARDS;
+pub use parts::{MAX_PARTS, PlanPart};
 
 pub(crate) use document::InputFile;
 pub(crate) use inputs::{copy_scores, create_dir, open_library, shipped_digest, take_training};
 pub(crate) use library_files::digest_library;
-pub(crate) use planner::make_plan;
+pub(crate) use packed::open_packed;
+pub(crate) use parts::files_of;
+pub(crate) use planner::{RowsFrom, make_plan};
 pub(crate) use same_run::plan_of_same_run;
 pub(crate) use truth::unusable;

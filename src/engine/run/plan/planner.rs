@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hetero2_library::{BLOCK_ROWS, Record};
+use hetero2_library::{BLOCK_ROWS, FileRead, Record, RecordBatches};
 
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use super::ingest::Ingest;
 use super::inputs::{copy_input, copy_scores, create_dir, open_library, take_training};
 use super::library_files::library_inputs;
+use super::parts::{PartRows, PlanPart};
 use crate::run::config::ScoreMode;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -24,13 +25,14 @@ const MAX_ROW_SCORE_FILES: usize = 1_000;
 /// # Errors
 /// [`RunError`] when the library or the scores cannot be read or the run
 /// directory cannot be written.
-pub fn make_plan(
+pub(crate) fn make_plan(
     request: &RunRequest,
     dir: &RunDir,
+    rows_from: RowsFrom,
     observer: &dyn Observer,
 ) -> Result<Plan, RunError> {
     // First, so that a mistyped library leaves no directory behind.
-    let mut batches = open_library(&request.library, &request.read_options)?.batches(BLOCK_ROWS)?;
+    let mut batches = Batches::open(request, dir, rows_from)?;
     create_dir(&dir.library())?;
     create_dir(&dir.inputs())?;
     let scores = request.scores.as_deref();
@@ -76,7 +78,56 @@ pub fn make_plan(
         rows,
         packed,
         shards,
+        part: match rows_from {
+            RowsFrom::Part(part) => Some(part),
+            RowsFrom::Library | RowsFrom::Parts(_) => None,
+        },
     })
+}
+
+/// Where the rows of a plan come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowsFrom {
+    /// All files of the library.
+    Library,
+    /// The files of the library, which are a part of a larger one.
+    Part(PlanPart),
+    /// What so many parts packed.
+    Parts(u32),
+}
+
+enum Batches {
+    Files(RecordBatches),
+    Parts(PartRows),
+}
+
+impl Batches {
+    fn open(request: &RunRequest, dir: &RunDir, from: RowsFrom) -> Result<Self, RunError> {
+        let library = || open_library(&request.library, &request.read_options);
+        Ok(match from {
+            RowsFrom::Library => Self::Files(library()?.batches(BLOCK_ROWS)?),
+            RowsFrom::Part(_) => Self::Files(library()?.as_part().batches(BLOCK_ROWS)?),
+            RowsFrom::Parts(of) => Self::Parts(PartRows::open(request, dir, of)?),
+        })
+    }
+
+    fn finish(self) -> Result<Vec<FileRead>, RunError> {
+        Ok(match self {
+            Self::Files(batches) => batches.finish()?,
+            Self::Parts(parts) => parts.finish(),
+        })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Vec<Record>, RunError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Files(batches) => batches.next().map(|batch| Ok(batch?)),
+            Self::Parts(parts) => parts.next(),
+        }
+    }
 }
 
 fn collect_row_scores(batch: &[Record], names: &mut BTreeSet<String>) -> Result<(), RunError> {

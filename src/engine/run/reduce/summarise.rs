@@ -35,6 +35,7 @@ use crate::run::config::{ConclusionKind, RunConfig, ScoreMode, SeedStrategy};
 use crate::run::error::RunError;
 use crate::run::evidence::Concluded;
 use crate::run::plan::{InputFile, Plan, RowScores};
+use crate::run::shard::COMPRESSED;
 
 /// What the metrics and the report are made of.
 pub(crate) fn summary(
@@ -163,11 +164,13 @@ pub(crate) fn manifest_body(plan: &Plan) -> ManifestBody {
 /// Name of the scores file in the pack: names in a pack are plain, so anything
 /// else of the given one is left out.
 pub(crate) fn scores_name(given: &str) -> String {
-    let extension = Path::new(given)
-        .extension()
-        .map(|e| e.to_string_lossy().to_ascii_lowercase())
-        .filter(|e| ["json", "csv", "parquet"].contains(&e.as_str()));
-    format!("scores.{}", extension.unwrap_or_else(|| "json".into()))
+    let given = given.to_ascii_lowercase();
+    let packed = COMPRESSED.iter().find(|ending| given.ends_with(*ending)).copied();
+    let packed = packed.unwrap_or_default();
+    let inner = given.strip_suffix(packed).unwrap_or(&given);
+    let extension = inner.rsplit_once('.').map(|(_, extension)| extension);
+    let known = extension.filter(|e| ["json", "csv", "tsv", "tab", "parquet", "pq"].contains(e));
+    format!("scores.{}{packed}", known.unwrap_or("json"))
 }
 
 fn config_value(config: &RunConfig) -> Value {

@@ -136,6 +136,7 @@ impl StoredPack {
             rows,
             packed: Vec::new(),
             shards: Vec::new(),
+            part: None,
         };
         if manifest_body(&plan).atom_table_sha256 != body.atom_table_sha256 {
             return Err(self.refuse("another atom table made it: run again"));

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use hetero2_common::files::disk::{self, Fate};
-use hetero2_common::files::{Left, Scratch, digest_file, replaced, restore, sweep};
+use hetero2_common::files::{Left, Scratch, replaced, restore, sweep};
 use hetero2_evidence::pack::PackError;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use hetero2_evidence::pack::tables::{TableGroups, TableRow, TableWriter, bytes_of};
-use hetero2_library::{BLOCK_ROWS, ShardReader};
+use hetero2_library::BLOCK_ROWS;
 use hetero2_spectra::dos::EnergyRange;
 
 use super::compute::{Engine, RowOutcome};
@@ -26,7 +26,7 @@ use super::wave::compute_wave;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
-use crate::run::plan::{PackedFile, Plan, ShardPlan};
+use crate::run::plan::{Plan, ShardPlan, open_packed};
 use crate::run::provenance;
 
 /// Most (row, decoy) pairs of a wave. Of each shard that is computed, two waves
@@ -130,18 +130,6 @@ fn compute_rows(
     }
     let why = format!("shard {} has {} rows of {}", shard.index, tables.rows, shard.rows);
     Err(RunError::DamagedRecords { path: dir.library(), why })
-}
-
-fn open_packed(dir: &RunDir, file: &PackedFile) -> Result<ShardReader, RunError> {
-    let path = dir.library().join(&file.file.name);
-    let damaged = |why: &str| RunError::DamagedRecords { path: path.clone(), why: why.into() };
-    if !path.exists() {
-        return Err(damaged("it is missing"));
-    }
-    if digest_file(&path)?.sha256 != file.file.sha256 {
-        return Err(damaged("another SHA-256"));
-    }
-    Ok(ShardReader::open(&path)?)
 }
 
 /// Gives a finished shard its place, unless another attempt at it was done

@@ -164,7 +164,7 @@ fn read_table(mut file: File, name: &str) -> Result<ScoreTable, ScoresError> {
 }
 
 /// Endings of compressed files.
-const COMPRESSED: [&str; 6] = [".gz", ".bgz", ".zst", ".zstd", ".bz2", ".xz"];
+pub(crate) const COMPRESSED: [&str; 6] = [".gz", ".bgz", ".zst", ".zstd", ".bz2", ".xz"];
 
 /// Endings of tables of text.
 const TABLES: [&str; 3] = [".csv", ".tsv", ".tab"];

@@ -13,6 +13,7 @@ use crate::pack::manifest::{
 use crate::pack::source::PackSource;
 use hetero2_common::files::{FileDigest, Sha256Digest, digest_reader};
 use hetero2_contract::Metrics;
+use hetero2_contract::manifest::LIBRARY_FILE;
 use hetero2_contract::metrics::METRICS_SCHEMA;
 use hetero2_contract::summary_metadata::METADATA_SCHEMA;
 
@@ -145,7 +146,12 @@ pub fn manifest(
         }
     }
     for input in &manifest.body.inputs {
-        if input.name.contains(['/', '\\']) {
+        let inside = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\\');
+        let plain = match input.role == LIBRARY_FILE {
+            true => input.name.split('/').all(inside),
+            false => !input.name.contains(['/', '\\']),
+        };
+        if !plain {
             problems.push(format!("input {:?} is a path", input.name));
         }
     }
