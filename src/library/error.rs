@@ -33,6 +33,14 @@ pub enum LibraryError {
         /// `folder` or `pattern`.
         what: &'static str,
     },
+    /// An address where a path was expected.
+    #[error(
+        "library {address} is an address, and only files are read: copy it to this machine, or pipe its text to `-`"
+    )]
+    Address {
+        /// As it was given.
+        address: String,
+    },
     /// More files than a library may have.
     #[error("the library has more than {limit} files; join some of them")]
     TooManyFiles {

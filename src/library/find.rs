@@ -24,11 +24,14 @@ const SHOWN: usize = 3;
 /// # Errors
 /// [`LibraryError::NoFiles`] where a folder or a pattern has none,
 /// [`LibraryError::Open`] where a folder cannot be read,
+/// [`LibraryError::Address`] for what is no path,
 /// [`LibraryError::TooManyFiles`].
 pub fn find_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
     let mut files = Vec::new();
     for input in inputs {
-        if input.as_os_str() == "-" || input.is_file() {
+        if is_address(input) && !input.exists() {
+            return Err(LibraryError::Address { address: input.display().to_string() });
+        } else if input.as_os_str() == "-" || input.is_file() {
             files.push(input.clone());
         } else if input.is_dir() {
             below(input, &mut files)?;
@@ -43,6 +46,13 @@ pub fn find_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
         }
     }
     Ok(files)
+}
+
+/// Whether this is `SCHEME://…`, as of an object store or a web server.
+fn is_address(path: &Path) -> bool {
+    path.to_string_lossy().split_once("://").is_some_and(|(scheme, _)| {
+        scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 fn is_pattern(path: &Path) -> bool {
@@ -267,5 +277,9 @@ mod tests {
         assert_eq!(of("**/*.[cs][sm][vi]*"), ["a.smi", "b/1.csv", "b/c/2.smi.gz"]);
         assert!(matches!(find_files(&[root.join("*.pq")]), Err(LibraryError::NoFiles { .. })));
         assert_eq!(of("missing.smi"), ["missing.smi"]);
+        for address in ["s3://bucket/a.smi", "https://host/a.smi.gz"] {
+            let found = find_files(&[address.into()]);
+            assert!(matches!(found, Err(LibraryError::Address { .. })), "{found:?}");
+        }
     }
 }

@@ -7,6 +7,9 @@ use hetero2_chemistry::molecule::{MolecularGraph, MoleculeError, ParseLimits};
 
 /// Lines that are looked at, after the first.
 const LINES: usize = 64;
+/// Lines that say whether a text begins with molecules: tranches may be short, and
+/// many.
+const FIRST_LINES: usize = 12;
 /// Columns that are looked at.
 const COLUMNS: usize = 64;
 /// Heavy atoms beyond which a cell is not tried.
@@ -68,8 +71,9 @@ pub(super) fn is_smiles(smiles: &[u8]) -> bool {
         )
 }
 
-/// Whether most lines of a text begin with a molecule.
+/// Whether most of the first lines of a text begin with a molecule.
 pub(super) fn begins_with_molecules(lines: &[&[u8]]) -> bool {
+    let lines = &lines[..lines.len().min(FIRST_LINES)];
     let first = |line: &&&[u8]| {
         let cells = cells(line, None);
         cells.first().is_some_and(|cell| is_molecule(cell))

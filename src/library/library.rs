@@ -121,12 +121,29 @@ impl Library {
     /// # Errors
     /// [`LibraryError`] as [`Source::open`] has it.
     pub fn open(files: &[PathBuf], options: &ReadOptions) -> Result<Self, LibraryError> {
+        Self::open_as(RowsOf::Whole, files, options)
+    }
+
+    /// Opens files that are a part of a larger library: their rows count from 0,
+    /// have no id where the files have none, and need not be molecules.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) has them.
+    pub fn open_part(files: &[PathBuf], options: &ReadOptions) -> Result<Self, LibraryError> {
+        Self::open_as(RowsOf::Part, files, options)
+    }
+
+    fn open_as(
+        rows: RowsOf,
+        files: &[PathBuf],
+        options: &ReadOptions,
+    ) -> Result<Self, LibraryError> {
         let mut library = Self {
             files: files.iter().cloned().collect(),
             options: options.clone(),
             first: None,
-            alone: files.len() == 1,
-            rows: RowsOf::Whole,
+            alone: files.len() == 1 && rows == RowsOf::Whole,
+            rows,
         };
         for file in files.iter().filter(|file| file.as_os_str() != "-") {
             super::input::open_file(file)?;
@@ -144,13 +161,6 @@ impl Library {
             Err(error) => return Err(error),
         }
         Ok(library)
-    }
-
-    /// The same library as a part of a larger one: its rows count from 0, have no
-    /// id where the files have none, and need not be molecules.
-    #[must_use]
-    pub fn as_part(self) -> Self {
-        Self { rows: RowsOf::Part, ..self }
     }
 
     /// The records in batches of `rows`, read ahead by threads of their own.
@@ -217,21 +227,20 @@ impl Iterator for RecordBatches {
     }
 }
 
-/// A file that a thread of its own reads.
-struct Ahead {
-    receiver: Receiver<Batch>,
-    thread: JoinHandle<Result<FileRead, LibraryError>>,
+/// What a reading thread hands over of its files, one after the other.
+enum Item {
+    /// Rows of the file that it reads.
+    Rows(Vec<Record>),
+    /// That file has no more.
+    End(FileRead),
 }
+
+/// A thread that reads some of the files.
+type Reader = Receiver<Result<Item, LibraryError>>;
 
 /// Reads all files, several at a time, and hands on their rows in the order of
 /// the files; `None` where nobody takes them any more, or after an error.
-fn read_all(
-    mut library: Library,
-    rows: usize,
-    sender: &SyncSender<Batch>,
-) -> Option<Vec<FileRead>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let at_once = (library.files.len() + 1).min(cores).clamp(1, MOST_AT_ONCE);
+fn read_all(library: Library, rows: usize, sender: &SyncSender<Batch>) -> Option<Vec<FileRead>> {
     let mut out = Outlet {
         sender,
         rows,
@@ -241,29 +250,24 @@ fn read_all(
         numbering: Numbering::default(),
         next_row: 0,
     };
-    let mut ahead: VecDeque<Ahead> = VecDeque::new();
+    let (readers, files) = match library.begin(rows) {
+        Ok(begun) => begun,
+        Err(error) => return out.fail(error),
+    };
     let mut read = Vec::new();
-    loop {
-        while ahead.len() < at_once {
-            match library.begin(rows, BATCH_BYTES / at_once) {
-                None => break,
-                Some(Ok(file)) => ahead.push_back(file),
-                Some(Err(error)) => return out.fail(error),
-            }
-        }
-        let Some(file) = ahead.pop_front() else { break };
-        for batch in file.receiver {
-            match batch {
-                Ok(records) => out.take(records)?,
-                Err(error) => return out.fail(error),
-            }
-        }
-        match file.thread.join() {
-            Ok(Ok(file)) => read.push(file),
-            Ok(Err(error)) => return out.fail(error),
-            Err(_) => {
-                let (name, reason) = ("of several files".into(), "it panicked".into());
-                return out.fail(LibraryError::Thread { name, reason });
+    for reader in readers.iter().cycle().take(files) {
+        loop {
+            match reader.recv() {
+                Ok(Ok(Item::Rows(records))) => out.take(records)?,
+                Ok(Ok(Item::End(file))) => {
+                    read.push(file);
+                    break;
+                }
+                Ok(Err(error)) => return out.fail(error),
+                Err(_) => {
+                    let (name, reason) = ("of several files".into(), "it panicked".into());
+                    return out.fail(LibraryError::Thread { name, reason });
+                }
             }
         }
     }
@@ -272,19 +276,38 @@ fn read_all(
 }
 
 impl Library {
-    /// Begins to read the next file; `None` where there is none.
-    fn begin(&mut self, rows: usize, bytes: usize) -> Option<Result<Ahead, LibraryError>> {
-        let opened = match self.first.take() {
-            Some(source) => Opened::Source(Box::new(source)),
-            None => Opened::Path(self.files.pop_front()?, self.options.clone()),
-        };
-        let (sender, receiver) = sync_channel(WAITING_BATCHES / 2);
-        let (name, alone) = (opened.name(), self.alone);
-        let work = move || match opened.open(alone)? {
-            Ok(source) => read_one(source, rows, bytes, &sender),
-            Err(empty) => Ok(empty),
-        };
-        Some(started("library", &name, work).map(|thread| Ahead { receiver, thread }))
+    /// Begins to read; of n threads each reads every n-th file. Returns the
+    /// threads and how many files there are.
+    fn begin(self, rows: usize) -> Result<(Vec<Reader>, usize), LibraryError> {
+        let Self { files, options, first, alone, .. } = self;
+        let first = first.map(|source| Opened::Source(Box::new(source)));
+        let others = files.into_iter().map(|path| Opened::Path(path, options.clone()));
+        let files: Vec<Opened> = first.into_iter().chain(others).collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (count, at_once) = (files.len(), files.len().min(cores).clamp(1, MOST_AT_ONCE));
+        let mut shares: Vec<Vec<Opened>> = (0..at_once).map(|_| Vec::new()).collect();
+        for (at, file) in files.into_iter().enumerate() {
+            shares[at % at_once].push(file);
+        }
+        let mut readers = Vec::new();
+        for share in shares {
+            let (sender, receiver) = sync_channel(WAITING_BATCHES / 2);
+            let name = share.first().map_or_else(String::new, Opened::name);
+            started("library", &name, move || {
+                for file in share {
+                    let read = file.open(alone).and_then(|opened| match opened {
+                        Ok(source) => read_one(source, rows, BATCH_BYTES / at_once, &sender),
+                        Err(empty) => Ok(empty),
+                    });
+                    let failed = read.is_err();
+                    if sender.send(read.map(Item::End)).is_err() || failed {
+                        return;
+                    }
+                }
+            })?;
+            readers.push(receiver);
+        }
+        Ok((readers, count))
     }
 }
 
@@ -323,9 +346,9 @@ fn read_one(
     mut source: Source,
     rows: usize,
     most_bytes: usize,
-    sender: &SyncSender<Batch>,
+    sender: &SyncSender<Result<Item, LibraryError>>,
 ) -> Result<FileRead, LibraryError> {
-    let mut batch = Vec::with_capacity(rows);
+    let mut batch = Vec::new();
     let mut bytes = 0;
     while let Some(record) = source.next_unnumbered() {
         match record {
@@ -335,19 +358,19 @@ fn read_one(
             }
             Err(error) => {
                 // The rows before the error come first.
-                let _ = sender.send(Ok(batch));
+                let _ = sender.send(Ok(Item::Rows(batch)));
                 return Err(error);
             }
         }
         if batch.len() == rows || bytes >= most_bytes {
             bytes = 0;
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(rows));
-            if sender.send(Ok(full)).is_err() {
+            let full = std::mem::take(&mut batch);
+            if sender.send(Ok(Item::Rows(full))).is_err() {
                 break;
             }
         }
     }
-    let _ = sender.send(Ok(batch));
+    let _ = sender.send(Ok(Item::Rows(batch)));
     Ok(FileRead { digest: source.digest()?, rows: source.rows() })
 }
 

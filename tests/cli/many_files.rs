@@ -95,6 +95,8 @@ fn parts_join_to_the_plan_that_is_made_alone() {
     let scratch = scratch();
     let dir = scratch.path();
     tranches(dir);
+    // An empty file alone in its part.
+    write(dir, "tranches/1/9.csv", "");
     let plan = |out: &str, arguments: &[&str]| {
         let mut command = hetero2();
         command.args(["plan", "tranches", "--out", out, "--decoys", "2"]).args(arguments);
@@ -106,6 +108,11 @@ fn parts_join_to_the_plan_that_is_made_alone() {
         found
     };
     plan("alone", &[]).expect_code(0);
+    for part in 0..8 {
+        plan("eight", &["--part", &format!("{part}/8")]).expect_code(0);
+    }
+    plan("eight", &["--join", "8"]).expect_code(0);
+    assert_eq!(planned("eight"), planned("alone"));
     // In any order, and again.
     for part in ["2/3", "0/3", "0/3"] {
         plan("joined", &["--part", part]).expect_code(0);
@@ -122,8 +129,8 @@ fn parts_join_to_the_plan_that_is_made_alone() {
     assert!(!dir.join("joined/parts").exists());
     // Known already.
     plan("joined", &["--join", "3"]).expect_code(0);
-    let many = plan("more", &["--part", "0/8"]).expect_code(2);
-    assert!(many.stderr.contains("8 parts of 7 files"), "{}", many.stderr);
+    let many = plan("more", &["--part", "0/9"]).expect_code(2);
+    assert!(many.stderr.contains("9 parts of 8 files"), "{}", many.stderr);
     for part in ["3/3", "x", "1/0"] {
         plan("more", &["--part", part]).expect_code(2);
     }

@@ -157,13 +157,15 @@ pub(super) fn clear_parts(dir: &RunDir) -> Result<(), RunError> {
 
 /// Makes the directory of a run whose parts are to be planned there.
 pub(super) fn begin_parts(dir: &RunDir) -> Result<(), RunError> {
-    let found = look(dir)?;
-    let parts = dir.parts();
-    disk::create_dir_all(&parts).map_err(|e| RunError::io("create", &parts, e))?;
-    match found {
-        Found::Nothing => mark(dir),
-        Found::Run => Ok(()),
+    // Another part may mark the directory while it is looked at.
+    let found = look(dir).or_else(|_| look(dir))?;
+    let create =
+        |path: &Path| disk::create_dir_all(path).map_err(|e| RunError::io("create", path, e));
+    create(dir.root())?;
+    if found == Found::Nothing {
+        mark(dir)?;
     }
+    create(&dir.parts())
 }
 
 fn clear_shards(dir: &RunDir) -> Result<(), RunError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hetero2_library::{BLOCK_ROWS, FileRead, Record, RecordBatches};
+use hetero2_library::{BLOCK_ROWS, FileRead, Library, Record, RecordBatches};
 
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use super::ingest::Ingest;
@@ -106,7 +106,10 @@ impl Batches {
         let library = || open_library(&request.library, &request.read_options);
         Ok(match from {
             RowsFrom::Library => Self::Files(library()?.batches(BLOCK_ROWS)?),
-            RowsFrom::Part(_) => Self::Files(library()?.as_part().batches(BLOCK_ROWS)?),
+            RowsFrom::Part(_) => {
+                let files = request.library.files();
+                Self::Files(Library::open_part(files, &request.read_options)?.batches(BLOCK_ROWS)?)
+            }
             RowsFrom::Parts(of) => Self::Parts(PartRows::open(request, dir, of)?),
         })
     }
