@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn long_curves_keep_their_ends() {
-        let outcome = |i: u32| if i % 3 == 0 { Active } else { Inactive };
+        let outcome = |i: u32| if i.is_multiple_of(3) { Active } else { Inactive };
         let found = points((0..5_000).map(|i| (f64::from(i), outcome(i))).collect()).unwrap();
         assert_eq!((found.len(), found[0], found[256]), (257, (0.0, 0.0), (1.0, 1.0)));
         assert!(found.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1));
