@@ -70,6 +70,9 @@ fn of_run(error: &RunError) -> Option<String> {
             return Some(format!(": make one with `hetero2 plan LIBRARY --out {dir}`"));
         }
         RunError::Library(error) => return of_library(error),
+        RunError::NoScoreMatches { .. } => {
+            " `decoys` and `run` must have the same --seed, --decoys, --decoy-set and --hard-decoys"
+        }
         RunError::MissingParts { of, .. } => {
             return Some(format!(": plan each with --part I/{of}, with the same options"));
         }

@@ -98,7 +98,7 @@ pub(crate) enum RowsFrom {
 
 enum Batches {
     Files(RecordBatches),
-    Parts(PartRows),
+    Parts(Box<PartRows>),
 }
 
 impl Batches {
@@ -110,7 +110,7 @@ impl Batches {
                 let files = request.library.files();
                 Self::Files(Library::open_part(files, &request.read_options)?.batches(BLOCK_ROWS)?)
             }
-            RowsFrom::Parts(of) => Self::Parts(PartRows::open(request, dir, of)?),
+            RowsFrom::Parts(of) => Self::Parts(Box::new(PartRows::open(request, dir, of)?)),
         })
     }
 
