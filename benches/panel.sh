@@ -21,16 +21,16 @@ user() {
 least() {
     for _ in $(seq "$runs"); do
         rm -rf "$work/run"
-        user "$program" run "$work/library.smi" --threads 1 --out "$work/run" "$@"
+        user "$program" run "$work/library.smi" --decoy-set v2 --threads 1 --out "$work/run" "$@"
     done | sort -g | head -1
 }
 
 echo "molecules  audit and panel  audit alone  panel  of the audit"
 for size in "${sizes[@]}"; do
     head -n "$size" src/library/data/demo.smi > "$work/library.smi"
-    "$program" decoys "$work/library.smi" --threads 1 --out "$work/decoys.csv" --force -q
-    # Any score will do; the outcomes are one in three.
-    awk -F, -v OFS=, 'NR > 1 { $9 = NR * 7919 % 9973 } 1' "$work/decoys.csv" > "$work/scores.csv"
+    "$program" decoys "$work/library.smi" --decoy-set v2 --threads 1 --out "$work/decoys.csv" --force -q
+    # Any score of the text will do; the outcomes are one in three.
+    awk -F, -v OFS=, 'NR > 1 { $9 = length($4) * 7919 % 997 + index($4, "O") } 1' "$work/decoys.csv" > "$work/scores.csv"
     awk -F, 'NR == 1 { print "molecule_id,active"; next } $2 == "original" { print $1 "," (++n % 3 == 0) }' \
         "$work/decoys.csv" > "$work/truth.csv"
     for truth in "" "--truth=$work/truth.csv"; do
