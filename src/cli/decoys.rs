@@ -24,6 +24,7 @@ use super::progress::watched;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hetero2 decoys library.smi.gz --out decoys.csv
+  hetero2 decoys tranches --out decoys.csv          a folder of files
   hetero2 decoys library.csv --out decoys.parquet --decoys 50 --hard-decoys 0.65..0.95
   hetero2 decoys library.csv --out decoys.csv && ./my-model decoys.csv > scores.csv \\
       && hetero2 run library.csv --scores scores.csv --out screen

@@ -33,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   hetero2 run                                       the shipped demo: a model that knows activity
   hetero2 run --demo leaky --out leaky              another of its models
   hetero2 run library.smi.gz --out screen --decoys 10
+  hetero2 run 'tranches/*.smi.gz' --out screen      many files are one library
   hetero2 run library.csv --out screen --scores scores.json --hard-decoys 0.65..0.95
   hetero2 run library.parquet --out screen --edge-weights bond-order-delta-chi --artifacts full
   zcat library.smi.gz | hetero2 run - --format smiles --out screen
