@@ -306,6 +306,7 @@ impl RequestArguments {
             scores_sha256: self.scores_sha256.clone(),
             truth: self.truth.input(),
             training: self.truth.train.clone(),
+            decoys_file: self.settings.decoy.file(),
             shards: self.shards,
             ..RunRequest::new(library, self.out.clone(), config)
         })

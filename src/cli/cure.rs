@@ -102,6 +102,9 @@ fn of_rerun(error: &RerunError) -> Option<String> {
         RerunError::MissingInput { role: MissingRole::Library, .. } => " as --input",
         RerunError::MissingInput { role: MissingRole::Scores, .. } => " as --scores",
         RerunError::MissingInput { role: MissingRole::Training, .. } => " as --train",
+        RerunError::MissingInput { role: MissingRole::Decoys, .. } => {
+            " as --decoys-from or --decoy-pool"
+        }
         RerunError::MissingInput { role: MissingRole::RowScores, .. } => {
             " as a file beside the library"
         }

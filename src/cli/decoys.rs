@@ -64,6 +64,7 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
     let export = DecoyExport {
         library: arguments.library.input()?,
         read_options: arguments.reading.options(),
+        decoys_file: arguments.settings.decoy.file(),
         config: arguments.settings.config(ScoreMode::Mock, DecoySet::V2)?,
         out: arguments.out.clone(),
         format,

@@ -35,6 +35,7 @@ pub fn describe(
     arguments: &DescribeArguments,
     global: &GlobalArguments,
 ) -> Result<ExitCode, Failure> {
+    arguments.settings.decoy.refuse_file("describe")?;
     let mut config = arguments.settings.config(ScoreMode::Mock, DecoySet::V2)?;
     config.artifacts = Artifacts::Full;
     config.validate().map_err(Failure::usage)?;

@@ -119,6 +119,7 @@ impl From<RunError> for Failure {
             | RunError::Truth { .. }
             | RunError::CostLift { .. }
             | RunError::Training { .. }
+            | RunError::Decoys { .. }
             | RunError::NoScoreMatches { .. }
             | RunError::WrongDigest { .. }
             | RunError::NotAPlan { .. }

@@ -40,6 +40,9 @@ pub struct RerunArguments {
     /// The molecules that the model was trained on, where the pack was made with them
     #[arg(long, value_name = "FILE")]
     train: Option<PathBuf>,
+    /// The file of --decoys-from or --decoy-pool, where the pack was made with one
+    #[arg(long, value_name = "FILE", visible_alias = "decoy-pool")]
+    decoys_from: Option<PathBuf>,
     /// Keep the run in DIR; it is removed without it
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -63,6 +66,7 @@ pub fn rerun(arguments: &RerunArguments, global: &GlobalArguments) -> Result<Exi
         input: files(&arguments.input)?,
         scores: arguments.scores.clone(),
         training: arguments.train.clone(),
+        decoys: arguments.decoys_from.clone(),
         out: arguments.out.clone(),
         threads: arguments.threads.map(usize::from),
     };

@@ -35,6 +35,12 @@ pub enum StrategyId {
     /// Set v2: three swaps, one after the other.
     #[serde(rename = "chain_3")]
     Chain3,
+    /// Set `given`: listed for the molecule in a file.
+    #[serde(rename = "given")]
+    Given,
+    /// Set `matched`: a molecule of a pool.
+    #[serde(rename = "matched")]
+    Matched,
 }
 
 words!(StrategyId, "decoy strategy", "one of the published strategies", {
@@ -47,6 +53,8 @@ words!(StrategyId, "decoy strategy", "one of the published strategies", {
     SwapHydrogen => "swap_hydrogen",
     Chain2 => "chain_2",
     Chain3 => "chain_3",
+    Given => "given",
+    Matched => "matched",
 });
 
 impl StrategyId {

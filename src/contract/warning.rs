@@ -63,6 +63,12 @@ coded! {
     MissingParamsAtoms(AtomicNumbers) = "missing_physics_params_atomic_numbers:";
     /// No bond of the molecule can be swapped.
     NotRewirable = "molecule_not_rewirable";
+    /// Listed decoys that cannot be read.
+    UnreadableDecoys(u64) = "decoys_unreadable:";
+    /// The first of them, and why.
+    UnreadableDecoy(String) = "decoy_unreadable:";
+    /// Molecules of the pool that match but are too similar.
+    SimilarPoolMolecules(u64) = "pool_too_similar:";
     /// Candidate bonds of decoy set v2.
     Candidates(u64) = "candidates:";
     /// Chains of swaps were not tried, since the molecule cannot be sketched.

@@ -8,16 +8,20 @@
 
 mod cage;
 mod exhaustive;
+mod given;
 mod hardness;
+mod matched;
 mod published;
 mod record;
 mod v2;
 
 use crate::molecule::Molecule;
 
+pub use given::of_given;
 pub use hardness::{TanimotoRange, TanimotoRangeError};
 pub use hetero2_contract::strategy::StrategyId;
 pub use hetero2_contract::{DecoyHash, HardnessBin, Warning};
+pub use matched::{DecoyPool, MAX_SIMILARITY, PoolMolecule, Properties, WINDOWS};
 pub use record::{Decoy, DecoyCounters, Similarity};
 pub use v2::RuleCounters;
 
@@ -49,6 +53,16 @@ pub enum DecoySet {
         value(help = "Swaps and chains of swaps that are as plausible as their original")
     )]
     V2,
+    /// Structures that a file lists for each molecule: see [`of_given`].
+    #[cfg_attr(feature = "clap", value(help = "What --decoys-from lists for each molecule"))]
+    Given,
+    /// Molecules of a pool with the properties of the original: see
+    /// [`DecoyPool::decoys`].
+    #[cfg_attr(
+        feature = "clap",
+        value(help = "Molecules of --decoy-pool with the properties of the original")
+    )]
+    Matched,
 }
 
 /// How swaps of set v1 are chosen.
@@ -140,7 +154,9 @@ pub struct DecoyOutcome {
     pub extent: SearchExtent,
 }
 
-/// Makes decoys of `molecule`. The result depends on the two arguments only.
+/// Makes decoys of `molecule`. The result depends on the two arguments only. Sets
+/// `given` and `matched` are not made of the molecule, so that there is none:
+/// [`of_given`] and [`DecoyPool::decoys`] choose those.
 ///
 /// Work is bounded: published strategies make at most `max(100, 200 * count)`
 /// attempts each; the exhaustive one tries at most 20,000 swaps, and fewer for
@@ -192,5 +208,6 @@ pub fn generate_while(
             exhaustive::generate(molecule, request, keep_going)
         }
         (DecoySet::V2, _) => v2::generate(molecule, request, keep_going),
+        (DecoySet::Given | DecoySet::Matched, _) => Ok(of_given(molecule, [], request)),
     }
 }

@@ -93,6 +93,25 @@ impl Molecule {
         self.describe(|m| chem::rdkit_hba_count(m) as u32)
     }
 
+    /// Rotatable bonds (RDKit's strict definition).
+    ///
+    /// # Errors
+    /// [`MoleculeError::Internal`].
+    pub fn rotatable_bonds(&self) -> Result<u32, MoleculeError> {
+        self.describe(|m| chem::rotatable_bond_count(m) as u32)
+    }
+
+    /// Formal charge of the whole molecule.
+    ///
+    /// # Errors
+    /// [`MoleculeError::Internal`].
+    pub fn formal_charge(&self) -> Result<i32, MoleculeError> {
+        if let Some((_, charge)) = self.hydrogens_and_charge() {
+            return Ok(charge);
+        }
+        self.describe(|m| m.atoms().map(|(_, atom)| i32::from(atom.charge)).sum())
+    }
+
     /// Quantitative estimate of drug-likeness (Bickerton 2012), 0 to 1, mean
     /// weights. The dearest of the six: it counts structural alerts.
     ///

@@ -194,6 +194,14 @@ impl RewiredMolecule {
     }
 }
 
+impl From<Molecule> for RewiredMolecule {
+    fn from(molecule: Molecule) -> Self {
+        let canonical_smiles = molecule.canonical_smiles().to_owned();
+        let fingerprint = molecule.fingerprint().ok();
+        Self { canonical_smiles, fingerprint, molecule: Some(molecule) }
+    }
+}
+
 impl From<FastProduct> for RewiredMolecule {
     fn from(product: FastProduct) -> Self {
         let FastProduct { smiles, fingerprint } = product;

@@ -139,6 +139,7 @@ impl RunBenchArguments {
     /// The configuration that is measured, with the decoys that figures were
     /// published for.
     fn config(&self) -> Result<RunConfig, Failure> {
+        self.settings.decoy.refuse_file("bench run")?;
         self.settings.config(ScoreMode::Mock, DecoySet::V1)
     }
 }

@@ -1,6 +1,7 @@
 //! All decoys of a library before any score exists: one table, streamed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use hetero2_library::{BLOCK_ROWS, ReadOptions, Record};
 use hetero2_spectra::CpuBackend;
 
 use super::config::{Artifacts, ConfigError, RunConfig, ScoreMode};
+use super::decoy_source::DecoySource;
 use super::error::RunError;
 use super::observer::{Event, Observer};
 use super::plan::open_library;
@@ -36,6 +38,9 @@ pub struct DecoyExport {
     pub library: LibraryInput,
     /// How to read them.
     pub read_options: ReadOptions,
+    /// What the decoy set chooses from: the decoys of each molecule, or molecules
+    /// to match.
+    pub decoys_file: Option<PathBuf>,
     /// Configuration of the run that the decoys are for.
     pub config: RunConfig,
     /// The table.
@@ -88,7 +93,11 @@ fn write_decoys(
         ..export.config.clone()
     };
     let (backend, scores) = (CpuBackend::new(), ScoreSource::Mock);
-    let engine = Engine::new(&config, &backend, &scores);
+    let decoys = export.decoys_file.as_deref();
+    DecoySource::check(&config, decoys)?;
+    let decoys = decoys.map(|path| DecoySource::read(config.decoy_set, path)).transpose()?;
+    let decoys = Arc::new(decoys.map(|(source, _)| source).unwrap_or_default());
+    let engine = Engine::new(&config, &backend, &scores).with_decoys(&decoys);
     let batches = open_library(&export.library, &export.read_options)?.batches(BLOCK_ROWS)?;
     let mut table = Table::create(&export.out, export.occupied, export.format)?;
     let mut report = DecoyExportReport::default();

@@ -76,6 +76,14 @@ pub enum RunError {
         /// Why.
         why: String,
     },
+    /// The file of decoys, or of molecules to match, cannot be used.
+    #[error("the decoys in {path} cannot be used: {why}", path = path.display())]
+    Decoys {
+        /// File given.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// None of the scores belongs to a decoy or an original of the run.
     #[error(
         "none of the {keys} keys of the scores belongs to the {decoys} decoys and {originals} \

@@ -7,6 +7,7 @@
 
 mod config;
 mod decoy_export;
+mod decoy_source;
 mod error;
 mod evidence;
 mod layout;

@@ -82,6 +82,9 @@ pub struct RunRequest {
     pub truth: Option<TruthInput>,
     /// Molecules that the model was trained on.
     pub training: Option<PathBuf>,
+    /// What the decoy set chooses from: the decoys of each molecule, or molecules
+    /// to match.
+    pub decoys_file: Option<PathBuf>,
     /// Run directory.
     pub out: PathBuf,
     /// Where the pack goes.
@@ -129,6 +132,7 @@ impl RunRequest {
             scores_sha256: None,
             truth: None,
             training: None,
+            decoys_file: None,
             out,
             output: PackOutput::default(),
             config,

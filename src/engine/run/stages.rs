@@ -47,7 +47,7 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
     if finished.is_none() {
         let scores = scores.map_or_else(|| ScoreSource::load(&dir, &plan), Ok)?;
         let worker =
-            ShardWorker::with_scores(dir.clone(), plan.clone(), scores, request.backend.clone());
+            ShardWorker::with_scores(dir.clone(), plan.clone(), scores, request.backend.clone())?;
         if let Some(backend) = backend {
             worker.backend.get_or_init(|| backend);
         }

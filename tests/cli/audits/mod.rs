@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_top;
+mod decoy_sources;
 mod evidence;
 mod scores;
 mod significance;

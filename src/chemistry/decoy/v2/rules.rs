@@ -258,6 +258,65 @@ fn is_part_of(part: &[usize], whole: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::molecule::ParseLimits;
+
+    fn molecule(smiles: &str) -> Molecule {
+        Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).unwrap()
+    }
+
+    /// What the rules for `original` say of `decoy`.
+    fn judged(original: &str, decoy: &str) -> Option<Rule> {
+        let rules = Rules::of(&molecule(original)).unwrap();
+        rules.verify(&RewiredMolecule::from(molecule(decoy)), None).err()
+    }
+
+    #[test]
+    fn each_rule_turns_away_what_breaks_it_alone() {
+        assert_eq!(judged("CC(=O)Oc1ccccc1C(=O)O", "COC(=O)c1ccccc1C(=O)O"), None);
+        assert_eq!(judged("CCCCO", "CC.CCO"), Some(Rule::Fragments));
+        assert_eq!(judged("CCCCO", "CCCC=O"), Some(Rule::Formula));
+        assert_eq!(judged("CC[NH3+]", "CCN"), Some(Rule::Formula));
+        // Six- to five-membered is common, to three-membered is not …
+        assert_ne!(judged("C1CCCCC1", "CC1CCCC1"), Some(Rule::Rings));
+        assert_eq!(judged("C1CCCCC1", "CCCC1CC1"), Some(Rule::Rings));
+        // … unless the original has one.
+        assert_ne!(judged("CCCC1CC1", "CCC1CC1C"), Some(Rule::Rings));
+        assert_eq!(judged("COCCOC", "COOCCC"), Some(Rule::Environments));
+    }
+
+    #[test]
+    fn looking_at_a_swap_finds_what_making_it_finds() {
+        let (mut looked, mut admitted) = (0, 0);
+        for smiles in [
+            "CC(=O)Oc1ccccc1C(=O)O",
+            "CN1CCC(CC1)Oc1ccc(F)cc1NC(=O)C1CC1",
+            "C1CC2CCC1C2CO",
+            "CC[NH+](CC)CCOC(=O)c1ccc(N)cc1",
+            "OCC1OC(O)C(O)C(O)C1O",
+            "CCO",
+            "CC.CCO",
+        ] {
+            let molecule = molecule(smiles);
+            let rules = Rules::of(&molecule).unwrap();
+            let sketch = Sketch::of(&molecule).unwrap();
+            let mut preview = Preview::of(&sketch).unwrap();
+            let bonds = sketch.single_bonds();
+            let pairs = bonds.iter().flat_map(|&(a, b)| {
+                bonds.iter().flat_map(move |&(c, d)| {
+                    [BondSwap { a, b, c, d }, BondSwap { a, b, c: d, d: c }]
+                })
+            });
+            for swap in pairs.chain(sketch.hydrogen_swaps()) {
+                let graph = |made: Option<Sketch>| made.map(|made| made.swaps().to_vec());
+                let quick = rules.screen(&sketch, Some(&mut preview), swap).map(graph);
+                let slow = rules.screen(&sketch, None, swap).map(graph);
+                assert_eq!(quick, slow, "{smiles} {swap:?}");
+                looked += 1;
+                admitted += usize::from(matches!(quick, Ok(Some(_))));
+            }
+        }
+        assert!(looked > 1_500 && admitted > 20, "{admitted} of {looked}");
+    }
 
     #[test]
     fn rings_are_compared_as_multisets() {

@@ -97,6 +97,12 @@ pub struct Plan {
     /// Molecules that the model was trained on; shards do not depend on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<InputFile>,
+    /// The file that the decoy set chooses from …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoys_file: Option<InputFile>,
+    /// … in the form that shards read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoys_prepared: Option<InputFile>,
     /// Score files named by rows: file name in the library to copied file.
     pub row_scores: BTreeMap<String, RowScores>,
     /// Rows of the library.

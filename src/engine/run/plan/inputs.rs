@@ -74,6 +74,13 @@ pub(crate) fn copy_scores(
     copy_pinned(path, sha256, dir)
 }
 
+/// Name, size and SHA-256 of a file of decoys, or of molecules to match.
+pub(crate) fn digest_decoys(path: &Path) -> Result<InputFile, RunError> {
+    fs::File::open(path)
+        .map_err(|e| RunError::Decoys { path: path.to_path_buf(), why: e.to_string() })?;
+    digest_input(path)
+}
+
 /// Copies the training molecules into the run directory.
 pub(crate) fn take_training(path: &Path, dir: &RunDir) -> Result<InputFile, RunError> {
     open_training(path)?;

@@ -19,7 +19,9 @@ pub use partition::MAX_SHARDS;
 pub use parts::{MAX_PARTS, PlanPart};
 
 pub(crate) use document::InputFile;
-pub(crate) use inputs::{copy_scores, create_dir, open_library, shipped_digest, take_training};
+pub(crate) use inputs::{
+    copy_scores, create_dir, input_file, open_library, shipped_digest, take_training,
+};
 pub(crate) use library_files::digest_library;
 pub(crate) use packed::open_packed;
 pub(crate) use parts::files_of;

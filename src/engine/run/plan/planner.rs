@@ -11,6 +11,7 @@ use super::inputs::{copy_input, copy_scores, create_dir, open_library, take_trai
 use super::library_files::library_inputs;
 use super::parts::{PartRows, PlanPart};
 use crate::run::config::ScoreMode;
+use crate::run::decoy_source::DecoySource;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
@@ -40,6 +41,11 @@ pub(crate) fn make_plan(
         scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
     let training = request.training.as_deref().map(|path| take_training(path, dir)).transpose()?;
+    let decoys = request.decoys_file.as_deref();
+    DecoySource::check(&request.config, decoys)?;
+    let decoys =
+        decoys.map(|path| DecoySource::read(request.config.decoy_set, path)).transpose()?;
+    let prepared = decoys.as_ref().map(|(source, _)| source.save(dir)).transpose()?;
     let mut ingest = Ingest::new(dir);
     let mut row_score_names = BTreeSet::new();
     for batch in &mut batches {
@@ -75,6 +81,8 @@ pub(crate) fn make_plan(
         audit_last: None,
         truth,
         training,
+        decoys_file: decoys.map(|(_, file)| file),
+        decoys_prepared: prepared,
         rows,
         packed,
         shards,

@@ -5,7 +5,7 @@ use std::path::Path;
 use hetero2_library::BLOCK_ROWS;
 
 use super::document::{Plan, PlannedTruth};
-use super::inputs::{digest_scores, digest_training, shipped_digest, take_training};
+use super::inputs::{digest_decoys, digest_scores, digest_training, shipped_digest, take_training};
 use super::library_files::digest_library;
 use super::partition::shard_count;
 use crate::run::error::RunError;
@@ -40,6 +40,10 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
     let scores = request.scores.as_deref().map(digest_scores).transpose()?;
     if plan.scores != scores {
         return other("scores file");
+    }
+    let decoys = request.decoys_file.as_deref().map(digest_decoys).transpose()?;
+    if plan.decoys_file != decoys {
+        return other("file of decoys");
     }
     let library = match &request.library {
         shipped @ (LibraryInput::Demo | LibraryInput::LabelledDemo) => shipped_digest(shipped)?,

@@ -199,6 +199,7 @@ fn inputs(plan: &Plan) -> Vec<Input> {
     inputs.extend(plan.scores.iter().map(|file| input("scores", file)));
     inputs.extend(plan.truth.iter().map(|truth| input("truth", &truth.file)));
     inputs.extend(plan.training.iter().map(|file| input("training", file)));
+    inputs.extend(plan.decoys_file.iter().map(|file| input("decoys", file)));
     inputs.extend(plan.row_scores.values().filter_map(|scores| match scores {
         RowScores::Copied(file) => Some(input("row_scores", file)),
         RowScores::Unusable(_) => None,

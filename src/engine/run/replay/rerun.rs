@@ -35,6 +35,9 @@ pub struct RerunRequest {
     /// The molecules that the model was trained on, where the pack was made with
     /// such a file.
     pub training: Option<PathBuf>,
+    /// The decoys or the molecules to match, under any name, where the pack was
+    /// made with such a file.
+    pub decoys: Option<PathBuf>,
     /// Run directory to keep; a temporary one without it.
     pub out: Option<PathBuf>,
     /// Worker threads; all cores without it.
@@ -95,6 +98,8 @@ pub enum MissingRole {
     RowScores,
     /// The molecules that the model was trained on.
     Training,
+    /// The decoys, or the molecules to match.
+    Decoys,
 }
 
 impl std::fmt::Display for MissingRole {
@@ -104,6 +109,7 @@ impl std::fmt::Display for MissingRole {
             Self::Scores => "scores",
             Self::RowScores => "score file of its rows",
             Self::Training => "training molecules",
+            Self::Decoys => "file of decoys",
         })
     }
 }
@@ -186,6 +192,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
     let scores = scores(request, &manifest, staging)?;
     let truth = truth(request, &manifest, staging)?;
     let training = training(request, &manifest, staging)?;
+    let decoys_file = decoys(request, &manifest, staging)?;
     let verification = verify(&request.pack)?;
     let has_report = manifest.files.iter().any(|file| file.name == "index.html");
     let out = request.out.clone().unwrap_or_else(|| staging.join("run"));
@@ -194,6 +201,7 @@ pub fn rerun(request: &RerunRequest, observer: &dyn Observer) -> Result<RerunRep
         scores,
         truth,
         training,
+        decoys_file,
         resume: Resume::Continue,
         output: PackOutput {
             zip: ZipOutput::Omitted,
@@ -334,6 +342,18 @@ fn training(
     };
     check(path, recorded)?;
     under_recorded_name(path, recorded, &folder).map(Some)
+}
+
+/// The decoys that were given, or the molecules to match, are not in the pack.
+fn decoys(
+    request: &RerunRequest,
+    manifest: &Manifest,
+    staging: &Path,
+) -> Result<Option<PathBuf>, RerunError> {
+    let Some(recorded) = recorded(manifest, "decoys") else { return Ok(None) };
+    let path = request.decoys.as_ref().ok_or_else(|| missing(MissingRole::Decoys, recorded))?;
+    check(path, recorded)?;
+    under_recorded_name(path, recorded, &staging.join("decoys")).map(Some)
 }
 
 fn recorded<'a>(manifest: &'a Manifest, role: &str) -> Option<&'a Input> {

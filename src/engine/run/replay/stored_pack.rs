@@ -129,6 +129,8 @@ impl StoredPack {
             audit_last: None,
             truth: truth.map(|(file, budget)| PlannedTruth { file, budget, active_if }),
             training: self.inputs("training").next(),
+            decoys_file: self.inputs("decoys").next(),
+            decoys_prepared: None,
             // Only their order is of use: what rows called them is not kept.
             row_scores: row_scores
                 .map(|(place, file)| (format!("{place:06}"), RowScores::Copied(file)))

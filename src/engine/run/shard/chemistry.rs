@@ -4,7 +4,7 @@
 //! and owns its data, so that a row with a time limit can run on a thread of
 //! its own.
 
-use hetero2_chemistry::decoy::{self, DecoyOutcome, DecoyRequest};
+use hetero2_chemistry::decoy::{DecoyOutcome, DecoyRequest};
 use hetero2_chemistry::molecule::fragments::{self, FragmentChoice};
 use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
@@ -17,6 +17,7 @@ use hetero2_contract::warning::{AtomLimit, CountedWarning};
 use hetero2_contract::{Reason, Warning};
 
 use crate::run::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
+use crate::run::decoy_source::DecoySource;
 
 /// Why a row ends without results.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,14 @@ pub(crate) enum EarlyEnd {
     Skip(Reason),
     /// Status ERROR with this reason.
     Error(Reason),
+}
+
+/// Where a row's decoys come from.
+#[derive(Clone, Copy)]
+pub(crate) struct RowDecoys<'a> {
+    pub from: &'a DecoySource,
+    /// Id of the row.
+    pub id: &'a str,
 }
 
 /// A row after its chemistry.
@@ -50,9 +59,10 @@ pub(crate) fn chemistry(
     seed: i64,
     config: &RunConfig,
     has_scores: bool,
+    source: RowDecoys<'_>,
 ) -> Chemistry {
     let mut out = Chemistry::default();
-    if let Err(end) = fill(&mut out, smiles, seed, config, has_scores) {
+    if let Err(end) = fill(&mut out, smiles, seed, config, has_scores, source) {
         if let EarlyEnd::Skip(reason) = &end
             && *reason != Reason::MissingSmiles
         {
@@ -69,6 +79,7 @@ fn fill(
     seed: i64,
     config: &RunConfig,
     has_scores: bool,
+    source: RowDecoys<'_>,
 ) -> Result<(), EarlyEnd> {
     if smiles.trim_ascii().is_empty() {
         return Err(EarlyEnd::Skip(Reason::MissingSmiles));
@@ -85,7 +96,7 @@ fn fill(
     let (smiles, components) = (molecule.canonical_smiles().to_owned(), molecule.component_count());
     begin(out, smiles, molecule.graph(), components, config, has_scores)?;
     if config.decoys > 0 {
-        find_decoys(out, &molecule, seed, config)?;
+        find_decoys(out, &molecule, seed, config, source)?;
     }
     if config.artifacts == Artifacts::Full {
         let internal = |e: MoleculeError| EarlyEnd::Error(Reason::Internal(e.to_string()));
@@ -207,6 +218,7 @@ fn find_decoys(
     molecule: &Molecule,
     seed: i64,
     config: &RunConfig,
+    source: RowDecoys<'_>,
 ) -> Result<(), EarlyEnd> {
     let request = DecoyRequest {
         count: config.decoys as usize,
@@ -215,7 +227,7 @@ fn find_decoys(
         strategy: config.decoy_strategy,
         hardness: config.hard_decoys,
     };
-    let outcome = decoy::generate(molecule, &request);
+    let outcome = source.from.decoys(molecule, source.id, &request);
     out.warnings.extend(outcome.warnings.iter().cloned());
     let none = outcome.decoys.is_empty();
     out.decoys = Some(outcome);

@@ -27,9 +27,10 @@ use hetero2_spectra::ldos::LocalDensity;
 use hetero2_spectra::{SpectraBackend, SpectraCounts, SpectraError};
 
 use super::audited::{audit_row, decoy_rows};
-use super::chemistry::{Chemistry, EarlyEnd, chemistry, operator_settings};
+use super::chemistry::{Chemistry, EarlyEnd, RowDecoys, chemistry, operator_settings};
 use super::scoring::{RowScoring, ScoreSource};
 use crate::run::config::RunConfig;
+use crate::run::decoy_source::DecoySource;
 
 /// The reason of a row that could not be read.
 fn reason_of(problem: &RowProblem) -> Reason {
@@ -72,6 +73,7 @@ pub struct Engine<'a> {
     settings: OperatorSettings,
     backend: &'a dyn SpectraBackend,
     scores: &'a ScoreSource,
+    decoys: Arc<DecoySource>,
     /// The last original that is audited, where only the best are.
     last: Option<LastOfTop>,
 }
@@ -89,8 +91,15 @@ impl<'a> Engine<'a> {
             settings: operator_settings(config),
             backend,
             scores,
+            decoys: Arc::default(),
             last: None,
         }
+    }
+
+    /// The same, with decoys from there.
+    #[must_use]
+    pub(crate) fn with_decoys(self, decoys: &Arc<DecoySource>) -> Self {
+        Self { decoys: Arc::clone(decoys), ..self }
     }
 
     /// The same, where originals beyond this one are not audited.
@@ -169,8 +178,12 @@ impl<'a> Engine<'a> {
         let has_scores = !matches!(scores, RowScoring::None);
         let limit = self.config.timeout_per_row_s.map(Duration::from_secs_f64);
         let config = Arc::clone(&self.config);
-        let smiles = record.smiles.clone();
-        let work = move || chemistry(&smiles, seed, &config, has_scores);
+        let (smiles, id) = (record.smiles.clone(), record.id.clone());
+        let source = Arc::clone(&self.decoys);
+        let work = move || {
+            let decoys = RowDecoys { from: &source, id: &id };
+            chemistry(&smiles, seed, &config, has_scores, decoys)
+        };
         run_with_deadline(limit, work).unwrap_or_else(|error| {
             let internal = Reason::Internal(error.to_string());
             let (reason, warning) = match error {

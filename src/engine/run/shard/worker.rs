@@ -1,6 +1,6 @@
 //! Computes the shards of one plan in this process, one or several at a time.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use hetero2_common::threads::on_threads;
 use hetero2_spectra::{BackendChoice, BackendKind, SpectraBackend, open_backend};
@@ -11,6 +11,7 @@ use super::concurrent_shards::{concurrent_shards, side_by_side};
 use super::log::ShardLog;
 use super::record::{ShardRecord, ShardState, inspect_shard};
 use super::scoring::ScoreSource;
+use crate::run::decoy_source::DecoySource;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
@@ -25,6 +26,7 @@ pub struct ShardWorker {
     plan: Plan,
     plan_digest: String,
     scores: ScoreSource,
+    decoys: Arc<DecoySource>,
     choice: BackendChoice,
     /// Opened when the first shard is computed.
     pub(crate) backend: OnceLock<Box<dyn SpectraBackend>>,
@@ -41,18 +43,24 @@ impl ShardWorker {
     pub fn open(dir: &RunDir, choice: &BackendChoice) -> Result<Self, RunError> {
         let plan = open_plan(dir)?;
         let scores = ScoreSource::load(dir, &plan)?;
-        Ok(Self { logs: true, ..Self::with_scores(dir.clone(), plan, scores, choice.clone()) })
+        let worker = Self::with_scores(dir.clone(), plan, scores, choice.clone())?;
+        Ok(Self { logs: true, ..worker })
     }
 
     /// A worker with these scores, which logs nothing.
+    ///
+    /// # Errors
+    /// [`RunError`] when the decoys that the plan names cannot be read.
     pub(crate) fn with_scores(
         dir: RunDir,
         plan: Plan,
         scores: ScoreSource,
         choice: BackendChoice,
-    ) -> Self {
+    ) -> Result<Self, RunError> {
         let plan_digest = plan.digest();
-        Self { dir, plan, plan_digest, scores, choice, backend: OnceLock::new(), logs: false }
+        let decoys = Arc::new(DecoySource::load(&dir, &plan)?);
+        let backend = OnceLock::new();
+        Ok(Self { dir, plan, plan_digest, scores, decoys, choice, backend, logs: false })
     }
 
     fn backend(&self) -> Result<&dyn SpectraBackend, RunError> {
@@ -133,6 +141,7 @@ impl ShardWorker {
             return Ok(*record);
         }
         let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores)
+            .with_decoys(&self.decoys)
             .auditing_up_to(self.plan.audit_last);
         let (dir, digest) = (&self.dir, &self.plan_digest);
         compute_shard(dir, digest, shard, &self.plan, &engine, at_once, observer)
