@@ -13,6 +13,7 @@ use chematic::smiles as cs;
 use super::canonical::Molecule;
 use super::catch_panic::catch_panic;
 use super::error::MoleculeError;
+use super::fast;
 use super::fixed_form::fixed_form;
 use super::labelling::{ColouredGraph, label, odd, ranks};
 
@@ -118,7 +119,8 @@ impl EditableGraph {
     /// The canonical SMILES of the graph sanitised as it is numbered: one that
     /// reading and writing again leaves as it is (see [`fixed_form`]).
     pub(super) fn stable_text(&self) -> Result<String, MoleculeError> {
-        catch_panic(|| fixed_form(cs::rdkit_canonical_smiles(&self.model())?))?
+        let text = catch_panic(|| fixed_form(cs::rdkit_canonical_smiles(&self.model())?))??;
+        catch_panic(|| fast::with_smallest_rings(text))
     }
 
     pub(super) fn coloured(&self) -> ColouredGraph {

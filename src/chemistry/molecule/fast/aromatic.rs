@@ -2,7 +2,6 @@
 //! `Aromaticity.cpp`: single rings first, then up to six fused ones.
 
 use super::graph::{FlatMol, Order, Rows};
-use super::rings::Rings;
 use super::valence::{default_valence, outer_electrons};
 
 /// From this size on, oxygen and sulfur with two single bonds are no donors.
@@ -42,16 +41,13 @@ pub(super) struct Perceiver {
     bond_counts: Vec<u8>,
     /// Per bond: found aromatic.
     marked: Vec<bool>,
-    /// Whether the result hung on the order of rings.
-    pub depends_on_order: bool,
 }
 
 impl Perceiver {
     /// Marks aromatic atoms and bonds of a molecule in Kekulé form. `None`
-    /// where the result would depend on the order of rings, unless that is the
-    /// chemistry crate's, or take long.
-    pub(super) fn perceive(&mut self, mol: &mut FlatMol, rings: Rings) -> Option<()> {
-        self.collect_candidates(mol, rings)?;
+    /// where the result would take long.
+    pub(super) fn perceive(&mut self, mol: &mut FlatMol) -> Option<()> {
+        self.collect_candidates(mol);
         self.find_fused();
         for list in [&mut self.atom_counts, &mut self.bond_counts] {
             list.clear();
@@ -82,27 +78,23 @@ impl Perceiver {
         Some(())
     }
 
-    fn collect_candidates(&mut self, mol: &FlatMol, rings: Rings) -> Option<()> {
+    fn collect_candidates(&mut self, mol: &FlatMol) {
         self.donors.clear();
         self.donors.resize(mol.atoms.len(), None);
         self.atoms.clear();
         self.bonds.clear();
-        self.depends_on_order = false;
         for (ring, bonds) in mol.ring_atoms.iter().zip(mol.ring_bonds.iter()) {
             let mut all = true;
             for &atom in ring {
                 let known = &mut self.donors[atom as usize];
                 if known.is_none() {
                     let mut donor = donor(mol, atom);
-                    if donor == Donor::Two && is_bridge(mol, atom) {
-                        // The first ring that has the atom decides.
-                        self.depends_on_order |= depends_on_ring_order(mol, atom);
-                        if self.depends_on_order && rings == Rings::Smallest {
-                            return None;
-                        }
-                        if ring.len() >= LARGE_RING {
-                            donor = Donor::None;
-                        }
+                    if donor == Donor::Two
+                        && is_bridge(mol, atom)
+                        && smallest_ring(mol, atom) >= LARGE_RING
+                    {
+                        // RDKit meets the smallest ring of an atom first, and that decides.
+                        donor = Donor::None;
                     }
                     *known = Some((donor, is_candidate(mol, atom, donor)));
                 }
@@ -113,7 +105,6 @@ impl Perceiver {
                 self.bonds.push(bonds.iter().copied());
             }
         }
-        Some(())
     }
 
     /// Rings are fused that share one bond.
@@ -249,6 +240,12 @@ fn next_combination(chosen: &mut [usize], total: usize) -> bool {
         chosen[later] = chosen[later - 1] + 1;
     }
     true
+}
+
+/// The size of the smallest ring that has an atom.
+fn smallest_ring(mol: &FlatMol, atom: u32) -> usize {
+    let rings = mol.ring_atoms.iter().filter(|ring| ring.contains(&atom));
+    rings.map(<[u32]>::len).min().unwrap_or(0)
 }
 
 /// Whether an atom is no donor in some of its rings, and that matters to one.

@@ -120,6 +120,30 @@ fn morgan_atoms(mol: &FlatMol) -> impl Iterator<Item = MorganAtom> {
     })
 }
 
+/// The canonical SMILES of one part that has an oxygen or sulfur in a small ring and a large one:
+/// the smaller decides whether it is aromatic, whichever of them the chemistry crate meets first.
+pub(super) fn by_smallest_ring(part: &str) -> Option<String> {
+    let written = sanitized(part, |found, _| {
+        let mut atoms = 0..found.mol.atoms.len() as u32;
+        let both = atoms.any(|atom| aromatic::depends_on_ring_order(found.mol, atom));
+        both.then(|| found.canonical_smiles.to_owned())
+    });
+    written.flatten()
+}
+
+/// A canonical text of the chemistry crate, each such part of it written again.
+pub(super) fn with_smallest_rings(text: String) -> String {
+    let again: Vec<Option<String>> = text.split('.').map(by_smallest_ring).collect();
+    if again.iter().all(Option::is_none) {
+        return text;
+    }
+    let parts = text.split('.').zip(again);
+    let mut parts: Vec<String> =
+        parts.map(|(part, again)| again.unwrap_or_else(|| part.to_owned())).collect();
+    parts.sort_unstable();
+    parts.join(".")
+}
+
 /// One thread's buffers.
 #[derive(Default)]
 struct Workspace {
@@ -304,7 +328,7 @@ impl Workspace {
         self.rings.find(mol, rings)?;
         self.kekulizer.kekulize(mol, &self.rings)?;
         mol.assign_radicals();
-        self.perceiver.perceive(mol, rings)?;
+        self.perceiver.perceive(mol)?;
         mol.adjust_hydrogens()
     }
 }

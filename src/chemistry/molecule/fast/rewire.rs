@@ -315,12 +315,8 @@ impl Workspace {
     }
 
     /// The fingerprint of what was sanitised with the rings of the chemistry
-    /// crate; `None` where others could be found or their order mattered, as its
-    /// fingerprint finds rings in another way.
+    /// crate; `None` where others could be found, as its fingerprint finds rings in another way.
     fn fingerprint_in_crate_order(&mut self) -> Option<Fingerprint> {
-        if self.perceiver.depends_on_order {
-            return None;
-        }
         let (mol, rings) = (&self.mol, &mut self.rings);
         if rings.unique { fingerprint_of(mol) } else { fingerprint_as_read(mol, rings) }
     }

@@ -360,3 +360,14 @@ fn every_given_molecule_is_read_as_the_chemistry_crate_reads_it() {
         eprintln!("{}: {mol} of {total} are mol", path.display());
     }
 }
+
+#[test]
+fn a_small_ring_is_aromatic_whatever_large_ring_passes_through_it() {
+    // As RDKit finds it in every numbering; the chemistry crate only in some.
+    let smiles = "Cn1c(-c2cccs2)c2c3c1-c1ccc(s1)-c1cc4c(s1)c1sccc1n4C(=O)[Si](C)(C2=O)C3=O";
+    let other = "Cn1c2c3c(c1-c1cccs1)C(=O)[Si](C)(C3=O)C(=O)n1c3ccsc3c3sc(cc31)C1=CC=C2S1";
+    for text in [smiles, other] {
+        let found = sanitized(text, |found, _| found.canonical_smiles.to_owned());
+        assert_eq!(found.as_deref(), Some(smiles), "{text}");
+    }
+}

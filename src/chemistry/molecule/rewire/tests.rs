@@ -58,7 +58,16 @@ impl<'a> BothWays<'a> {
             self.without += usize::from(rewired.canonicalized().or_else(numbered).is_some());
         }
         let (own, general) = (self.own.apply(swap), self.general.apply(swap));
-        assert_eq!(outcome(own), by_crate(general), "{:?} {swap:?}", self.own.molecule);
+        let (mut own, mut general) = (outcome(own), by_crate(general));
+        for found in [&mut own, &mut general] {
+            // Where the crate's aromaticity depends on its numbering, so does its fingerprint.
+            if let Ok(Some((smiles, fingerprint))) = found
+                && smiles.split('.').any(|part| fast::by_smallest_ring(part).is_some())
+            {
+                *fingerprint = None;
+            }
+        }
+        assert_eq!(own, general, "{:?} {swap:?}", self.own.molecule);
     }
 }
 
