@@ -72,11 +72,12 @@ impl Molecule {
 
     /// The molecule of a canonical SMILES, or of the form that it settles in.
     fn canonicalized(canonical: String) -> Result<Self, MoleculeError> {
-        let molecule = Self::from_canonical(canonical)?;
-        if molecule.perceived_as_written()? {
-            return Ok(molecule);
+        let mut molecule = Self::from_canonical(canonical)?;
+        if !molecule.perceived_as_written()? {
+            molecule = Self::from_canonical(fixed_form(molecule.canonical_smiles)?)?;
         }
-        Self::from_canonical(fixed_form(molecule.canonical_smiles)?)
+        let text = fast::with_smallest_rings(molecule.canonical_smiles.clone());
+        if text == molecule.canonical_smiles { Ok(molecule) } else { Self::from_canonical(text) }
     }
 }
 
