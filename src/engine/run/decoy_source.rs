@@ -16,7 +16,7 @@ use hetero2_chemistry::decoy::{
 };
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 use hetero2_common::files::AtomicFile;
-use hetero2_library::{BLOCK_ROWS, ReadOptions, Record, Source};
+use hetero2_library::{BLOCK_ROWS, ReadOptions, Record, RowProblem, Source};
 
 use super::config::{ConfigError, RunConfig};
 use super::error::RunError;
@@ -150,7 +150,8 @@ impl DecoySource {
         let mut reading = Reading::of(set);
         for batch in &mut batches {
             let batch = batch.map_err(unreadable)?;
-            if let Some(bad) = batch.iter().find(|record| record.problem.is_some()) {
+            let ends = |record: &&Record| record.problem.as_ref().is_some_and(RowProblem::ends_row);
+            if let Some(bad) = batch.iter().find(ends) {
                 let problem = bad.problem.as_ref().map(ToString::to_string).unwrap_or_default();
                 return Err(failed(format!("line {}: {problem}", bad.line)));
             }
