@@ -77,7 +77,7 @@ pub enum LibraryError {
     },
     /// Not one row holds a molecule.
     #[error(
-        "library {name}: none of its {rows} rows holds a molecule; of the first, on line {line}, `{smiles}` was taken for the SMILES and `{id}` for the id"
+        "library {name}: none of its {rows} rows holds a molecule; of the first, on line {line}, {found}"
     )]
     NoMolecule {
         /// The input.
@@ -86,10 +86,8 @@ pub enum LibraryError {
         rows: u64,
         /// Line of the first row, from 1.
         line: u64,
-        /// Its id, shortened.
-        id: String,
-        /// What was taken for its SMILES, or why it cannot be read; shortened.
-        smiles: String,
+        /// What was taken for its SMILES and its id, or why it cannot be read; shortened.
+        found: String,
     },
     /// The compression is not supported.
     #[error(

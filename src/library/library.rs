@@ -76,16 +76,18 @@ impl Numbering {
     pub fn check(&self, name: &str) -> Result<(), LibraryError> {
         let Some(first) = &self.doubt else { return Ok(()) };
         let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
-        let smiles = match &first.problem {
-            Some(problem) => problem.to_string(),
-            None => String::from_utf8_lossy(&first.smiles).into_owned(),
+        let found = match &first.problem {
+            Some(problem) => shown(&problem.to_string()),
+            None => {
+                let smiles = shown(&String::from_utf8_lossy(&first.smiles));
+                format!("`{smiles}` was taken for the SMILES and `{}` for the id", shown(&first.id))
+            }
         };
         Err(LibraryError::NoMolecule {
             name: name.to_owned(),
             rows: self.next_row,
             line: first.line,
-            id: shown(&first.id),
-            smiles: shown(&smiles),
+            found,
         })
     }
 }

@@ -290,7 +290,8 @@ fn check_text(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<usize, 
         return Ok(0);
     }
     let zero = memchr::memchr(0, &bytes[..bytes.len().min(SNIFFED)]);
-    if let (Some(zero), None) = (zero, options.format) {
+    let format = options.format.or_else(|| Format::from_extension(inner_extension(name)));
+    if let (Some(zero), None) = (zero, format) {
         return Err(LibraryError::NotText { name: name.into(), byte: zero as u64 + 1 });
     }
     let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };

@@ -91,7 +91,8 @@ fn a_stored_plan_and_shard_record_are_still_read() {
 fn stored_scores_are_still_read() {
     let scratch = scratch();
     let scores = stored("pack/scores.json");
-    let arguments = ["--threads", "1", "--scores", scores.to_str().unwrap()];
+    let scores = scores.to_str().unwrap();
+    let arguments = ["--threads", "1", "--decoy-set", "v1", "--scores", scores];
     let run = Run::of(&fixture("cli/ring/input.csv"), &scratch.path().join("run"), &arguments);
     assert!(run.document("metrics.json")["scores_coverage"]["decoys_scored"].as_u64() > Some(0));
 }

@@ -172,7 +172,7 @@ fn files_of_decoys_that_cannot_be_used_say_why() {
         (vec!["--decoys-from".into(), path(&short)], "line 3"),
         (vec!["--decoys-from".into(), path(&empty)], "lists no decoy"),
         (vec!["--decoys-from".into(), missing], "missing.csv"),
-        (vec!["--decoy-pool".into(), path(&bad)], "no connected molecule"),
+        (vec!["--decoy-pool".into(), path(&bad)], "none of its 1 rows holds a molecule"),
         (vec!["--decoy-set".into(), "given".into()], "add --decoys-from FILE"),
         (vec!["--decoy-set".into(), "matched".into()], "add --decoy-pool FILE"),
         (vec!["--decoy-set=v2".into(), "--decoys-from".into(), good.clone()], "drop one of them"),

@@ -367,7 +367,7 @@ fn weakness_nan_in_json() {
     for (name, text) in [
         ("none.csv", "id,smiles\n"),
         ("atom.csv", "id,smiles\na,C\nb,[Na+]\nc,*\nd,[H][H]\n"),
-        ("bad.csv", "id,smiles\na,\nb,((\n"),
+        ("bad.csv", "id,smiles\na,\nb,((\nc,C.C\n"),
     ] {
         for decoys in ["0", "2"] {
             let file = format!("{decoys}{name}");
