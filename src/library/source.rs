@@ -40,7 +40,7 @@ pub struct Source {
 }
 
 enum Body {
-    Text { lines: LineReader, parser: Parser },
+    Text { lines: Box<LineReader>, parser: Parser },
     Parquet(ParquetSource),
 }
 
@@ -145,7 +145,7 @@ impl Source {
             Format::Smiles => read_lines(&mut lines, &options, &sample)?,
             Format::Sdf => Parser::Sdf(SdfReader::new(&options)),
         };
-        Ok(Self::new(Body::Text { lines, parser }, format))
+        Ok(Self::new(Body::Text { lines: Box::new(lines), parser }, format))
     }
 
     fn new(body: Body, format: Format) -> Self {
