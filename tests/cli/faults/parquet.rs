@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::forging::path;
 use super::hostile::within;
-use crate::support::{fixture, scratch, table};
+use crate::support::{fixture, scratch};
 
 /// What a run may take that reads one of these, MiB: its own part is about 300.
 const BUDGET: u64 = 1_024;
