@@ -7,8 +7,8 @@
 #   benches/instructions.sh --update [PROGRAM]    store what was found
 #
 #   spectra  `run` on the demo library without decoys, without zip
-#   audit    `run` with 2 decoys on its first 200 rows
-#   reduce   `reduce` of the demo library with 2 decoys, with zip
+#   audit    `run` with 2 decoys of set v1 on its first 200 rows
+#   reduce   `reduce` of the demo library with 2 decoys of set v1, with zip
 #
 # PROGRAM is target/release/hetero2 without it. One thread, a fixed locale; hash
 # seeds and addresses still differ from run to run, which is the 0.1 %. Valgrind
@@ -50,11 +50,11 @@ count() {
 }
 
 # Natively what a workload needs but does not count.
-"$program" plan "$demo" --out two --decoys 2 --quiet >plan.out
+"$program" plan "$demo" --out two --decoys 2 --decoy-set v1 --quiet >plan.out
 "$program" shard two 0 --backend cpu --threads 1 --quiet >shard.out
 # Assigned one by one, so that a failure ends the script.
 spectra=$(count spectra "$program" run "$demo" --backend cpu --decoys 0 --threads 1 --no-zip --out zero -v)
-audit=$(count audit "$program" run first200.smi --backend cpu --decoys 2 --threads 1 --no-zip --out audit)
+audit=$(count audit "$program" run first200.smi --backend cpu --decoys 2 --decoy-set v1 --threads 1 --no-zip --out audit)
 reduce=$(count reduce "$program" reduce two --threads 1)
 found=$(printf '%s\t%s\n' spectra "$spectra" audit "$audit" reduce "$reduce")
 grep -q 'device="cpu (avx2)"' spectra.err ||
