@@ -69,10 +69,12 @@ fn what_the_program_writes_is_valid_by_its_schemas() {
     let dir = scratch.path();
     let mock = Run::of(&fixture("libraries/small.csv"), &dir.join("mock"), &["--threads", "1"]);
     let scores = fixture("cli/ring/bad_random.json");
-    let given = ["--threads", "1", "--artifacts", "full", "--scores", scores.to_str().unwrap()];
+    let external = scores.to_str().unwrap();
+    let options = "--threads 1 --decoy-set v1 --artifacts full --scores";
+    let given: Vec<&str> = options.split(' ').chain([external]).collect();
     let external = Run::of(&fixture("cli/ring/input.csv"), &dir.join("external"), &given);
     // No row is OK: no density of states, nothing audited.
-    let none = write(dir, "none.csv", "id,smiles\na,nonsense\n");
+    let none = write(dir, "none.csv", "id,smiles\na,nonsense\nb,C.C\n");
     let empty = Run::of(&none, &dir.join("empty"), &["--threads", "1"]);
     // With outcomes, training molecules and a verdict.
     let leaky = dir.join("leaky");
