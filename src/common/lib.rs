@@ -2,6 +2,8 @@
 //! order, panics as errors, seeded random numbers, rounding, threads, time. Knows
 //! nothing of molecules, scores or packs.
 
+pub mod column_name;
+pub mod errors;
 pub mod files;
 pub mod ordered;
 pub mod panics;

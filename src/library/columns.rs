@@ -1,5 +1,7 @@
 //! Which column of a table holds what.
 
+use hetero2_common::column_name::normalized;
+
 use super::options::ReadOptions;
 use super::record::Record;
 
@@ -88,13 +90,13 @@ pub(super) struct MissingColumn {
 impl Columns {
     /// Finds the columns by their names.
     pub fn find<S: AsRef<str>>(names: &[S], options: &ReadOptions) -> Result<Self, MissingColumn> {
-        let normal: Vec<String> = names.iter().map(|name| normalize(name.as_ref())).collect();
+        let normal: Vec<String> = names.iter().map(|name| normalized(name.as_ref())).collect();
         let first = |wanted: &[&str]| {
             wanted.iter().find_map(|want| normal.iter().position(|name| name == want))
         };
         let named = |role, given: &Option<String>, known: &[&str]| match given {
             None => Ok(first(known)),
-            Some(given) => first(&[normalize(given).as_str()]).map(Some).ok_or_else(|| {
+            Some(given) => first(&[normalized(given).as_str()]).map(Some).ok_or_else(|| {
                 MissingColumn { role, wanted: format!("`{given}`"), found: list(names) }
             }),
         };
@@ -118,37 +120,24 @@ impl Columns {
 
 /// The column with the best of the known names of ids.
 pub(super) fn id_of<S: AsRef<str>>(names: &[S]) -> Option<usize> {
-    let normal: Vec<String> = names.iter().map(|name| normalize(name.as_ref())).collect();
+    let normal: Vec<String> = names.iter().map(|name| normalized(name.as_ref())).collect();
     ID_NAMES.iter().find_map(|want| normal.iter().position(|name| name == want))
 }
 
 /// Whether a header name is one of the known names of an id or SMILES column.
 pub(super) fn is_known(name: &str) -> bool {
-    let name = normalize(name);
+    let name = normalized(name);
     SMILES_NAMES.contains(&name.as_str()) || ID_NAMES.contains(&name.as_str())
 }
 
 /// Whether `name` is one of `known`, by the rules of column names.
 pub(super) fn matches_any(name: &str, known: &[&str]) -> bool {
-    known.contains(&normalize(name).as_str())
+    known.contains(&normalized(name).as_str())
 }
 
 /// Whether a data item of this name holds the record's own SMILES.
 pub(super) fn is_smiles_item(name: &str) -> bool {
-    normalize(name).ends_with("smiles")
-}
-
-/// Lower case, without surrounding blanks and a leading `#`; blanks, dots and
-/// hyphens count as underscores.
-fn normalize(name: &str) -> String {
-    let name = name.trim();
-    let name = name.strip_prefix('#').unwrap_or(name).trim();
-    name.chars()
-        .map(|c| match c {
-            ' ' | '-' | '.' => '_',
-            c => c.to_ascii_lowercase(),
-        })
-        .collect()
+    normalized(name).ends_with("smiles")
 }
 
 /// The names for an error message, cut to a readable length.

@@ -36,11 +36,12 @@ impl<R: Read> Head<R> {
             let end = end_of_line(&mut rest, &mut text, start)?;
             let line = text[start..end].trim_ascii();
             let sep = match line {
-                [s, e, p, b'=', mark] if [s, e, p].map(u8::to_ascii_lowercase) == *b"sep" => {
-                    Some(*mark)
+                [s, e, p, b'=', mark @ ..]
+                    if mark.len() < 2 && [s, e, p].map(u8::to_ascii_lowercase) == *b"sep" =>
+                {
+                    // A tab was trimmed.
+                    Some(mark.first().copied().unwrap_or(b'\t'))
                 }
-                // A trimmed tab.
-                [s, e, p, b'='] if [s, e, p].map(u8::to_ascii_lowercase) == *b"sep" => Some(b'\t'),
                 _ => None,
             };
             if (sep.is_none() && !line.is_empty()) || end == start {

@@ -9,6 +9,7 @@ use super::table::{Builder, Duplicates};
 use super::{
     Canonicalise, Score, ScoreLimits, ScoreTable, ScoresError, usable_score, usable_weight,
 };
+use hetero2_common::column_name::normalized;
 use hetero2_contract::DecoyHash;
 
 /// A decoy's key as its column has it.
@@ -171,18 +172,6 @@ impl Columns {
             [self.decoy_hash, self.decoy_smiles, self.weight, self.molecule_id, self.role];
         optional.into_iter().flatten().chain([self.score]).collect()
     }
-}
-
-/// A column's name by the rules of libraries.
-fn normalized(name: &str) -> String {
-    let name = name.trim();
-    let name = name.strip_prefix('#').unwrap_or(name).trim();
-    name.chars()
-        .map(|c| match c {
-            ' ' | '-' | '.' => '_',
-            c => c.to_ascii_lowercase(),
-        })
-        .collect()
 }
 
 /// Whether a cell of numbers says that there is none.

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use chematic::core as cc;
 
+use super::adjacency::Adjacency;
 use super::canonical::{Molecule, parse};
 use super::catch_panic::catch_panic;
 use super::complexity::without_stereo;
@@ -227,7 +228,7 @@ pub struct Rewirer<'a> {
     graph: OnceCell<Result<EditableGraph, MoleculeError>>,
     bonds: Vec<FastBond>,
     aromatic: Vec<bool>,
-    neighbours: Neighbours,
+    neighbours: Adjacency<u32>,
     /// By hash, the first graph of each met so far.
     graphs: HashMap<u64, Met>,
     molecules: HashSet<String>,
@@ -275,7 +276,8 @@ impl<'a> Rewirer<'a> {
         bonds: Vec<FastBond>,
         aromatic: Vec<bool>,
     ) -> Self {
-        let neighbours = Neighbours::new(aromatic.len(), &bonds);
+        let ends = |bond: &FastBond| [(bond.begin, bond.end), (bond.end, bond.begin)];
+        let neighbours = Adjacency::new(aromatic.len(), bonds.iter().map(ends));
         let molecules = HashSet::from([molecule.canonical_smiles().to_owned()]);
         let graphs = HashMap::new();
         Self { molecule, fast, graph, bonds, aromatic, neighbours, graphs, molecules }
@@ -307,7 +309,11 @@ impl<'a> Rewirer<'a> {
     pub fn allows(&self, swap: BondSwap) -> bool {
         let BondSwap { a, b, c, d } = swap;
         let distinct = a != b && a != c && a != d && b != c && b != d && c != d;
-        distinct && !self.neighbours.of(a).contains(&d) && !self.neighbours.of(c).contains(&b)
+        distinct && !self.are_joined(a, d) && !self.are_joined(c, b)
+    }
+
+    fn are_joined(&self, a: u32, b: u32) -> bool {
+        self.neighbours.of(a as usize).contains(&b)
     }
 
     fn graph(&self) -> Result<&EditableGraph, MoleculeError> {
@@ -452,33 +458,6 @@ impl Swapped<'_> {
             Self::Fast(fast) => fast.coloured(),
             Self::General(graph) => graph.coloured(),
         }
-    }
-}
-
-/// Each atom's neighbours, back to back.
-#[derive(Clone)]
-struct Neighbours {
-    start: Vec<u32>,
-    atoms: Vec<u32>,
-}
-
-impl Neighbours {
-    fn new(atoms: usize, bonds: &[FastBond]) -> Self {
-        let mut arcs: Vec<(u32, u32)> = bonds
-            .iter()
-            .flat_map(|bond| [(bond.begin, bond.end), (bond.end, bond.begin)])
-            .collect();
-        arcs.sort_unstable();
-        let starts = 0..=atoms as u32;
-        Self {
-            start: starts.map(|v| arcs.partition_point(|arc| arc.0 < v) as u32).collect(),
-            atoms: arcs.into_iter().map(|arc| arc.1).collect(),
-        }
-    }
-
-    fn of(&self, atom: u32) -> &[u32] {
-        let atom = atom as usize;
-        &self.atoms[self.start[atom] as usize..self.start[atom + 1] as usize]
     }
 }
 

@@ -9,6 +9,7 @@ use super::MpiOptions;
 use super::error::MpiError;
 use super::transfer::{self, Listed, ToRoot, ToWorker};
 use crate::run::{Event, Observer, RunDir, RunError, ShardWorker};
+use hetero2_common::errors::with_causes;
 use hetero2_common::files::{Scratch, disk};
 
 /// Passes on whether to stop, and no progress: rank 0 shows that of all ranks.
@@ -84,7 +85,7 @@ fn serve(
             Ok(()) => ToRoot::Finished { shard, files: results(dir, shard, options)? },
             Err(error) => {
                 let cancelled = matches!(error, RunError::Cancelled);
-                ToRoot::Failed { shard, why: chain(&error), cancelled }
+                ToRoot::Failed { shard, why: with_causes(&error), cancelled }
             }
         };
         if options.gather {
@@ -114,16 +115,4 @@ fn remove(folder: &Path) -> Result<(), MpiError> {
         }
         _ => Ok(()),
     }
-}
-
-/// An error with its causes, for another rank to print.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

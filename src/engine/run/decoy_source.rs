@@ -15,6 +15,7 @@ use hetero2_chemistry::decoy::{
     self, DecoyOutcome, DecoyPool, DecoyRequest, DecoySet, PoolMolecule, of_given,
 };
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
+use hetero2_common::errors::with_causes;
 use hetero2_common::files::AtomicFile;
 use hetero2_library::{BLOCK_ROWS, ReadOptions, Record, RowProblem, Source};
 
@@ -143,7 +144,7 @@ impl DecoySource {
         let failed = |why: String| RunError::Decoys { path: path.to_owned(), why };
         let unreadable = |error: hetero2_library::LibraryError| {
             let columns = format!("; columns {ID_COLUMN} and {SMILES_COLUMN} are asked for");
-            failed(format!("{}{}", chain(&error), if given { &columns } else { "" }))
+            failed(format!("{}{}", with_causes(&error), if given { &columns } else { "" }))
         };
         let mut batches =
             Source::open(path, &options).and_then(|s| s.batches(BLOCK_ROWS)).map_err(unreadable)?;
@@ -270,16 +271,4 @@ impl Reading {
             Self::Pool(pool) => Ok(DecoySource::Matched(DecoyPool::new(pool))),
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

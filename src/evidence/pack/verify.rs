@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::error::PackError;
 use super::manifest;
 use super::source::PackSource;
+use hetero2_common::errors::with_causes;
 use hetero2_common::files::{FileDigest, Sha256Digest};
 
 /// How a check ended.
@@ -143,7 +144,7 @@ fn report(findings: Findings, source: &PackSource, contents: Contents) -> Verify
 /// What an error means for the pack: a finding in words, unless the system
 /// refused, which says nothing of the pack.
 fn finding(error: PackError) -> Result<String, PackError> {
-    if error.refusal().is_some() { Err(error) } else { Ok(explain(&error)) }
+    if error.refusal().is_some() { Err(error) } else { Ok(with_causes(&error)) }
 }
 
 /// Checks as they are made.
@@ -179,18 +180,6 @@ fn listed(items: &[String]) -> String {
     let mut text = items[..items.len().min(SHOWN)].join("; ");
     if items.len() > SHOWN {
         text.push_str(&format!("; and {} more", items.len() - SHOWN));
-    }
-    text
-}
-
-/// An error with its chain of causes, for a check's detail.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
     }
     text
 }

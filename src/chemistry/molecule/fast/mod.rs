@@ -34,6 +34,7 @@ pub(super) use self::rewire::{
     FastBond, FastMol, FastProduct, FastRewired, fingerprint, has_isotopes,
 };
 use self::rings::Rings;
+pub(super) use self::valence::{hypervalent, of_aromatic};
 use super::graph::{Bond, BondOrder, HeavyBond, HeavyGraph};
 use super::morgan::{MorganAtom, MorganBond};
 

@@ -53,9 +53,22 @@ fn isoelectronic(z: u8, charge: i8) -> i32 {
     i32::from(z) - i32::from(charge)
 }
 
-/// Whether an anion keeps the valences of its own element.
-fn hypervalent(z: u8, like: i32) -> bool {
+/// Whether an anion keeps the valences of its own element; `like` is the one with
+/// as many electrons.
+pub(in crate::molecule) fn hypervalent(z: i32, like: i32) -> bool {
     (like > 16 && matches!(z, 15 | 16)) || (like > 34 && matches!(z, 33 | 34))
+}
+
+/// Twice the valence that is meant by the doubled orders of an aromatic atom's bonds, each
+/// of which counts one and a half: a permitted one that is near below.
+pub(in crate::molecule) fn of_aromatic(doubled: i32, permitted: &[i32]) -> i32 {
+    // A negative one permits any.
+    if permitted[0] < 0 || doubled <= 2 * permitted[0] {
+        return doubled;
+    }
+    let fitting = permitted.iter().take_while(|&&valence| 2 * valence <= doubled);
+    let nearest = fitting.last().copied().unwrap_or(permitted[0]);
+    if nearest >= 0 && doubled - 2 * nearest <= 3 { 2 * nearest } else { doubled }
 }
 
 impl Atom {
@@ -93,16 +106,12 @@ impl FlatMol {
         let mut doubled = self.doubled_valence(index);
         let like = isoelectronic(atom.z, atom.charge);
         let permitted = valences(like);
-        if doubled > 2 * permitted[0] && atom.aromatic {
-            let fitting = permitted.iter().take_while(|&&valence| 2 * valence <= doubled);
-            let nearest = fitting.last().copied().unwrap_or(permitted[0]);
-            if doubled - 2 * nearest <= 3 {
-                doubled = 2 * nearest;
-            }
+        if atom.aromatic {
+            doubled = of_aromatic(doubled, permitted);
         }
         let valence = (doubled + 1) / 2;
         if strict {
-            let own = hypervalent(atom.z, like);
+            let own = hypervalent(i32::from(atom.z), like);
             let most = last(if own { valences(i32::from(atom.z)) } else { permitted });
             let offset = if own { -i32::from(atom.charge) } else { 0 };
             if valence + offset > most {
@@ -122,7 +131,7 @@ impl FlatMol {
         let mut used = atom.explicit_valence + i32::from(atom.radicals);
         let mut like = isoelectronic(atom.z, atom.charge);
         let default = default_valence(like);
-        if hypervalent(atom.z, like) {
+        if hypervalent(i32::from(atom.z), like) {
             like = i32::from(atom.z);
             used -= i32::from(atom.charge);
         }

@@ -5,6 +5,7 @@
 //! so that no double bond says what the file does not.
 
 use super::MolfileError;
+use super::geometry::{dot, length, minus, unit};
 use super::table::{Bond, Mark, Order, Space, Table};
 
 /// Bonds in rings of this size or smaller have one form only.
@@ -82,7 +83,7 @@ pub(super) fn directions(table: &Table) -> Result<Vec<Option<Direction>>, Molfil
             it.arms[end].iter().min_by_key(|(bond, _)| cost(*bond))
         });
         let (Some(a), Some(b)) = (a, b) else { continue };
-        let same = a.1.iter().zip(&b.1).map(|(x, y)| x * y).sum::<f64>() > 0.0;
+        let same = dot(a.1, b.1) > 0.0;
         // Both ends look outwards: on the same side both are above, or both below.
         let outward = |bond: u32, end: u32| table.bond(bond).begin == end;
         let alike = outward(a.0, it.ends[0]) == outward(b.0, it.ends[1]);
@@ -208,11 +209,7 @@ fn sides(table: &Table, bond: &Bond) -> Option<Known> {
     if table.space == Space::Flat {
         axis[2] = 0.0;
     }
-    let length = axis.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if length < 1e-3 {
-        return None;
-    }
-    let axis = axis.map(|x| x / length);
+    let axis = unit(axis)?;
     let arms = [arms(table, ends, 0, axis)?, arms(table, ends, 1, axis)?];
     Some(Known { ends, arms })
 }
@@ -225,22 +222,16 @@ fn arms(table: &Table, ends: [u32; 2], end: usize, axis: [f64; 3]) -> Option<Vec
         if to == other {
             continue;
         }
-        let v = table.vector(atom, to);
-        let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if length < 1e-3 {
-            return None;
-        }
-        let along = v.iter().zip(&axis).map(|(x, y)| x * y).sum::<f64>();
-        let part: [f64; 3] = std::array::from_fn(|i| (v[i] - along * axis[i]) / length);
-        across.push((bond, part));
+        let v = unit(table.vector(atom, to))?;
+        let along = dot(v, axis);
+        across.push((bond, minus(v, axis.map(|x| along * x))));
     }
     // Of two neighbours each stands where the other does not.
     if let [a, b] = across.as_mut_slice() {
-        let apart: [f64; 3] = std::array::from_fn(|i| a.1[i] - b.1[i]);
+        let apart = minus(a.1, b.1);
         (a.1, b.1) = (apart, apart.map(|x| -x));
     }
-    let size = |v: &[f64; 3]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if across.iter().any(|(_, part)| size(part) < IN_LINE) {
+    if across.iter().any(|&(_, part)| length(part) < IN_LINE) {
         return None;
     }
     across.retain(|&(bond, _)| {

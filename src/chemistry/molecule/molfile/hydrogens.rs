@@ -1,6 +1,7 @@
 //! Which hydrogens do the atoms of a molfile imply? After RDKit's `Atom.cpp`.
 
 use super::table::{Hydrogens, Order, Table};
+use crate::molecule::fast::{hypervalent, of_aromatic};
 
 /// Valences that RDKit permits an element; a last -1 permits any further one.
 fn valences(z: i32) -> &'static [i32] {
@@ -21,11 +22,6 @@ fn valences(z: i32) -> &'static [i32] {
     }
 }
 
-/// Whether an anion keeps the valences of its own element.
-fn is_hypervalent(z: i32, like: i32) -> bool {
-    (like > 16 && matches!(z, 15 | 16)) || (like > 34 && matches!(z, 33 | 34))
-}
-
 /// An atom as its valence sees it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Valence {
@@ -41,14 +37,8 @@ impl Valence {
     /// The valence that its bonds make.
     fn bonded(self) -> i32 {
         let permitted = valences(self.like());
-        let mut doubled = self.doubled;
-        if self.aromatic && permitted[0] >= 0 && doubled > 2 * permitted[0] {
-            let fitting = permitted.iter().take_while(|&&valence| 2 * valence <= doubled);
-            let nearest = fitting.last().copied().unwrap_or(permitted[0]);
-            if nearest >= 0 && doubled - 2 * nearest <= 3 {
-                doubled = 2 * nearest;
-            }
-        }
+        let doubled =
+            if self.aromatic { of_aromatic(self.doubled, permitted) } else { self.doubled };
         (doubled + 1) / 2
     }
 
@@ -71,7 +61,7 @@ impl Valence {
             return 0;
         }
         let mut used = self.bonded() + self.radicals;
-        if is_hypervalent(self.z, like) {
+        if hypervalent(self.z, like) {
             like = self.z;
             used -= self.charge;
         }

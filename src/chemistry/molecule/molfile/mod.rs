@@ -8,7 +8,9 @@
 
 mod double_bonds;
 mod element;
+mod geometry;
 mod hydrogens;
+mod meaning;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! A lone pair or an implied hydrogen stands where no neighbour is.
 
 use super::MolfileError;
+use super::geometry::{cross, dot, minus, unit};
 use super::table::{Mark, Order, Space, Table};
 
 /// A neighbour, or the side where a hydrogen or lone pair is that is not drawn.
@@ -115,23 +116,6 @@ fn kind(table: &Table, atom: u32, (to, bond): (u32, u32)) -> [i32; 7] {
     let order = table.bond(bond).order.doubled(table.bond(bond).end_of(atom));
     let (z, isotope, map) = (it.z.into(), it.isotope.into(), it.map.into());
     [z, isotope, it.charge.into(), it.radicals.into(), it.hs.into(), map, order]
-}
-
-fn unit(v: [f64; 3]) -> Option<[f64; 3]> {
-    let length = dot(v, v).sqrt();
-    (length > 1e-3).then(|| v.map(|x| x / length))
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
 /// Seen from the first vector, whether the others turn counterclockwise: where

@@ -4,18 +4,10 @@
 use std::collections::BTreeMap;
 use std::str::Lines;
 
-use super::element::{self, Symbol};
+use super::element;
+use super::meaning::{DataGroup, apply, cut, order, unpaired, with_symbol};
 use super::table::{Atom, Bond, Hydrogens, Mark, Order, Table};
 use super::{MAX_ITEMS, MolfileError, syntax};
-
-/// Data of a group of atoms, as far as it changes the molecule.
-#[derive(Debug, Default)]
-pub(super) struct DataGroup {
-    pub atoms: Vec<u32>,
-    pub field: String,
-    pub query: bool,
-    pub data: Vec<String>,
-}
 
 pub(super) fn read(counts: &str, mut lines: Lines<'_>) -> Result<Table, MolfileError> {
     let version = counts.get(33..).unwrap_or_default().trim();
@@ -51,10 +43,6 @@ pub(super) fn read(counts: &str, mut lines: Lines<'_>) -> Result<Table, MolfileE
 fn columns(line: &str, from: usize, width: usize) -> &str {
     let end = (from + width).min(line.len());
     line.get(from..end).unwrap_or_default().trim()
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(20).flat_map(char::escape_debug).collect()
 }
 
 /// A number in columns that may be blank.
@@ -101,18 +89,6 @@ fn atom(line: &str, index: usize) -> Result<Atom, MolfileError> {
     Ok(atom)
 }
 
-/// An atom of this symbol.
-pub(super) fn with_symbol(name: &str, index: usize) -> Result<Atom, MolfileError> {
-    match element::symbol(name) {
-        Some(Symbol::Element { z, isotope }) => Ok(Atom { z, isotope, ..Atom::default() }),
-        Some(Symbol::Dummy { number }) => Ok(Atom { isotope: number, ..Atom::default() }),
-        Some(Symbol::Query) => {
-            Err(MolfileError::Query(format!("the symbol `{}` of atom {index}", cut(name))))
-        }
-        None => Err(syntax(format!("`{}` of atom {index} is no element", cut(name)))),
-    }
-}
-
 fn bond(line: &str, index: usize) -> Result<Bond, MolfileError> {
     let what = || format!("the line of bond {index}");
     let field = |from: usize| -> Result<u32, MolfileError> { number(line, from, 3, &what) };
@@ -135,22 +111,6 @@ fn bond(line: &str, index: usize) -> Result<Bond, MolfileError> {
         return Err(MolfileError::Query(format!("a ring or chain condition on bond {index}")));
     }
     Ok(Bond { begin, end, order, mark })
-}
-
-/// The order of a bond of this type.
-pub(super) fn order(kind: u32, index: usize) -> Result<Order, MolfileError> {
-    let unsupported = |what: &str| Err(MolfileError::UnsupportedBond(format!("{what}, {index}")));
-    match kind {
-        1 => Ok(Order::Single),
-        2 => Ok(Order::Double),
-        3 => Ok(Order::Triple),
-        4 => Ok(Order::Aromatic),
-        9 => Ok(Order::Dative),
-        0 => unsupported("a bond of order zero"),
-        10 => unsupported("a hydrogen bond"),
-        5..=8 => Err(MolfileError::Query(format!("a bond of several orders, {index}"))),
-        _ => Err(syntax(format!("bond {index} has the unknown type {kind}"))),
-    }
 }
 
 /// Which charges and radicals still hold: the first line of them replaces those of the atom block.
@@ -178,22 +138,12 @@ impl Properties {
                 }
                 "M  CHG" => self.charges(line)?,
                 "M  RAD" => self.radicals(line)?,
-                "M  ISO" => self.each(line, |atom, mass: u16| {
-                    atom.isotope = mass;
-                    Ok(())
-                })?,
-                "M  RGP" => self.each(line, |atom, number: u16| {
+                "M  ISO" => self.each(line, |atom, mass| atom.isotope = mass)?,
+                "M  RGP" => self.each(line, |atom, number| {
                     (atom.z, atom.isotope, atom.hydrogens) = (0, number, Hydrogens::Exactly(0));
-                    Ok(())
                 })?,
-                "M  HYD" => self.each(line, |atom, hs: u8| {
-                    atom.hydrogens = Hydrogens::Exactly(hs);
-                    Ok(())
-                })?,
-                "M  ZCH" => self.each(line, |atom, charge: i8| {
-                    atom.charge = charge;
-                    Ok(())
-                })?,
+                "M  HYD" => self.each(line, |atom, hs| atom.hydrogens = Hydrogens::Exactly(hs))?,
+                "M  ZCH" => self.each(line, |atom, charge| atom.charge = charge)?,
                 "M  ZBO" => self.zero_orders(line)?,
                 "M  ALS" | "M  RBC" | "M  SUB" | "M  UNS" => {
                     return Err(MolfileError::Query(format!(
@@ -221,14 +171,17 @@ impl Properties {
     fn each<T: std::str::FromStr + Default>(
         &mut self,
         line: &str,
-        mut set: impl FnMut(&mut Atom, T) -> Result<(), MolfileError>,
+        mut set: impl FnMut(&mut Atom, T),
     ) -> Result<(), MolfileError> {
         for (index, value) in pairs(line)? {
-            let atom = self.table.atoms.get_mut(index as usize);
-            let atom = atom.ok_or_else(|| syntax(format!("an atom that is not there: {line}")))?;
-            set(atom, value)?;
+            set(self.atom(index, line)?, value);
         }
         Ok(())
+    }
+
+    fn atom(&mut self, index: u32, line: &str) -> Result<&mut Atom, MolfileError> {
+        let atom = self.table.atoms.get_mut(index as usize);
+        atom.ok_or_else(|| syntax(format!("an atom that is not there: {line}")))
     }
 
     fn states_in_lines(&mut self) {
@@ -242,18 +195,16 @@ impl Properties {
 
     fn charges(&mut self, line: &str) -> Result<(), MolfileError> {
         self.states_in_lines();
-        self.each(line, |atom, charge| {
-            atom.charge = charge;
-            Ok(())
-        })
+        self.each(line, |atom, charge| atom.charge = charge)
     }
 
     fn radicals(&mut self, line: &str) -> Result<(), MolfileError> {
         self.states_in_lines();
-        self.each(line, |atom, code| {
+        for (index, code) in pairs(line)? {
+            let atom = self.atom(index, line)?;
             atom.radicals = unpaired(code)?;
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn zero_orders(&self, line: &str) -> Result<(), MolfileError> {
@@ -305,17 +256,7 @@ impl Properties {
     }
 }
 
-/// Unpaired electrons of a radical code.
-pub(super) fn unpaired(code: u8) -> Result<u8, MolfileError> {
-    match code {
-        0 => Ok(0),
-        2 => Ok(1),
-        1 | 3 => Ok(2),
-        _ => Err(syntax(format!("the unknown radical {code}"))),
-    }
-}
-
-/// The pairs of an index and a value of a line: `M  XXXnn8 aaa vvv …`.
+/// The pairs of an index and a value of a line: `M  CHGnn8 aaa vvv …`.
 fn pairs<T: std::str::FromStr + Default>(line: &str) -> Result<Vec<(u32, T)>, MolfileError> {
     let what = || format!("`{}`", cut(line));
     let count: usize = number(line, 6, 3, &what)?;
@@ -326,31 +267,4 @@ fn pairs<T: std::str::FromStr + Default>(line: &str) -> Result<Vec<(u32, T)>, Mo
         Ok((index, number(line, 14 + 8 * i, 3, &what)?))
     };
     (0..count.min(line.len() / 8 + 1)).map(pair).collect()
-}
-
-/// Does to the molecule what data groups say.
-pub(super) fn apply(
-    table: &mut Table,
-    groups: impl IntoIterator<Item = DataGroup>,
-) -> Result<(), MolfileError> {
-    for group in groups {
-        if group.query {
-            return Err(MolfileError::Query("a SMARTS on an atom".into()));
-        }
-        if group.field.eq_ignore_ascii_case("MRV_IMPLICIT_H") {
-            let hydrogens = |data: &String| data.strip_prefix("IMPL_H").map(|n| n.trim().parse());
-            let Some(Ok(hs)) = group.data.iter().find_map(hydrogens) else { continue };
-            for &index in &group.atoms {
-                let aromatic = |atom: &Atom| {
-                    atom.bonds
-                        .iter()
-                        .any(|&bond| table.bonds[bond as usize].order == Order::Aromatic)
-                };
-                if table.atoms.get(index as usize).is_some_and(aromatic) {
-                    table.atoms[index as usize].hydrogens = Hydrogens::Exactly(hs);
-                }
-            }
-        }
-    }
-    Ok(())
 }

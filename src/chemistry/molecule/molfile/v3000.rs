@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::str::Lines;
 
+use super::meaning::{DataGroup, apply, order, unpaired, with_symbol};
 use super::table::{Bond, Hydrogens, Mark, Order, Table};
-use super::v2000::{DataGroup, apply, order, unpaired, with_symbol};
 use super::{MAX_ITEMS, MolfileError, syntax};
 
 /// Longest logical line, in bytes.

@@ -17,8 +17,7 @@ use hetero2_evidence::pack::{PackSource, PackWriter, verify};
 use crate::run::config::{Artifacts, CONFIG_SCHEMA, RunConfig};
 use crate::run::error::RunError;
 use crate::run::evidence::{CONTROLS_CSV, CONTROLS_TABLE, COST_LIFT_V2, Stored};
-use crate::run::plan::LibraryFile;
-use crate::run::plan::{InputFile, PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
+use crate::run::plan::{InputFile, LibraryFile, PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use crate::run::reduce::{COST_LIFT, DOS, LOCAL_DOS, SPECTRA, TRUTH, manifest_body};
 use crate::run::request::Reports;
 
