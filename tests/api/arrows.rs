@@ -11,6 +11,10 @@ use serde_json::Value;
 /// What every crate may use.
 const FOUNDATION: [&str; 2] = ["contract", "common"];
 
+/// A crate of the program that only a feature builds, so that no plain build
+/// takes it.
+const OPTIONAL: &str = "service";
+
 /// A dependent and what it depends on.
 type Arrow = (String, String);
 
@@ -23,8 +27,8 @@ fn short(package: &str) -> String {
     package.strip_prefix("hetero2-").unwrap_or(package).to_owned()
 }
 
-/// Arrows between packages of the workspace, and the packages that a plain
-/// `cargo build` takes.
+/// Arrows between packages of the workspace, and the packages that make the
+/// program.
 fn manifests() -> (BTreeSet<Arrow>, BTreeSet<String>) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -47,7 +51,10 @@ fn manifests() -> (BTreeSet<Arrow>, BTreeSet<String>) {
     }
     let defaults = metadata["workspace_default_members"].as_array().unwrap();
     let is_default = |package: &&Value| defaults.contains(&package["id"]);
-    (arrows, packages.iter().filter(is_default).map(|p| short(&name(p))).collect())
+    let mut members: BTreeSet<String> =
+        packages.iter().filter(is_default).map(|p| short(&name(p))).collect();
+    members.insert(OPTIONAL.to_owned());
+    (arrows, members)
 }
 
 /// Arrows of the drawing: lines `a --> b & c`, where `a` may have a label.

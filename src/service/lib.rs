@@ -1,0 +1,9 @@
+//! The server: organisations, projects, data and an API around the engine.
+//! It computes no molecule, executes no program and opens no archive: workers
+//! do. Nothing but the program depends on it.
+
+pub mod id;
+pub mod store;
+pub mod tenancy;
+pub mod time;
+pub mod trail;

@@ -1,0 +1,98 @@
+//! Organisations kept apart: who asks, and transactions that see one
+//! organisation alone. It must not know HTTP.
+
+mod matrix;
+mod transaction;
+
+pub use matrix::{Action, Need, OrgRole, ProjectRole, Scope, manages, sees_every_project};
+pub use transaction::{Denied, TenantTx, is_about_a_project, record_refusal};
+
+use crate::id::Id;
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A bearer token.
+    Token {
+        /// Which.
+        id: Id,
+        /// What it may be used for at most.
+        scope: Scope,
+        /// The one project that it is for, if it is for one.
+        project: Option<Id>,
+    },
+    /// A login.
+    Session {
+        /// Which.
+        id: Id,
+    },
+    /// The server itself, or an administrator at its machine.
+    System,
+}
+
+impl Via {
+    /// The credential's id in the audit trail.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Token { id, .. } | Self::Session { id } => id.as_str(),
+            Self::System => "system",
+        }
+    }
+}
+
+/// Who asks: an account of one organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The organisation.
+    pub org: Id,
+    /// The account; none for the server itself.
+    pub member: Option<Id>,
+    /// Its role in the organisation.
+    pub role: OrgRole,
+    /// How it proved who it is.
+    pub via: Via,
+}
+
+impl Principal {
+    /// The server itself, at work for `org`.
+    #[must_use]
+    pub fn system(org: Id) -> Self {
+        Self { org, member: None, role: OrgRole::Owner, via: Via::System }
+    }
+
+    /// Whether the credential may be used for `action`, whatever the roles.
+    #[must_use]
+    pub fn scope_allows(&self, action: Action) -> bool {
+        match &self.via {
+            Via::Token { scope, .. } => *scope >= action.scope(),
+            Via::Session { .. } | Via::System => true,
+        }
+    }
+
+    /// Whether the credential may be used in `project`.
+    #[must_use]
+    pub fn reaches(&self, project: &Id) -> bool {
+        match &self.via {
+            Via::Token { project: Some(only), .. } => only == project,
+            _ => true,
+        }
+    }
+}
+
+/// Where a request came from, for the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The request.
+    pub request: String,
+    /// The peer's address, without its port.
+    pub address: String,
+}
+
+impl Origin {
+    /// An act of the server itself, or at its machine.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { request: Id::fresh(crate::id::Kind::Request).to_string(), address: "local".into() }
+    }
+}
