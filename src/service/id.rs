@@ -35,6 +35,8 @@ pub enum Kind {
     DataKey,
     /// A request over HTTP.
     Request,
+    /// A signed link.
+    Link,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::Event => "evt",
             Self::DataKey => "key",
             Self::Request => "req",
+            Self::Link => "lnk",
         }
     }
 }

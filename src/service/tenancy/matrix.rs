@@ -175,8 +175,12 @@ actions! {
     DatasetUpdate = "dataset.update", Write, Need::Project(ProjectRole::Run);
     /// Deleting a dataset.
     DatasetDelete = "dataset.delete", Write, Need::Project(ProjectRole::Admin);
-    /// Reading a dataset's bytes, or making a link for it.
+    /// Reading a dataset's bytes.
     DataRead = "data.read", Read, Need::Project(ProjectRole::View);
+    /// Making a link that reads a dataset's bytes for a few minutes.
+    LinkCreate = "link.create", Read, Need::Project(ProjectRole::View);
+    /// Removing uploads that expired and objects that no row names.
+    StorageSweep = "storage.sweep", Admin, Need::Org(MANAGE);
     /// Reading runs.
     RunRead = "run.read", Read, Need::Project(ProjectRole::View);
 }

@@ -26,6 +26,11 @@ pub enum Via {
         /// Which.
         id: Id,
     },
+    /// A signed link, on behalf of the member who made it.
+    Link {
+        /// Which.
+        id: Id,
+    },
     /// The server itself, or an administrator at its machine.
     System,
 }
@@ -35,7 +40,7 @@ impl Via {
     #[must_use]
     pub fn label(&self) -> &str {
         match self {
-            Self::Token { id, .. } | Self::Session { id } => id.as_str(),
+            Self::Token { id, .. } | Self::Session { id } | Self::Link { id } => id.as_str(),
             Self::System => "system",
         }
     }
@@ -66,6 +71,7 @@ impl Principal {
     pub fn scope_allows(&self, action: Action) -> bool {
         match &self.via {
             Via::Token { scope, .. } => *scope >= action.scope(),
+            Via::Link { .. } => action == Action::DataRead,
             Via::Session { .. } | Via::System => true,
         }
     }

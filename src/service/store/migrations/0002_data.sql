@@ -16,7 +16,9 @@ CREATE TABLE data_key (
 );
 CREATE INDEX data_key_by_project ON data_key (org_id, project_id);
 
--- Bytes in the object store; size and digest are of the plain bytes.
+-- Bytes in the object store; size and digest are of the plain bytes. The head
+-- is the age header and nonce that the stored file begins with: another file
+-- in its place is refused before its first byte is read.
 CREATE TABLE blob (
     org_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -25,6 +27,8 @@ CREATE TABLE blob (
     size BIGINT NOT NULL,
     sha256 TEXT NOT NULL,
     stored_size BIGINT NOT NULL,
+    head_size BIGINT NOT NULL,
+    head_sha256 TEXT NOT NULL,
     data_key_id TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (org_id, id),
@@ -52,6 +56,8 @@ CREATE TABLE upload (
     FOREIGN KEY (org_id, blob_id) REFERENCES blob (org_id, id)
 );
 CREATE INDEX upload_by_project ON upload (org_id, project_id, id);
+CREATE INDEX upload_by_expiry ON upload (org_id, expires_at);
+CREATE INDEX upload_by_blob ON upload (org_id, blob_id);
 
 CREATE TABLE upload_part (
     org_id TEXT NOT NULL,
@@ -60,9 +66,13 @@ CREATE TABLE upload_part (
     size BIGINT NOT NULL,
     sha256 TEXT NOT NULL,
     object_name TEXT NOT NULL,
+    stored_size BIGINT NOT NULL,
+    head_size BIGINT NOT NULL,
+    head_sha256 TEXT NOT NULL,
     data_key_id TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (org_id, upload_id, number),
+    FOREIGN KEY (org_id, data_key_id) REFERENCES data_key (org_id, id),
     FOREIGN KEY (org_id, upload_id) REFERENCES upload (org_id, id) ON DELETE CASCADE
 );
 
@@ -82,3 +92,4 @@ CREATE TABLE dataset (
     FOREIGN KEY (org_id, blob_id) REFERENCES blob (org_id, id)
 );
 CREATE INDEX dataset_by_project ON dataset (org_id, project_id, id);
+CREATE INDEX dataset_by_blob ON dataset (org_id, blob_id);
