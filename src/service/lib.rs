@@ -2,7 +2,9 @@
 //! It computes no molecule, executes no program and opens no archive: workers
 //! do. Nothing but the program depends on it.
 
+pub mod auth;
 pub mod id;
+pub mod statements;
 pub mod store;
 pub mod tenancy;
 pub mod time;

@@ -5,6 +5,7 @@ mod matrix;
 mod transaction;
 
 pub use matrix::{Action, Need, OrgRole, ProjectRole, Scope, manages, sees_every_project};
+pub(crate) use transaction::STATEMENTS;
 pub use transaction::{Denied, TenantTx, is_about_a_project, record_refusal};
 
 use crate::id::Id;
@@ -31,6 +32,8 @@ pub enum Via {
         /// Which.
         id: Id,
     },
+    /// Nothing yet: a login under way.
+    Login,
     /// The server itself, or an administrator at its machine.
     System,
 }
@@ -41,6 +44,7 @@ impl Via {
     pub fn label(&self) -> &str {
         match self {
             Self::Token { id, .. } | Self::Session { id } | Self::Link { id } => id.as_str(),
+            Self::Login => "login",
             Self::System => "system",
         }
     }
@@ -70,8 +74,15 @@ impl Principal {
     #[must_use]
     pub fn scope_allows(&self, action: Action) -> bool {
         match &self.via {
-            Via::Token { scope, .. } => *scope >= action.scope(),
+            // A project's token may know its organisation's name, and no more
+            // of what is beyond the project.
+            Via::Token { scope, project, .. } => {
+                let is_within =
+                    project.is_none() || is_about_a_project(action) || action == Action::OrgRead;
+                is_within && *scope >= action.scope()
+            }
             Via::Link { .. } => action == Action::DataRead,
+            Via::Login => action == Action::Login,
             Via::Session { .. } | Via::System => true,
         }
     }

@@ -231,6 +231,16 @@ impl TenantTx {
         self.raw.commit().await
     }
 
+    /// Commits what is no act of anybody: when a credential was last used, a
+    /// login that somebody began at an identity provider.
+    ///
+    /// # Errors
+    ///
+    /// Where the database refuses.
+    pub(crate) async fn commit_bookkeeping(self) -> Result<(), StoreError> {
+        self.raw.commit().await
+    }
+
     async fn record(
         &mut self,
         entry: &Entry,

@@ -20,6 +20,7 @@ CREATE TABLE member (
     role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'auditor', 'member')),
     password_hash TEXT,
     totp_secret TEXT,
+    totp_pending TEXT,
     totp_last_step BIGINT,
     failures BIGINT NOT NULL DEFAULT 0,
     locked_until BIGINT,
@@ -63,6 +64,8 @@ CREATE TABLE session (
     last_used_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     ended_at BIGINT,
+    -- What ends the login at the identity provider as well.
+    id_token TEXT,
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, member_id) REFERENCES member (org_id, id) ON DELETE CASCADE
 );
@@ -77,6 +80,7 @@ CREATE TABLE token (
     scope TEXT NOT NULL CHECK (scope IN ('read', 'write', 'admin')),
     project_id TEXT,
     created_at BIGINT NOT NULL,
+    last_used_at BIGINT,
     expires_at BIGINT NOT NULL,
     revoked_at BIGINT,
     PRIMARY KEY (org_id, id),

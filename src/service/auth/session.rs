@@ -1,0 +1,304 @@
+//! Logins: how long they live, how many there may be, and how they end. It must
+//! not know how somebody proved who they are, nor HTTP.
+
+use std::time::Duration;
+
+use super::AuthError;
+use super::secret::{Credential, CredentialKind, SecretText};
+use crate::id::Id;
+use crate::store::{Columns, StoreError, statements, values};
+use crate::tenancy::{Action, TenantTx, manages};
+use crate::time::Instant;
+
+statements! {
+    INSERT = "INSERT INTO session (org_id, id, member_id, secret_hash, method, source_address, \
+            created_at, last_used_at, expires_at, id_token) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)";
+    /// Ends all but the newest.
+    END_OLDEST = "UPDATE session SET ended_at = $3 \
+        WHERE org_id = $1 AND member_id = $2 AND ended_at IS NULL AND id NOT IN ( \
+            SELECT id FROM session \
+            WHERE org_id = $1 AND member_id = $2 AND ended_at IS NULL AND expires_at > $3 \
+            ORDER BY id DESC LIMIT $4)";
+    SWEEP = "DELETE FROM session WHERE org_id = $1 AND member_id = $2 AND expires_at <= $3";
+    LIST = "SELECT id, member_id, method, source_address, created_at, last_used_at, expires_at \
+        FROM session WHERE org_id = $1 AND ended_at IS NULL AND expires_at > $2 \
+            AND last_used_at > $3 AND (member_id = $4 OR $4 = '') AND id > $5 \
+        ORDER BY id LIMIT $6";
+    END = "UPDATE session SET ended_at = $3 \
+        WHERE org_id = $1 AND id = $2 AND ended_at IS NULL AND (member_id = $4 OR $4 = '')";
+    END_ALL = "UPDATE session SET ended_at = $3 \
+        WHERE org_id = $1 AND member_id = $2 AND ended_at IS NULL AND id <> $4";
+    ID_TOKEN = "SELECT method, id_token FROM session WHERE org_id = $1 AND id = $2";
+}
+
+/// Ended and expired logins are kept this long, for whoever asks what was.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long logins live and how many an account may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// A login that is not used for so long ends.
+    pub idle: Duration,
+    /// A login ends after so long, used or not.
+    pub absolute: Duration,
+    /// Logins of one account at once; another one ends the oldest.
+    pub per_member: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self { idle: hours(1), absolute: hours(12), per_member: 10 }
+    }
+}
+
+/// A login as its account sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: Id,
+    /// The account.
+    pub member: Id,
+    /// How the account proved who it is: `password`, `password+totp`, or
+    /// `oidc:` and the provider's name.
+    pub method: String,
+    /// The address that the login came from.
+    pub source_address: String,
+    /// When it began.
+    pub created_at: Instant,
+    /// When it was last used, to the minute.
+    pub last_used_at: Instant,
+    /// When it ends at the latest.
+    pub expires_at: Instant,
+}
+
+impl Session {
+    fn read(row: &Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id("id")?,
+            member: row.id("member_id")?,
+            method: row.text("method")?,
+            source_address: row.text("source_address")?,
+            created_at: Instant(row.number("created_at")?),
+            last_used_at: Instant(row.number("last_used_at")?),
+            expires_at: Instant(row.number("expires_at")?),
+        })
+    }
+}
+
+/// A login to be made.
+pub(crate) struct NewSession<'a> {
+    /// Its id and secret.
+    pub credential: &'a Credential,
+    /// The account.
+    pub member: &'a Id,
+    /// How the account proved who it is.
+    pub method: &'a str,
+    /// What ends the login at the identity provider as well.
+    pub id_token: Option<&'a str>,
+}
+
+/// Makes a login and ends the oldest of its account beyond the limit. The
+/// account's row must have been written in this transaction: that is what
+/// makes logins of one account wait for each other.
+pub(crate) async fn create(
+    tx: &mut TenantTx,
+    new: &NewSession<'_>,
+    policy: &Policy,
+) -> Result<(Session, SecretText), StoreError> {
+    let (org, now) = (tx.org(), Instant::now());
+    let session = Session {
+        id: new.credential.id.clone(),
+        member: new.member.clone(),
+        method: new.method.to_owned(),
+        source_address: tx.origin().address.clone(),
+        created_at: now,
+        last_used_at: now,
+        expires_at: now.plus(policy.absolute),
+    };
+    let hash = new.credential.secret.hash();
+    let values = values![
+        &org,
+        &session.id,
+        new.member,
+        &hash,
+        new.method,
+        &session.source_address,
+        now,
+        session.expires_at,
+        new.id_token,
+    ];
+    tx.execute(INSERT, values).await?;
+    let limit = i64::from(policy.per_member.max(1));
+    tx.execute(END_OLDEST, values![&org, new.member, now, limit]).await?;
+    let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
+    tx.execute(SWEEP, values![&org, new.member, now.0.saturating_sub(kept)]).await?;
+    Ok((session, new.credential.text()))
+}
+
+/// A fresh id and secret for a login in `org`.
+pub(crate) fn credential(org: &Id) -> Result<Credential, AuthError> {
+    Ok(Credential::fresh(CredentialKind::Session, org)?)
+}
+
+/// Whose logins or tokens are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Those of everybody whom the caller may see.
+    Everybody,
+    /// Those of one account.
+    One(&'a Id),
+}
+
+/// A part of a list in order of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// The last id of the part before.
+    pub after: Option<&'a Id>,
+    /// Rows at most.
+    pub limit: i64,
+}
+
+impl Part<'_> {
+    pub(super) fn after(&self) -> &str {
+        self.after.map_or("", Id::as_str)
+    }
+}
+
+/// The account that a list is narrowed to, empty for everybody: without the
+/// right to oversee accounts one's own, whoever is asked for.
+pub(super) fn narrowed(tx: &TenantTx, whose: Whose<'_>) -> Result<String, AuthError> {
+    let principal = tx.principal();
+    let oversees = Action::MemberRead.need().is_met(principal.role, None);
+    let own = principal.member.as_ref();
+    match whose {
+        Whose::Everybody if oversees => Ok(String::new()),
+        Whose::Everybody => Ok(own.map_or_else(|| "-".to_owned(), ToString::to_string)),
+        Whose::One(member) if oversees || own == Some(member) => Ok(member.to_string()),
+        Whose::One(_) => Err(AuthError::absent()),
+    }
+}
+
+/// The account whose credentials `tx` may end, empty for everybody.
+pub(super) fn own_unless_manager(tx: &TenantTx) -> String {
+    let principal = tx.principal();
+    if manages(principal.role) {
+        return String::new();
+    }
+    // No account has the id "-".
+    principal.member.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// Live logins: one's own; of everybody for whoever oversees accounts.
+///
+/// # Errors
+///
+/// [`AuthError::Denied`] where another account's are asked for by somebody who
+/// does not oversee accounts.
+pub async fn list(
+    tx: &mut TenantTx,
+    whose: Whose<'_>,
+    part: Part<'_>,
+    policy: &Policy,
+) -> Result<Vec<Session>, AuthError> {
+    let (org, now) = (tx.org(), Instant::now());
+    let member = narrowed(tx, whose)?;
+    let idle = i64::try_from(policy.idle.as_millis()).unwrap_or(i64::MAX);
+    let since = now.0.saturating_sub(idle);
+    let values = values![&org, now, since, &member, part.after(), part.limit];
+    let rows = tx.rows(LIST, values).await?;
+    Ok(rows.iter().map(Session::read).collect::<Result<_, _>>()?)
+}
+
+/// Ends a login: one's own, or anybody's by an administrator.
+///
+/// # Errors
+///
+/// [`AuthError::Denied`] where it does not exist for the one who asks.
+pub async fn end(tx: &mut TenantTx, session: &Id) -> Result<(), AuthError> {
+    let (org, member) = (tx.org(), own_unless_manager(tx));
+    match tx.execute(END, values![&org, session, Instant::now(), &member]).await? {
+        0 => Err(AuthError::absent()),
+        _ => Ok(()),
+    }
+}
+
+/// Ends every login of `member` but `kept`, and gives how many: after a change
+/// of password, at a forced logout, and when the account is disabled.
+///
+/// # Errors
+///
+/// Where the database fails.
+pub async fn end_all(tx: &mut TenantTx, member: &Id, kept: Option<&Id>) -> Result<u64, StoreError> {
+    let (org, kept) = (tx.org(), kept.map_or("", Id::as_str));
+    tx.execute(END_ALL, values![&org, member, Instant::now(), kept]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::fixture::Fixture;
+
+    #[tokio::test]
+    async fn a_login_ends_idle_late_or_by_force() {
+        let fixture = Fixture::new().await;
+        let text = fixture.session(&fixture.owner).await;
+        assert!(fixture.cookie(&text).await.is_some());
+        assert!(fixture.bearer(&text).await.is_none());
+        // Idle.
+        fixture.run("UPDATE session SET last_used_at = last_used_at - 3600001").await;
+        assert!(fixture.cookie(&text).await.is_none());
+        fixture.run("UPDATE session SET last_used_at = created_at").await;
+        assert!(fixture.cookie(&text).await.is_some());
+        // Too old, though in use.
+        fixture.run("UPDATE session SET expires_at = created_at").await;
+        assert!(fixture.cookie(&text).await.is_none());
+
+        let text = fixture.session(&fixture.owner).await;
+        let mut tx = fixture.write(Action::SessionEnd).await;
+        end_all(&mut tx, &fixture.owner, None).await.unwrap();
+        tx.commit(crate::trail::Entry::on(&fixture.owner)).await.unwrap();
+        assert!(fixture.cookie(&text).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn one_login_too_many_ends_the_oldest() {
+        let fixture = Fixture::new().await;
+        let mut texts = Vec::new();
+        for _ in 0..11 {
+            texts.push(fixture.session(&fixture.owner).await);
+        }
+        assert!(fixture.cookie(&texts[0]).await.is_none());
+        for text in &texts[1..] {
+            assert!(fixture.cookie(text).await.is_some());
+        }
+        let mut tx = fixture.read(Action::SessionRead).await;
+        let all = Part { after: None, limit: 100 };
+        let live = list(&mut tx, Whose::Everybody, all, &Policy::default()).await.unwrap();
+        assert_eq!(live.len(), 10);
+    }
+
+    #[tokio::test]
+    async fn nobody_ends_or_sees_the_logins_of_others() {
+        let fixture = Fixture::new().await;
+        fixture.session(&fixture.owner).await;
+        let ann = fixture.as_member(Action::SessionRead).await;
+        let mut tx = ann;
+        let all = Part { after: None, limit: 100 };
+        let policy = Policy::default();
+        let seen = list(&mut tx, Whose::Everybody, all, &policy).await.unwrap();
+        assert_eq!(seen, Vec::new());
+        let asked = list(&mut tx, Whose::One(&fixture.owner), all, &policy).await;
+        assert!(matches!(asked, Err(AuthError::Denied(_))));
+        drop(tx);
+        let mut tx = fixture.read(Action::SessionRead).await;
+        let session = list(&mut tx, Whose::Everybody, all, &policy).await.unwrap().remove(0);
+        drop(tx);
+        let mut tx = fixture.as_member(Action::SessionEnd).await;
+        assert!(matches!(end(&mut tx, &session.id).await, Err(AuthError::Denied(_))));
+        drop(tx);
+        let mut tx = fixture.write(Action::SessionEnd).await;
+        end(&mut tx, &session.id).await.unwrap();
+    }
+}

@@ -1,0 +1,42 @@
+//! Every statement of the server, which a test prepares on both databases. It
+//! must not know what they mean.
+
+use crate::store::Statement;
+use crate::{auth, store, tenancy, trail};
+
+/// The lists of all modules that have statements.
+const LISTS: &[&[Statement]] = &[
+    auth::ALL,
+    auth::session::ALL,
+    auth::token::ALL,
+    store::migrate::ALL,
+    tenancy::STATEMENTS,
+    trail::ALL,
+];
+
+/// Every statement that the server runs on either database.
+pub fn all() -> impl Iterator<Item = Statement> {
+    LISTS.iter().copied().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    /// A list that is not named above is prepared by no test.
+    #[test]
+    fn every_module_with_statements_is_listed() {
+        let mut directories = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
+        let mut count = 0;
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    count += text.lines().filter(|line| *line == "statements! {").count();
+                }
+            }
+        }
+        assert_eq!(count, super::LISTS.len());
+    }
+}
