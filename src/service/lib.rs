@@ -9,3 +9,7 @@ pub mod store;
 pub mod tenancy;
 pub mod time;
 pub mod trail;
+pub mod api;
+pub mod config;
+pub mod directory;
+pub mod run;

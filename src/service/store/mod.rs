@@ -80,6 +80,20 @@ impl StoreError {
         };
         error.is_unique_violation()
     }
+
+    /// Whether the database may answer if asked again: it waited for a lock or
+    /// a connection too long, or two transactions collided.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        match source {
+            sqlx::Error::PoolTimedOut => true,
+            sqlx::Error::Database(error) => error
+                .code()
+                .is_some_and(|code| ["55P03", "57014", "40001", "40P01", "5", "6"].contains(&&*code)),
+            _ => false,
+        }
+    }
 }
 
 /// Which database.

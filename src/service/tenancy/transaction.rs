@@ -32,7 +32,7 @@ const SET_ORG: Statement = Statement::new("SET_ORG", "SELECT set_config('app.org
 pub enum Denied {
     /// The thing does not exist, or not for the one who asks: these are one.
     #[error("there is no such thing here")]
-    Absent,
+    Absent(Action),
     /// The thing is known to the one who asks, who may not do this.
     #[error("the role does not allow {}", .0.code())]
     Role(Action),
@@ -120,7 +120,7 @@ impl TenantTx {
                 let role = self.project_role(project).await?;
                 let is_seen = role.is_some() || super::sees_every_project(self.principal.role);
                 if !is_live || !is_seen || !self.principal.reaches(project) {
-                    return Err(Denied::Absent);
+                    return Err(Denied::Absent(action));
                 }
                 role
             }

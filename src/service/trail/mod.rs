@@ -2,6 +2,8 @@
 //! an act is done. An entry is inserted in its act's transaction: no entry, no
 //! act.
 
+pub mod list;
+
 use crate::id::Id;
 use crate::store::statements;
 

@@ -1,0 +1,218 @@
+//! Who calls, and transactions for what they ask. It must not know any
+//! resource.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+
+use super::{App, Problem};
+use crate::id::{Id, Kind};
+use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
+
+/// Who asked, once that is known: `frame` records refusals by it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asker(pub Arc<OnceLock<Principal>>);
+
+/// The account that calls, and what its request says beside its body.
+pub struct Caller {
+    app: App,
+    principal: Principal,
+    origin: Origin,
+    headers: HeaderMap,
+    method: Method,
+    path: String,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let credential = credential(parts)?;
+        let principal = crate::auth::authenticate(app.store(), &credential)
+            .await?
+            .ok_or_else(Problem::unauthenticated)?;
+        if let Some(asker) = parts.extensions.get::<Asker>() {
+            let _ = asker.0.set(principal.clone());
+        }
+        app.limits().check(&principal)?;
+        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_else(Origin::local);
+        Ok(Self {
+            app: app.clone(),
+            principal,
+            origin,
+            headers: parts.headers.clone(),
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+        })
+    }
+}
+
+/// The name of the cookie of a login.
+pub const SESSION_COOKIE: &str = "hetero2_session";
+
+/// The credential of a request: a bearer token, or the cookie of a login, which
+/// may change something only from a page of this server.
+fn credential(parts: &Parts) -> Result<String, Problem> {
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    if let Some(value) = values.next() {
+        let text = value.to_str().unwrap_or_default();
+        let (scheme, token) = text.split_once(' ').unwrap_or_default();
+        return match scheme.eq_ignore_ascii_case("bearer") && values.next().is_none() {
+            true => Ok(token.trim().to_owned()),
+            false => Err(Problem::unauthenticated()),
+        };
+    }
+    let cookie = session_cookie(&parts.headers).ok_or_else(Problem::unauthenticated)?;
+    if !parts.method.is_safe() && !is_same_origin(&parts.headers) {
+        let detail = "a login's cookie changes nothing from another site's page";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
+    }
+    Ok(cookie)
+}
+
+/// The value of the cookie of a login.
+pub(super) fn session_cookie(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value.to_owned())
+}
+
+/// Whether a browser says that a page of this server sent the request.
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin";
+    }
+    let host = text(header::HOST);
+    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    matches!((origin, host), (Some((_, origin)), Some(host)) if origin == host)
+}
+
+impl Caller {
+    /// What the server works with.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Method and path, for what binds an answer to its request.
+    pub(super) fn request_line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// A transaction that reads in organisation `org`, for an act on no project.
+    ///
+    /// # Errors
+    ///
+    /// Where the organisation is another's, or the role does not allow it.
+    pub async fn read(&self, org: &str, action: Action) -> Result<TenantTx, Problem> {
+        self.expect_own(org, action)?;
+        let store = self.app.store();
+        Ok(TenantTx::read(store, &self.principal, &self.origin, action, None).await?)
+    }
+
+    /// As [`Caller::read`], for an act in `project`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Caller::read`], and where the project is not seen.
+    pub async fn read_in(
+        &self,
+        org: &str,
+        project: &str,
+        action: Action,
+    ) -> Result<(TenantTx, Id), Problem> {
+        self.expect_own(org, action)?;
+        let project = id(Kind::Project, project, action)?;
+        let store = self.app.store();
+        let tx =
+            TenantTx::read(store, &self.principal, &self.origin, action, Some(&project)).await?;
+        Ok((tx, project))
+    }
+
+    /// A transaction that writes in organisation `org`; as [`Caller::read`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Caller::read`].
+    pub async fn write(&self, org: &str, action: Action) -> Result<TenantTx, Problem> {
+        self.expect_own(org, action)?;
+        let store = self.app.store();
+        Ok(TenantTx::write(store, &self.principal, &self.origin, action, None).await?)
+    }
+
+    /// A transaction that writes in `project`; as [`Caller::read_in`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Caller::read_in`].
+    pub async fn write_in(
+        &self,
+        org: &str,
+        project: &str,
+        action: Action,
+    ) -> Result<(TenantTx, Id), Problem> {
+        self.expect_own(org, action)?;
+        let project = id(Kind::Project, project, action)?;
+        let store = self.app.store();
+        let tx =
+            TenantTx::write(store, &self.principal, &self.origin, action, Some(&project)).await?;
+        Ok((tx, project))
+    }
+
+    /// Another's organisation is answered like one that does not exist.
+    fn expect_own(&self, org: &str, action: Action) -> Result<(), Problem> {
+        match self.principal.org.as_str() == org {
+            true => Ok(()),
+            false => Err(Denied::Absent(action).into()),
+        }
+    }
+
+    /// The version that the header `If-Match` names.
+    ///
+    /// # Errors
+    ///
+    /// Where it is missing, or is no version of this server's.
+    pub fn expected_version(&self) -> Result<i64, Problem> {
+        let value = self.headers.get(header::IF_MATCH).ok_or_else(|| {
+            let detail = "give the ETag that was read as the header If-Match";
+            Problem::new(StatusCode::PRECONDITION_REQUIRED, "if_match_required", detail)
+        })?;
+        super::etag::version(value).ok_or_else(super::etag::changed)
+    }
+}
+
+/// `text` as an id of `kind`; a malformed one is answered like one that does not
+/// exist.
+///
+/// # Errors
+///
+/// Where it is malformed.
+pub fn id(kind: Kind, text: &str, action: Action) -> Result<Id, Problem> {
+    Id::parse(kind, text).ok_or_else(|| Denied::Absent(action).into())
+}

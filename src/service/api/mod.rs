@@ -1,0 +1,148 @@
+//! The API over HTTP: which request does what, under `/v1`. Handlers are thin:
+//! what a resource does is in the modules beside this one, which must not know
+//! HTTP.
+
+mod audit;
+mod body;
+mod caller;
+mod etag;
+mod frame;
+mod groups;
+mod limits;
+mod members;
+pub(crate) mod once;
+mod orgs;
+mod page;
+mod problem;
+mod project_members;
+mod projects;
+mod runs;
+mod system;
+
+use std::sync::Arc;
+
+use axum::Router;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use body::{Body, Fields, Query, is_slug};
+pub use caller::{Caller, SESSION_COOKIE, id};
+pub use once::{Asked, Once};
+pub use page::{Listing, Page, PageQuery};
+pub use problem::{FieldError, Problem, ProblemDocument, Problems};
+
+use crate::config::Settings;
+use crate::directory::DirectoryError;
+use crate::store::Store;
+use limits::Limits;
+
+/// What every request works with.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    store: Store,
+    limits: Limits,
+    settings: Settings,
+}
+
+impl App {
+    /// An application over an open database.
+    #[must_use]
+    pub fn new(store: Store, settings: Settings) -> Self {
+        let limits = Limits::new(settings.requests_per_second);
+        Self(Arc::new(Parts { store, limits, settings }))
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// How many requests an account may make.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// How the server was set up.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+}
+
+/// The document's own part of OpenAPI; operations say theirs where they are.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "HETERO-2",
+        description = "The API of a HETERO-2 server. Every error is a problem document (RFC 9457) with a stable `code`. \
+            What does not exist and what is another's get the same answer. Lists are pages, newest first. \
+            A POST with the header `Idempotency-Key` is done once in a day. PATCH and DELETE need the ETag that was read as `If-Match`."
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&Credentials),
+    security(("token" = []), ("login" = [])),
+)]
+struct Document;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE));
+        components.add_security_scheme("login", SecurityScheme::ApiKey(cookie));
+    }
+}
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(system::routes())
+        .merge(orgs::routes())
+        .merge(members::routes())
+        .merge(groups::routes())
+        .merge(projects::routes())
+        .merge(project_members::routes())
+        .merge(runs::routes())
+        .merge(audit::routes())
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+/// All routes, framed.
+pub fn router(app: App) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let document = serde_json::to_string(&document).unwrap_or_default();
+    router
+        .merge(system::document(document))
+        .fallback(|| async { Problem::not_found() })
+        .layer(axum::middleware::from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app)
+}
+
+impl From<DirectoryError> for Problem {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Absent(_) => Self::not_found(),
+            DirectoryError::Changed => etag::changed(),
+            DirectoryError::Taken(_) => Self::conflict("taken", error.to_string()),
+            DirectoryError::LastOwner => Self::conflict("last_owner", error.to_string()),
+            DirectoryError::OwnersOnly => Self::new(
+                axum::http::StatusCode::FORBIDDEN,
+                "owners_only",
+                error.to_string(),
+            ),
+            DirectoryError::Store(error) => error.into(),
+        }
+    }
+}

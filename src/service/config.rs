@@ -1,0 +1,47 @@
+//! How a server is set up. It must not know where the values come from.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use crate::store::Address;
+
+/// What requests need to know of the set-up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Requests that an account may make in a second; bursts of twice that.
+    pub requests_per_second: NonZeroU32,
+    /// Whether clients reach the server by TLS, so that cookies are for it only.
+    pub is_tls: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { requests_per_second: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), is_tls: false }
+    }
+}
+
+/// A certificate and its key, PEM files.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The chain of certificates.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What `serve` works with.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The folder of what the server keeps: its database and objects, unless
+    /// they are elsewhere, and its keys.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its database.
+    pub database: Address,
+    /// TLS; needed but on loopback.
+    pub tls: Option<Tls>,
+    /// What requests need to know.
+    pub settings: Settings,
+}
