@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use crate::auth::session::Policy;
 use crate::store::Address;
 
 /// What requests need to know of the set-up.
@@ -11,13 +12,19 @@ use crate::store::Address;
 pub struct Settings {
     /// Requests that an account may make in a second; bursts of twice that.
     pub requests_per_second: NonZeroU32,
+    /// How long logins live.
+    pub sessions: Policy,
     /// Whether clients reach the server by TLS, so that cookies are for it only.
     pub is_tls: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { requests_per_second: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), is_tls: false }
+        Self {
+            requests_per_second: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
+            sessions: Policy::default(),
+            is_tls: false,
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 //! It computes no molecule, executes no program and opens no archive: workers
 //! do. Nothing but the program depends on it.
 
+pub mod api;
 pub mod auth;
+pub mod config;
+pub mod directory;
 pub mod id;
+pub mod run;
 pub mod statements;
 pub mod store;
 pub mod tenancy;
 pub mod time;
 pub mod trail;
-pub mod api;
-pub mod config;
-pub mod directory;
-pub mod run;

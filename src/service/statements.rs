@@ -2,16 +2,24 @@
 //! must not know what they mean.
 
 use crate::store::Statement;
-use crate::{auth, store, tenancy, trail};
+use crate::{api, auth, directory, run, store, tenancy, trail};
 
 /// The lists of all modules that have statements.
 const LISTS: &[&[Statement]] = &[
+    api::once::ALL,
     auth::ALL,
     auth::session::ALL,
     auth::token::ALL,
+    directory::group::ALL,
+    directory::member::ALL,
+    directory::org::ALL,
+    directory::project::ALL,
+    directory::project_member::ALL,
+    run::ALL,
     store::migrate::ALL,
     tenancy::STATEMENTS,
     trail::ALL,
+    trail::list::ALL,
 ];
 
 /// Every statement that the server runs on either database.

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 
 use super::{App, Problem};
+use crate::auth::{Presented, authenticate};
 use crate::id::{Id, Kind};
 use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
 
@@ -29,15 +30,20 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let credential = credential(parts)?;
-        let principal = crate::auth::authenticate(app.store(), &credential)
+        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_else(Origin::local);
+        let carried = carried(parts)?;
+        let presented = match &carried {
+            Carried::Bearer(text) => Presented::Bearer(text),
+            Carried::Cookie(text) => Presented::Cookie(text),
+        };
+        let policy = &app.settings().sessions;
+        let principal = authenticate(app.store(), presented, &origin, policy)
             .await?
             .ok_or_else(Problem::unauthenticated)?;
         if let Some(asker) = parts.extensions.get::<Asker>() {
             let _ = asker.0.set(principal.clone());
         }
         app.limits().check(&principal)?;
-        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_else(Origin::local);
         Ok(Self {
             app: app.clone(),
             principal,
@@ -52,15 +58,21 @@ impl FromRequestParts<App> for Caller {
 /// The name of the cookie of a login.
 pub const SESSION_COOKIE: &str = "hetero2_session";
 
+/// What a request carries.
+enum Carried {
+    Bearer(String),
+    Cookie(String),
+}
+
 /// The credential of a request: a bearer token, or the cookie of a login, which
 /// may change something only from a page of this server.
-fn credential(parts: &Parts) -> Result<String, Problem> {
+fn carried(parts: &Parts) -> Result<Carried, Problem> {
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     if let Some(value) = values.next() {
         let text = value.to_str().unwrap_or_default();
         let (scheme, token) = text.split_once(' ').unwrap_or_default();
         return match scheme.eq_ignore_ascii_case("bearer") && values.next().is_none() {
-            true => Ok(token.trim().to_owned()),
+            true => Ok(Carried::Bearer(token.trim().to_owned())),
             false => Err(Problem::unauthenticated()),
         };
     }
@@ -69,7 +81,7 @@ fn credential(parts: &Parts) -> Result<String, Problem> {
         let detail = "a login's cookie changes nothing from another site's page";
         return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
     }
-    Ok(cookie)
+    Ok(Carried::Cookie(cookie))
 }
 
 /// The value of the cookie of a login.

@@ -1,9 +1,9 @@
 //! Versions of things as entity tags, so that nobody overwrites what they have
 //! not read.
 
+use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde::Serialize;
 
 use super::Problem;
@@ -30,10 +30,10 @@ pub fn changed() -> Problem {
 /// A document with its version as entity tag; 304 where the client has it.
 pub fn versioned(headers: &HeaderMap, version: i64, document: &impl Serialize) -> Response {
     let tag = tag(version);
-    let has_it = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|known| known.trim().as_bytes() == tag.as_bytes()));
+    let has_it =
+        headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
+            |value| value.split(',').any(|known| known.trim().as_bytes() == tag.as_bytes()),
+        );
     let tags = [(header::ETAG, tag)];
     match has_it {
         true => (StatusCode::NOT_MODIFIED, tags).into_response(),

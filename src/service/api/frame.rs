@@ -45,7 +45,8 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
             .into_response()
     });
 
-    let problem = response.extensions_mut().remove::<Problem>().or_else(|| of_the_framework(&response));
+    let problem =
+        response.extensions_mut().remove::<Problem>().or_else(|| of_the_framework(&response));
     if let Some(problem) = problem {
         if let Some(principal) = asker.0.get().filter(|_| is_refusal(problem.status())) {
             let action = problem.refused().unwrap_or("request");
@@ -115,7 +116,7 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
         StatusCode::NOT_FOUND => Problem::not_found(),
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new(status, "method_not_allowed", "the method is not one of this address")
-        },
+        }
         _ => Problem::new(status, "bad_request", "the request is not well formed"),
     })
 }

@@ -7,7 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{App, Asked, Body, Caller, Fields, Listing, PageQuery, Problem, Problems, Query, etag, id};
+use super::{
+    App, Asked, Body, Caller, Fields, Listing, PageQuery, Problem, Problems, Query, etag, id,
+};
 use crate::directory::project_member::NewProjectRole;
 use crate::directory::{digest, group};
 use crate::id::Kind;

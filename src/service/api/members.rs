@@ -6,7 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{App, Asked, Body, Caller, Fields, Listing, PageQuery, Problem, Problems, Query, etag, id};
+use super::{
+    App, Asked, Body, Caller, Fields, Listing, PageQuery, Problem, Problems, Query, etag, id,
+};
 use crate::directory::{digest, member};
 use crate::id::Kind;
 use crate::tenancy::Action;

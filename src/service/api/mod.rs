@@ -137,11 +137,9 @@ impl From<DirectoryError> for Problem {
             DirectoryError::Changed => etag::changed(),
             DirectoryError::Taken(_) => Self::conflict("taken", error.to_string()),
             DirectoryError::LastOwner => Self::conflict("last_owner", error.to_string()),
-            DirectoryError::OwnersOnly => Self::new(
-                axum::http::StatusCode::FORBIDDEN,
-                "owners_only",
-                error.to_string(),
-            ),
+            DirectoryError::OwnersOnly => {
+                Self::new(axum::http::StatusCode::FORBIDDEN, "owners_only", error.to_string())
+            }
             DirectoryError::Store(error) => error.into(),
         }
     }

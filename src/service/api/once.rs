@@ -169,7 +169,8 @@ impl Once {
         let member = self.tx.principal().member.clone();
         if let (Some(key), Some(member)) = (self.key, member) {
             let org = self.tx.org();
-            let headers = serde_json::to_string(&stored.headers).map_err(|_| Problem::internal())?;
+            let headers =
+                serde_json::to_string(&stored.headers).map_err(|_| Problem::internal())?;
             let values = values![
                 &org,
                 &member,

@@ -48,8 +48,7 @@ async fn put(
     let action = Action::ProjectMemberManage;
     let (mut tx, project) = caller.write_in(&org, &project, action).await?;
     let member = id(Kind::Member, &member, action)?;
-    let (before, after) =
-        project_member::put(&mut tx, &project, &member, body.value.role).await?;
+    let (before, after) = project_member::put(&mut tx, &project, &member, body.value.role).await?;
     let before = before.as_ref().and_then(digest);
     tx.commit(Entry::on(&member).changing(before, digest(&after))).await?;
     Ok(Json(after))

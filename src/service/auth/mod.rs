@@ -60,8 +60,8 @@ impl AuthError {
         Self::Field { field, problem }
     }
 
-    fn absent() -> Self {
-        Self::Denied(Denied::Absent)
+    fn absent(action: Action) -> Self {
+        Self::Denied(Denied::Absent(action))
     }
 }
 

@@ -60,14 +60,14 @@ impl Secret {
     /// The secret as 43 characters of base64url.
     #[must_use]
     pub fn text(&self) -> SecretText {
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_ref()))
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_slice()))
     }
 
     /// What is stored: SHA-256 of the bytes as hex. The secret is random, so a
     /// slow hash would add nothing.
     #[must_use]
     pub fn hash(&self) -> String {
-        hex::encode(Sha256::digest(self.0.as_ref()))
+        hex::encode(Sha256::digest(self.0.as_slice()))
     }
 
     /// Whether `stored` is this secret's hash, in time that does not depend on

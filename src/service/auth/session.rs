@@ -176,7 +176,7 @@ pub(super) fn narrowed(tx: &TenantTx, whose: Whose<'_>) -> Result<String, AuthEr
         Whose::Everybody if oversees => Ok(String::new()),
         Whose::Everybody => Ok(own.map_or_else(|| "-".to_owned(), ToString::to_string)),
         Whose::One(member) if oversees || own == Some(member) => Ok(member.to_string()),
-        Whose::One(_) => Err(AuthError::absent()),
+        Whose::One(_) => Err(AuthError::absent(Action::SessionRead)),
     }
 }
 
@@ -219,7 +219,7 @@ pub async fn list(
 pub async fn end(tx: &mut TenantTx, session: &Id) -> Result<(), AuthError> {
     let (org, member) = (tx.org(), own_unless_manager(tx));
     match tx.execute(END, values![&org, session, Instant::now(), &member]).await? {
-        0 => Err(AuthError::absent()),
+        0 => Err(AuthError::absent(Action::SessionEnd)),
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use super::session::{Part, Whose, narrowed, own_unless_manager};
 use crate::id::Id;
 use crate::store::{Columns, StoreError, statements, values};
 use crate::tenancy::{
-    Denied, OrgRole, Principal, Scope, TenantTx, Via, manages, sees_every_project,
+    Action, Denied, OrgRole, Principal, Scope, TenantTx, Via, manages, sees_every_project,
 };
 use crate::time::Instant;
 
@@ -174,10 +174,10 @@ async fn check_holder(tx: &mut TenantTx, member: &Id) -> Result<(), AuthError> {
     let principal = tx.principal().clone();
     let is_own = principal.member.as_ref() == Some(member);
     if !is_own && !manages(principal.role) {
-        return Err(AuthError::absent());
+        return Err(AuthError::absent(Action::TokenCreate));
     }
     let row = tx.row(HOLDER, values![&principal.org, member]).await?;
-    let row = row.ok_or_else(AuthError::absent)?;
+    let row = row.ok_or_else(|| AuthError::absent(Action::TokenCreate))?;
     if is_own || principal.via == Via::System {
         return Ok(());
     }
@@ -232,7 +232,7 @@ pub async fn list(
 pub async fn revoke(tx: &mut TenantTx, token: &Id) -> Result<(), AuthError> {
     let (org, member) = (tx.org(), own_unless_manager(tx));
     match tx.execute(REVOKE, values![&org, token, Instant::now(), &member]).await? {
-        0 => Err(AuthError::absent()),
+        0 => Err(AuthError::absent(Action::TokenRevoke)),
         _ => Ok(()),
     }
 }
@@ -311,7 +311,7 @@ mod tests {
         let fixture = Fixture::new().await;
         let mut tx = fixture.as_member(Action::TokenCreate).await;
         let refused = create(&mut tx, asked(&fixture.owner)).await;
-        assert!(matches!(refused, Err(AuthError::Denied(Denied::Absent))));
+        assert!(matches!(refused, Err(AuthError::Denied(Denied::Absent(_)))));
         drop(tx);
         let mut tx = fixture.write(Action::TokenCreate).await;
         let refused = create(&mut tx, asked(&fixture.member)).await;

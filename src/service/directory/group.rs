@@ -126,7 +126,11 @@ pub async fn get(tx: &mut TenantTx, id: &Id) -> Result<Group, DirectoryError> {
 /// # Errors
 ///
 /// Where the database fails.
-pub async fn list(tx: &mut TenantTx, before: &str, limit: i64) -> Result<Vec<Group>, DirectoryError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    before: &str,
+    limit: i64,
+) -> Result<Vec<Group>, DirectoryError> {
     let org = tx.org();
     let rows = tx.rows(LIST, values![&org, before, limit]).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)

@@ -122,9 +122,9 @@ fn read(row: &Columns) -> Result<Member, StoreError> {
 #[must_use]
 pub fn is_login(text: &str) -> bool {
     (1..=100).contains(&text.len())
-        && text.bytes().all(|b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || b"._@+-".contains(&b)
-        })
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._@+-".contains(&b))
 }
 
 /// Makes an account.
@@ -159,7 +159,11 @@ pub async fn get(tx: &mut TenantTx, id: &Id) -> Result<Member, DirectoryError> {
 /// # Errors
 ///
 /// Where the database fails.
-pub async fn list(tx: &mut TenantTx, before: &str, limit: i64) -> Result<Vec<Member>, DirectoryError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    before: &str,
+    limit: i64,
+) -> Result<Vec<Member>, DirectoryError> {
     let org = tx.org();
     let rows = tx.rows(LIST, values![&org, before, limit]).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)

@@ -137,9 +137,7 @@ pub async fn list(
         return Ok(row.iter().map(read).collect::<Result<_, _>>()?);
     }
     let rows = match (sees_every_project(who.role), &who.member) {
-        (false, Some(member)) => {
-            tx.rows(LIST_SEEN, values![&org, before, limit, member]).await?
-        },
+        (false, Some(member)) => tx.rows(LIST_SEEN, values![&org, before, limit, member]).await?,
         _ => tx.rows(LIST, values![&org, before, limit]).await?,
     };
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)

@@ -88,9 +88,9 @@ impl StoreError {
         let Self::Database { source, .. } = self else { return false };
         match source {
             sqlx::Error::PoolTimedOut => true,
-            sqlx::Error::Database(error) => error
-                .code()
-                .is_some_and(|code| ["55P03", "57014", "40001", "40P01", "5", "6"].contains(&&*code)),
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                ["55P03", "57014", "40001", "40P01", "5", "6"].contains(&&*code)
+            }),
             _ => false,
         }
     }

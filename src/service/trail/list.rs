@@ -52,8 +52,7 @@ pub struct AuditEvent {
 }
 
 fn read(row: &Columns) -> Result<AuditEvent, StoreError> {
-    let optional_id =
-        |name| Ok::<_, StoreError>(row.optional_text(name)?.map(Id::stored));
+    let optional_id = |name| Ok::<_, StoreError>(row.optional_text(name)?.map(Id::stored));
     Ok(AuditEvent {
         id: row.id("id")?,
         actor: optional_id("actor_id")?,
