@@ -9,6 +9,7 @@ pub mod directory;
 pub mod id;
 pub mod run;
 pub mod statements;
+pub mod object;
 pub mod store;
 pub mod tenancy;
 pub mod time;

@@ -1,0 +1,33 @@
+//! Bytes kept outside the database: by name in a directory or a bucket, each
+//! one a standard age file for its project's key. It must not know what the
+//! bytes are for, nor HTTP.
+//!
+//! The organisation's key is wrapped by a [`KeyProvider`], the project's by the
+//! organisation's, and each is an age identity: with the provider's key, the
+//! rows of `data_key` and the program `age`, an operator recovers every byte
+//! without this server.
+
+mod error;
+mod keys;
+mod name;
+mod open;
+mod seal;
+mod store;
+mod sweep;
+
+pub use error::{KeyError, ObjectError};
+pub use keys::{
+    DataKey, FileProvider, KeyProvider, Keyring, OrgKey, Rotated, Secret, VaultProvider, armor,
+    dearmor, rotate,
+};
+pub use open::{Plain, open};
+pub use seal::{Sealed, Sealing};
+pub use store::{Objects, Put};
+pub use sweep::{SweepError, Swept, sweep};
+
+pub(crate) use keys::STATEMENTS as KEY_STATEMENTS;
+pub(crate) use name::{blob_name, mac, part_name};
+pub(crate) use sweep::STATEMENTS as SWEEP_STATEMENTS;
+
+#[cfg(test)]
+mod tests;
