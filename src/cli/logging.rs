@@ -7,6 +7,9 @@ use tracing_subscriber::{Layer as _, fmt};
 
 use super::arguments::GlobalArguments;
 
+/// Crates that speak to servers: what they log may hold keys and signatures.
+const UNHEARD: [&str; 6] = ["h2", "hyper", "hyper_util", "object_store", "reqwest", "rustls"];
+
 /// Starts logging as loud as the options ask for.
 pub fn start(global: &GlobalArguments) {
     let level = match (global.quiet, global.verbose) {
@@ -18,6 +21,7 @@ pub fn start(global: &GlobalArguments) {
     // `debug`, or `hetero2=debug,wgpu_core=warn`.
     let asked = std::env::var("HETERO2_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
     let filter = asked.unwrap_or_else(|| Targets::new().with_default(level));
+    let filter = filter.with_targets(UNHEARD.map(|name| (name, LevelFilter::OFF)));
     let terminal = fmt::layer()
         .with_writer(std::io::stderr)
         // Plain on terminals, too: the crate is built without its colours.

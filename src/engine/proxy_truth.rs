@@ -115,6 +115,9 @@ pub fn proxy_truth(
     let path = match library {
         TruthLibrary::Library { path, .. } | TruthLibrary::Pack(path) => path.as_path(),
     };
+    // Of an address, what may be told.
+    let path = PathBuf::from(hetero2_library::shown(path));
+    let path = path.as_path();
     let failed = |source| ProxyTruthError::Write { path: out.to_owned(), source };
     let refused = |e: io::Error| failed(FileError::io("write", out)(e));
     let file = AtomicFile::begin(out, occupied, Readers::All).map_err(failed)?;

@@ -33,13 +33,23 @@ pub enum LibraryError {
         /// `folder` or `pattern`.
         what: &'static str,
     },
-    /// An address where a path was expected.
-    #[error(
-        "library {address} is an address, and only files are read: copy it to this machine, or pipe its text to `-`"
-    )]
+    /// An address that this build does not read.
+    #[error("library {address} is an address that is not read: {cure}")]
     Address {
-        /// As it was given.
+        /// As it was given, without user, password and query.
         address: String,
+        /// What to do about it.
+        cure: &'static str,
+    },
+    /// What is at an address cannot be read.
+    #[error("cannot read library {address}: {what} ({cure})")]
+    Remote {
+        /// As it was given, without user, password and query.
+        address: String,
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        cure: &'static str,
     },
     /// More files than a library may have.
     #[error("the library has more than {limit} files; join some of them")]

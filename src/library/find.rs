@@ -1,12 +1,14 @@
-//! Which files a library has: those that are named, those of folders and of
-//! patterns. Opens none of them.
+//! Which files a library has: those that are named, those of folders, of patterns
+//! and of folders at addresses. Opens none of them.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::address::Address;
 use super::error::LibraryError;
 use super::options::Format;
+use super::remote;
 use super::source::inner_extension;
 
 /// Most files of one library.
@@ -18,19 +20,21 @@ const SHOWN: usize = 3;
 
 /// The files that `inputs` stand for, in their order: a file for itself, a
 /// folder for all files below it whose ending is known, a pattern (`*`, `?`,
-/// `[a-z]`, `**` for any folders) for the files that fit it. Those of a folder
-/// or a pattern come in the order of the bytes of their paths.
+/// `[a-z]`, `**` for any folders) for the files that fit it, an address for
+/// itself, or where it ends in a slash for all objects below it whose ending is
+/// known. Those of a folder or a pattern come in the order of the bytes of their
+/// paths.
 ///
 /// # Errors
 /// [`LibraryError::NoFiles`] where a folder or a pattern has none,
 /// [`LibraryError::Open`] where a folder cannot be read,
-/// [`LibraryError::Address`] for what is no path,
+/// [`LibraryError::Address`] and [`LibraryError::Remote`] for addresses,
 /// [`LibraryError::TooManyFiles`].
 pub fn find_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
     let mut files = Vec::new();
     for input in inputs {
-        if is_address(input) && !input.exists() {
-            return Err(LibraryError::Address { address: input.display().to_string() });
+        if let Some(address) = Address::of(input) {
+            files.append(&mut remote::find(&address, MOST_FILES)?);
         } else if input.as_os_str() == "-" || input.is_file() {
             files.push(input.clone());
         } else if input.is_dir() {
@@ -46,13 +50,6 @@ pub fn find_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
         }
     }
     Ok(files)
-}
-
-/// Whether this is `SCHEME://…`, as of an object store or a web server.
-fn is_address(path: &Path) -> bool {
-    path.to_string_lossy().split_once("://").is_some_and(|(scheme, _)| {
-        scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
 }
 
 fn is_pattern(path: &Path) -> bool {
@@ -82,8 +79,12 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError> {
 }
 
 fn is_known(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Format::from_extension(inner_extension(&name)).is_some()
+    is_known_name(&path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Whether the ending of a file's name is one of a library's.
+pub(super) fn is_known_name(name: &str) -> bool {
+    Format::from_extension(inner_extension(name)).is_some()
 }
 
 /// Files below a folder in no order; hidden ones are left out.
@@ -277,6 +278,7 @@ mod tests {
         assert_eq!(of("**/*.[cs][sm][vi]*"), ["a.smi", "b/1.csv", "b/c/2.smi.gz"]);
         assert!(matches!(find_files(&[root.join("*.pq")]), Err(LibraryError::NoFiles { .. })));
         assert_eq!(of("missing.smi"), ["missing.smi"]);
+        #[cfg(not(feature = "remote"))]
         for address in ["s3://bucket/a.smi", "https://host/a.smi.gz"] {
             let found = find_files(&[address.into()]);
             assert!(matches!(found, Err(LibraryError::Address { .. })), "{found:?}");

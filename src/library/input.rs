@@ -11,8 +11,8 @@ use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::LibraryError;
-use super::utf16;
+use super::address::{Address, name_of};
+use super::{LibraryError, remote, utf16};
 
 /// Bytes decoded of UTF-16 at a time.
 const UTF16_CHUNK: usize = 32 << 10;
@@ -253,16 +253,49 @@ pub(super) fn file_digest(file: &File, name: String) -> io::Result<InputDigest> 
     Ok(InputDigest { name, bytes, sha256: hex::encode(raw.hasher.finalize()) })
 }
 
-/// The digest of the file at `path`.
-pub(super) fn digest_path(path: &Path) -> Result<InputDigest, LibraryError> {
-    let file = open_file(path)?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    file_digest(&file, name.clone()).map_err(|source| LibraryError::Read {
-        name,
-        rows: 0,
-        byte: 0,
-        source,
+/// The bytes of a library's file as they are stored.
+pub(super) enum Bytes {
+    /// Of a file, which can be read again from its beginning.
+    File(File),
+    /// Of a stream, to be read once.
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "files are no streams"))]
+    Stream(Box<dyn Read + Send>),
+}
+
+/// Opens the file or the address at `path`; an address whose first four bytes
+/// `is_spooled` wants to be a file is copied to a temporary one.
+pub(super) fn open_path(
+    path: &Path,
+    is_spooled: impl FnOnce(&[u8]) -> bool,
+) -> Result<Bytes, LibraryError> {
+    match Address::of(path) {
+        Some(address) => remote::open(&address, is_spooled),
+        None => open_file(path).map(Bytes::File),
+    }
+}
+
+/// The bytes of the file or the address at `path`, as they are stored.
+///
+/// # Errors
+/// [`LibraryError`] if there is none, or it cannot be opened.
+pub fn open_bytes(path: &Path) -> Result<Box<dyn Read + Send>, LibraryError> {
+    Ok(match open_path(path, |_| false)? {
+        Bytes::File(file) => Box::new(file),
+        Bytes::Stream(stream) => stream,
     })
+}
+
+/// The digest of the file or the address at `path`, read in bounded memory.
+///
+/// # Errors
+/// [`LibraryError`] if it cannot be read.
+pub fn digest_path(path: &Path) -> Result<InputDigest, LibraryError> {
+    let mut raw = RawReader::new(open_bytes(path)?);
+    let name = name_of(path);
+    match io::copy(&mut raw, &mut io::sink()) {
+        Ok(bytes) => Ok(InputDigest { name, bytes, sha256: hex::encode(raw.hasher.finalize()) }),
+        Err(source) => Err(LibraryError::Read { name, rows: 0, byte: raw.bytes, source }),
+    }
 }
 
 /// Opens a library's file, with the reason and the cure if that fails.

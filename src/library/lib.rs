@@ -29,6 +29,7 @@
 //! # Ok::<(), hetero2_library::LibraryError>(())
 //! ```
 
+mod address;
 mod batch;
 mod columnar;
 mod columns;
@@ -41,6 +42,11 @@ mod library;
 mod lines;
 mod options;
 mod record;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(not(feature = "remote"))]
+#[path = "remote_none.rs"]
+mod remote;
 mod sdf;
 mod shard;
 mod shard_check;
@@ -48,11 +54,12 @@ mod smiles_file;
 mod source;
 mod utf16;
 
+pub use address::{is_address, name_of, shown};
 pub use batch::{pack_records, record_schema, unpack_records};
 pub use columns::ColumnRole;
 pub use error::LibraryError;
 pub use find::find_files;
-pub use input::{Compression, InputDigest, text_of};
+pub use input::{Compression, InputDigest, digest_path, open_bytes, text_of};
 pub use library::{FileRead, Library, Numbering, RecordBatches};
 pub use options::{Format, ReadOptions};
 pub use record::{Record, RowProblem};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use super::address::{is_address, shown};
 use super::error::LibraryError;
 use super::guess;
 use super::input::{InputDigest, digest_path};
@@ -117,7 +118,8 @@ impl Library {
         demo().map(Self::from)
     }
 
-    /// Opens the first file, and finds out whether the others are there; `-` is
+    /// Opens the first file, and finds out whether the others are there, but for
+    /// those at addresses, which are opened when their turn comes; `-` is
     /// standard input.
     ///
     /// # Errors
@@ -147,7 +149,8 @@ impl Library {
             alone: files.len() == 1 && rows == RowsOf::Whole,
             rows,
         };
-        for file in files.iter().filter(|file| file.as_os_str() != "-") {
+        let here = |file: &&PathBuf| file.as_os_str() != "-" && !is_address(file);
+        for file in files.iter().filter(here) {
             super::input::open_file(file)?;
         }
         let Some(path) = library.files.front().cloned() else {
@@ -323,7 +326,7 @@ impl Opened {
     fn name(&self) -> String {
         match self {
             Self::Source(source) => source.name(),
-            Self::Path(path, _) => path.display().to_string(),
+            Self::Path(path, _) => shown(path),
         }
     }
 
@@ -340,7 +343,7 @@ impl Opened {
 }
 
 fn empty(path: &Path) -> Result<FileRead, LibraryError> {
-    tracing::warn!("library {} is empty: it adds no rows", path.display());
+    tracing::warn!("library {} is empty: it adds no rows", shown(path));
     Ok(FileRead { digest: digest_path(path)?, rows: 0 })
 }
 

@@ -3,12 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::address::name_of;
 use super::columnar::ParquetSource;
 use super::columns::{Columns, MissingColumn};
 use super::delimited::{HeaderError, Table};
 use super::error::LibraryError;
 use super::guess::{self, End, FirstLine, Found, Guess};
-use super::input::{Compression, Input, InputDigest, open_file};
+use super::input::{Bytes, Compression, Input, InputDigest, open_path};
 use super::library::{Library, RecordBatches};
 use super::lines::LineReader;
 use super::options::{Format, ReadOptions};
@@ -81,8 +82,8 @@ pub fn labelled_demo() -> Result<Source, LibraryError> {
 }
 
 impl Source {
-    /// Opens the library at `path`, `-` for standard input, and reads its
-    /// header. The compression is told from the content, the format from
+    /// Opens the library at `path`, a file's or an address, `-` for standard
+    /// input, and reads its header. The compression is told from the content, the format from
     /// `options`, the file name's extension or the content, in this order.
     ///
     /// # Errors
@@ -92,10 +93,12 @@ impl Source {
         if path.as_os_str() == "-" {
             return Self::from_reader(std::io::stdin(), "stdin", options.clone());
         }
-        let mut file = open_file(path)?;
-        let name = path
-            .file_name()
-            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name = name_of(path);
+        let opened = open_path(path, |magic| holds_parquet(magic, &name, options))?;
+        let mut file = match opened {
+            Bytes::File(file) => file,
+            Bytes::Stream(stream) => return Self::from_reader(stream, &name, options.clone()),
+        };
         if is_parquet(&mut file, &name, options)? {
             let source = ParquetSource::open(file, name, options)?;
             return Ok(Self::new(Body::Parquet(source), Format::Parquet));
@@ -268,9 +271,17 @@ fn is_parquet(
     if magic.is_empty() {
         return Err(LibraryError::Empty { name: name.into() });
     }
+    Ok(holds_parquet(&magic, name, options))
+}
+
+/// Whether a file that begins with these four bytes is to be read as Parquet.
+fn holds_parquet(magic: &[u8], name: &str, options: &ReadOptions) -> bool {
+    if options.format.is_some_and(|format| format != Format::Parquet) {
+        return false;
+    }
     let asked = options.format == Some(Format::Parquet)
         || Format::from_extension(extension(name)) == Some(Format::Parquet);
-    Ok(magic == b"PAR1" || (asked && !is_compressed(&magic)))
+    magic == b"PAR1" || (asked && !magic.is_empty() && !is_compressed(magic))
 }
 
 fn is_compressed(magic: &[u8]) -> bool {

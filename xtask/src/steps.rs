@@ -31,6 +31,7 @@ pub const STEPS: &[Step] = &[
     },
     Step { name: "fuzz", what: "damaged inputs, a few seconds each", run: fuzz },
     Step { name: "test-mpi", what: "runs by the ranks of an MPI job", run: test_mpi },
+    Step { name: "test-remote", what: "libraries at addresses", run: test_remote },
     Step { name: "lints", what: "clippy on every target", run: lints },
     Step { name: "docs", what: "rustdoc without a warning", run: docs },
     Step {
@@ -99,6 +100,21 @@ fn test_mpi() -> Outcome {
     run(cargo()
         .args(["test", "--locked", "--release", "--features", "mpi", "--test", "mpi"])
         .env("HETERO2_REQUIRE_MPI", "1"))
+}
+
+fn test_remote() -> Outcome {
+    cargo_with(
+        "clippy --locked --release --package hetero2 --package hetero2-library --features remote \
+         --all-targets -- -D warnings",
+    )?;
+    let words = ["test", "--locked", "--release", "--features", "remote"];
+    let moto = std::path::absolute(tool("moto_server")?).map_err(|error| error.to_string())?;
+    run(cargo()
+        .args(words)
+        .args(["--package", "hetero2", "--package", "hetero2-library"])
+        .args(["--lib", "--test", "remote"])
+        .env("HETERO2_MOTO", moto)
+        .env("HETERO2_REQUIRE_REMOTE", "1"))
 }
 
 fn lints() -> Outcome {

@@ -36,6 +36,9 @@ fn parse_digest(hex: &str) -> Result<Sha256Digest, RunError> {
 
 /// Name, size and SHA-256 of a file.
 pub(crate) fn digest_input(path: &Path) -> Result<InputFile, RunError> {
+    if hetero2_library::is_address(path) {
+        return input_file(hetero2_library::digest_path(path)?);
+    }
     let digest = digest_file(path)?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(InputFile { name, bytes: digest.bytes, sha256: digest.sha256 })

@@ -63,9 +63,14 @@ pub(crate) fn digest_library(files: &[PathBuf]) -> Result<InputFile, RunError> {
     Ok(together(all))
 }
 
-/// The paths of files below the folder that all of them lie in.
+/// The paths of files below the folder that all of them lie in; addresses are
+/// without their secrets.
 pub(crate) fn names(files: &[PathBuf]) -> Vec<String> {
     let folders = |file: &Path| -> Vec<String> {
+        if hetero2_library::is_address(file) {
+            let shown = hetero2_library::shown(file);
+            return shown.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        }
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let mut parts = Vec::new();
         for part in absolute.components() {
@@ -102,5 +107,7 @@ mod tests {
         assert_eq!(of(&["./a/c.smi", "a/b/c.smi"]), ["c.smi", "b/c.smi"]);
         assert_eq!(of(&["c.smi", "a/c.smi"]), ["c.smi", "a/c.smi"]);
         assert_eq!(of(&["x/../a/c.smi", "a/d.smi"]), ["c.smi", "d.smi"]);
+        assert_eq!(of(&["s3://b/x/c.smi", "s3://b/x/d/c.smi"]), ["c.smi", "d/c.smi"]);
+        assert_eq!(of(&["https://u:p@h/c.smi?key=1", "https://h/d.smi"]), ["c.smi", "d.smi"]);
     }
 }

@@ -47,13 +47,17 @@ impl FromStr for PlanPart {
     }
 }
 
-/// The files of each part: consecutive ones, of about as many bytes.
+/// The files of each part: consecutive ones, of about as many bytes; at
+/// addresses, about as many files.
 fn ranges(files: &[PathBuf], of: u32) -> Result<Vec<Range<usize>>, RunError> {
     let parts = of as usize;
     if files.len() < parts {
         return Err(RunError::TooManyParts { parts: of, files: files.len() });
     }
     let size = |path: &PathBuf| {
+        if hetero2_library::is_address(path) {
+            return Ok(1);
+        }
         let failed = |source| LibraryError::Open {
             path: path.clone(),
             source,

@@ -166,6 +166,10 @@ fn copy_row_scores(name: &str, request: &RunRequest, dir: &RunDir) -> Result<Row
             return Ok(RowScores::Unusable(why.into()));
         }
     };
+    if hetero2_library::is_address(library) {
+        let why = "a library at an address has no folder of score files: give one table";
+        return Ok(RowScores::Unusable(why.into()));
+    }
     let relative = Path::new(name);
     if !relative.components().all(|c| matches!(c, std::path::Component::Normal(_))) {
         return Ok(RowScores::Unusable(

@@ -273,12 +273,25 @@ fn library(
             return Ok(LibraryInput::Files(files.to_vec()));
         }
     };
+    let is_address = hetero2_library::is_address(path);
+    let fetched = if is_address { fetch(path, recorded, staging)? } else { path.clone() };
+    let path = &fetched;
     check(path, recorded)?;
-    let other_name = path.file_name().is_none_or(|name| name != recorded.name.as_str());
+    let other_name =
+        is_address || path.file_name().is_none_or(|name| name != recorded.name.as_str());
     if other_name && self::recorded(manifest, "row_scores").is_some() {
         return Err(RerunError::RowScores { name: recorded.name.clone() });
     }
     Ok(LibraryInput::File(under_recorded_name(path, recorded, &staging.join("library"))?))
+}
+
+/// Copies what is at an address beside the run, under its recorded name.
+fn fetch(address: &Path, recorded: &Input, staging: &Path) -> Result<PathBuf, RerunError> {
+    let mut bytes = hetero2_library::open_bytes(address).map_err(RunError::from)?;
+    let staged = place(recorded, &staging.join("library"))?;
+    let mut file = fs::File::create(&staged).map_err(FileError::io("create", &staged))?;
+    std::io::copy(&mut bytes, &mut file).map_err(FileError::io("fetch", &staged))?;
+    Ok(staged)
 }
 
 fn scores(
