@@ -103,7 +103,8 @@ impl Reader {
         let result = self.place.get(self.at).map_err(|error| {
             let trouble = Trouble::of_request(&error);
             match error {
-                object_store::Error::Generic { .. } if trouble.is_whole_answer() => {
+                // The whole was sent, and not the part that was asked for.
+                object_store::Error::NotSupported { .. } => {
                     let what = format!("cut at byte {}, and the server resumes nothing", self.at);
                     Attempt::Final(Trouble::new(what, "copy it to this machine"))
                 }

@@ -54,11 +54,6 @@ impl Trouble {
         }
     }
 
-    /// Whether a server that was asked for a part sent the whole.
-    pub fn is_whole_answer(&self) -> bool {
-        self.what.contains("non-partial")
-    }
-
     /// As an error of the library.
     pub fn of(self, address: &Address) -> LibraryError {
         LibraryError::Remote { address: address.shown(), what: self.what, cure: self.cure }
