@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 
-use super::super::{Library, LibraryError, ReadOptions, Source, digest_path, find_files};
+use super::super::{
+    InputDigest, Library, LibraryError, ReadOptions, Source, digest_path, find_files,
+};
 use web::{Manner, Web};
 
 #[path = "../../../tests/remote/web.rs"]
@@ -20,8 +22,10 @@ fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/demo.smi")
 }
 
+type Rows = Vec<(String, Vec<u8>)>;
+
 /// All rows and the digest of a library.
-fn read(path: &Path) -> Result<(Vec<(String, Vec<u8>)>, super::super::InputDigest), LibraryError> {
+fn read(path: &Path) -> Result<(Rows, InputDigest), LibraryError> {
     let mut source = Source::open(path, &ReadOptions::default())?;
     let rows = source.by_ref().map(|row| row.map(|row| (row.id, row.smiles)));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
