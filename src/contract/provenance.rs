@@ -34,10 +34,27 @@ pub struct Provenance {
     pub shards: Option<u64>,
     /// What scheduled the shards.
     pub scheduler: Option<String>,
+    /// Where the files of the library were read, of those at addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub library_origins: Vec<LibraryOrigin>,
     /// Further facts.
     #[serde(default)]
     #[schemars(with = "Map<String, Value>")]
     pub notes: ProvenanceNotes,
+}
+
+/// A file of the library that was read at an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LibraryOrigin {
+    /// Name of the file, as the manifest has it.
+    pub name: String,
+    /// The address, without user, password, query and fragment.
+    pub address: String,
+    /// What the server called this state of it (ETag), where it called it anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_tag: Option<String>,
+    /// SHA-256 of the bytes that were read.
+    pub sha256: Sha256Digest,
 }
 
 /// Further facts of how a pack was made.

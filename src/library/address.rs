@@ -23,6 +23,22 @@ pub(super) enum Store {
     Web,
 }
 
+/// Where a library's file at an address was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The address, without user, password, query and fragment.
+    pub address: String,
+    /// What the server called the state of it that was read (ETag), where it did.
+    pub e_tag: Option<String>,
+}
+
+impl Origin {
+    /// That of a path, if it is an address; nobody asked the server.
+    pub(super) fn without_tag(path: &Path) -> Option<Self> {
+        Address::of(path).map(|address| Self { address: address.shown(), e_tag: None })
+    }
+}
+
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Address").field(&self.shown()).finish()

@@ -11,7 +11,7 @@ use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::address::{Address, name_of};
+use super::address::{Address, Origin, name_of};
 use super::{LibraryError, remote, utf16};
 
 /// Bytes decoded of UTF-16 at a time.
@@ -262,15 +262,22 @@ pub(super) enum Bytes {
     Stream(Box<dyn Read + Send>),
 }
 
+/// A library's file that was opened.
+pub(super) struct Opened {
+    pub bytes: Bytes,
+    /// Where it is, if at an address.
+    pub origin: Option<Origin>,
+}
+
 /// Opens the file or the address at `path`; an address whose first four bytes
 /// `is_spooled` wants to be a file is copied to a temporary one.
 pub(super) fn open_path(
     path: &Path,
     is_spooled: impl FnOnce(&[u8]) -> bool,
-) -> Result<Bytes, LibraryError> {
+) -> Result<Opened, LibraryError> {
     match Address::of(path) {
         Some(address) => remote::open(&address, is_spooled),
-        None => open_file(path).map(Bytes::File),
+        None => open_file(path).map(|file| Opened { bytes: Bytes::File(file), origin: None }),
     }
 }
 
@@ -279,7 +286,7 @@ pub(super) fn open_path(
 /// # Errors
 /// [`LibraryError`] if there is none, or it cannot be opened.
 pub fn open_bytes(path: &Path) -> Result<Box<dyn Read + Send>, LibraryError> {
-    Ok(match open_path(path, |_| false)? {
+    Ok(match open_path(path, |_| false)?.bytes {
         Bytes::File(file) => Box::new(file),
         Bytes::Stream(stream) => stream,
     })

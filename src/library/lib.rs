@@ -54,7 +54,7 @@ mod smiles_file;
 mod source;
 mod utf16;
 
-pub use address::{is_address, name_of, shown};
+pub use address::{Origin, is_address, name_of, shown};
 pub use batch::{pack_records, record_schema, unpack_records};
 pub use columns::ColumnRole;
 pub use error::LibraryError;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::address::{is_address, shown};
+use super::address::{Origin, is_address, shown};
 use super::error::LibraryError;
 use super::guess;
 use super::input::{InputDigest, digest_path};
@@ -100,6 +100,8 @@ pub struct FileRead {
     pub digest: InputDigest,
     /// Its rows.
     pub rows: u64,
+    /// Where it was, if at an address.
+    pub origin: Option<Origin>,
 }
 
 impl From<Source> for Library {
@@ -344,7 +346,8 @@ impl Opened {
 
 fn empty(path: &Path) -> Result<FileRead, LibraryError> {
     tracing::warn!("library {} is empty: it adds no rows", shown(path));
-    Ok(FileRead { digest: digest_path(path)?, rows: 0 })
+    let (digest, origin) = (digest_path(path)?, Origin::without_tag(path));
+    Ok(FileRead { digest, rows: 0, origin })
 }
 
 fn read_one(
@@ -376,7 +379,7 @@ fn read_one(
         }
     }
     let _ = sender.send(Ok(Item::Rows(batch)));
-    Ok(FileRead { digest: source.digest()?, rows: source.rows() })
+    Ok(FileRead { digest: source.digest()?, rows: source.rows(), origin: source.origin().cloned() })
 }
 
 /// Where rows leave: numbered, in batches.

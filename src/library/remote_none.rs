@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::address::Address;
 use super::error::LibraryError;
-use super::input::Bytes;
+use super::input::Opened;
 
 const CURE: &str = "this build reads files only: build with the feature `remote`, copy it to this \
                     machine, or pipe its text to `-`";
@@ -13,7 +13,7 @@ const CURE: &str = "this build reads files only: build with the feature `remote`
 pub(super) fn open(
     address: &Address,
     _is_spooled: impl FnOnce(&[u8]) -> bool,
-) -> Result<Bytes, LibraryError> {
+) -> Result<Opened, LibraryError> {
     Err(address.unread(CURE))
 }
 

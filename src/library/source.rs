@@ -3,7 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::address::name_of;
+
+use super::address::{Origin, name_of};
 use super::columnar::ParquetSource;
 use super::columns::{Columns, MissingColumn};
 use super::delimited::{HeaderError, Table};
@@ -38,6 +39,7 @@ pub struct Source {
     format: Format,
     rows: u64,
     state: State,
+    origin: Option<Origin>,
 }
 
 enum Body {
@@ -95,15 +97,15 @@ impl Source {
         }
         let name = name_of(path);
         let opened = open_path(path, |magic| holds_parquet(magic, &name, options))?;
-        let mut file = match opened {
-            Bytes::File(file) => file,
-            Bytes::Stream(stream) => return Self::from_reader(stream, &name, options.clone()),
+        let source = match opened.bytes {
+            Bytes::File(file) if is_parquet(&file, &name, options)? => {
+                let source = ParquetSource::open(file, name, options)?;
+                Self::new(Body::Parquet(source), Format::Parquet)
+            }
+            Bytes::File(file) => Self::from_reader(file, &name, options.clone())?,
+            Bytes::Stream(stream) => Self::from_reader(stream, &name, options.clone())?,
         };
-        if is_parquet(&mut file, &name, options)? {
-            let source = ParquetSource::open(file, name, options)?;
-            return Ok(Self::new(Body::Parquet(source), Format::Parquet));
-        }
-        Self::from_reader(file, &name, options.clone())
+        Ok(Self { origin: opened.origin, ..source })
     }
 
     /// Reads a library from a stream of bytes; `name` is what messages and the
@@ -152,13 +154,19 @@ impl Source {
     }
 
     fn new(body: Body, format: Format) -> Self {
-        Self { body, format, rows: 0, state: State::Reading }
+        Self { body, format, rows: 0, state: State::Reading, origin: None }
     }
 
     /// The format that is read.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Where it is, if at an address.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// Rows yielded so far.
@@ -252,7 +260,7 @@ impl Iterator for Source {
 /// Whether the file is to be read as Parquet: it was asked for, or the file
 /// begins as one.
 fn is_parquet(
-    file: &mut std::fs::File,
+    mut file: &std::fs::File,
     name: &str,
     options: &ReadOptions,
 ) -> Result<bool, LibraryError> {

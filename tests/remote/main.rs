@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{net, thread};
 
+use serde_json::json;
 use support::{Done, Run, call, demo_library, hetero2, scratch, skip_loudly, write};
 use web::{Manner, Web};
 
@@ -104,6 +105,12 @@ fn a_connection_that_is_cut_goes_on_from_the_byte() {
     let line = |from: &String| format!("GET /a/demo.smi?sig=s3cr3t HTTP/1.1 from {from}");
     assert_eq!(asked, from.iter().map(line).collect::<Vec<_>>());
     assert_nowhere(dir, "s3cr3t");
+    let digest = hetero2::files::Sha256Digest::of(&content).to_string();
+    let shown = address.split('?').next();
+    let origin =
+        json!([{ "name": "demo.smi", "address": shown, "e_tag": "\"one\"", "sha256": digest }]);
+    assert_eq!(cut.document("provenance.json")["library_origins"], origin);
+    assert!(local.document("provenance.json").get("library_origins").is_none());
     assert!(!format!("{:?}", cut.done).contains("s3cr3t"));
     // The digest of what was read is that of the file.
     let rerun = ["rerun", "cut/pack", "--input", address.as_str()];
@@ -112,6 +119,17 @@ fn a_connection_that_is_cut_goes_on_from_the_byte() {
     let other = format!("{}/demo.smi", other.root);
     let rerun = ["rerun", "cut/pack", "--input", other.as_str()];
     call(hetero2().args(rerun).current_dir(dir)).expect_code(2);
+}
+
+#[test]
+fn a_server_that_fails_for_a_moment_is_asked_again() {
+    let scratch = scratch();
+    let dir = scratch.path();
+    let content = fs::read(demo_library()).unwrap();
+    let web = Web::start(content, Manner::Recovers(CUT * 100));
+    let read = run(&format!("{}/demo.smi", web.root), &dir.join("web"));
+    assert_same(&Run::of(&demo_library(), &dir.join("local"), &FEW), &read);
+    assert!(web.asked().len() > 1);
 }
 
 #[test]
@@ -125,6 +143,7 @@ fn what_cannot_be_resumed_is_an_error() {
         (Manner::SaysNothing(CUT), "neither ETag nor Last-Modified"),
         (Manner::Denies, "denies access"),
         (Manner::Complains, "400 Bad Request"),
+        (Manner::Fails, "500 Internal Server Error"),
     ] {
         let web = Web::start(content.clone(), manner);
         let (_, host) = web.root.split_once("://").unwrap();

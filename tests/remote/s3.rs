@@ -1,4 +1,6 @@
-//! S3, as `moto_server` imitates it: objects, folders of them, Parquet, lists.
+//! S3, as `moto_server` imitates it: objects, folders of them, Parquet, lists; and
+//! Google Cloud Storage without signatures, whose requests for objects and lists
+//! are those of S3.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -8,6 +10,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 
 use super::support::{Done, Run, call, demo_library, hetero2, scratch, write};
@@ -66,6 +70,10 @@ fn objects_and_folders_of_s3_are_read_as_files_are() {
     }
     put(port, "/bucket/tranches/README.md", b"no library");
     put(port, "/bucket/tranches/.hidden.smi", b"no library");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+    write(dir, "lib.smi.gz", packed.finish().unwrap());
+    put(port, "/bucket/lib.smi.gz", &fs::read(dir.join("lib.smi.gz")).unwrap());
     parquet(&dir.join("table.parquet"));
     put(port, "/bucket/table.parquet", &fs::read(dir.join("table.parquet")).unwrap());
 
@@ -98,10 +106,42 @@ fn objects_and_folders_of_s3_are_read_as_files_are() {
     assert_eq!(one.verify(), run(&["tranches/1/1.smi"], "one_local").verify());
     let table = run(&["s3://bucket/table.parquet"], "table");
     assert_eq!(table.verify(), run(&["table.parquet"], "table_local").verify());
+    let packed = run(&["s3://bucket/lib.smi.gz"], "packed");
+    assert_eq!(packed.verify(), run(&["lib.smi.gz"], "packed_local").verify());
+    for (found, address) in [
+        (&table, "s3://bucket/table.parquet"),
+        (&packed, "s3://bucket/lib.smi.gz"),
+        (&folder, "s3://bucket/tranches/0/0.smi"),
+    ] {
+        let origins = found.document("provenance.json")["library_origins"].clone();
+        assert_eq!(origins[0]["address"], address);
+        assert!(origins[0]["e_tag"].is_string(), "{origins}");
+    }
+    // Google Cloud Storage: an object, and a folder of them.
+    let gs = |input: &str, out: &str| {
+        let mut command = hetero2();
+        command.args(["run", input, "--out", out]).args(FEW).current_dir(dir);
+        command.env("GOOGLE_BASE_URL", &endpoint).env("GOOGLE_SKIP_SIGNATURE", "true");
+        command.env("GOOGLE_ALLOW_HTTP", "true");
+        Run { out: dir.join(out), done: call(&mut command).expect_code(0) }
+    };
+    assert_eq!(gs("gs://bucket/lib.smi.gz", "gs_packed").verify(), packed.verify());
+    assert_eq!(gs("gs://bucket/tranches/", "gs_folder").verify(), folder.verify());
     program(&["plan", "s3://bucket/tranches/", "--out", "staged", "--decoys", "1"]).expect_code(0);
     let again = ["run", "s3://bucket/tranches/", "--out", "staged", "--decoys", "1", "--resume"];
     program(&again).expect_code(0);
     assert_eq!(super::support::verify(&dir.join("staged/pack")), local.verify());
+    for part in ["0/2", "1/2"] {
+        let part = ["plan", "s3://bucket/tranches/", "--out", "parts", "--part", part];
+        program(&[&part[..], &FEW[..]].concat()).expect_code(0);
+    }
+    let join = ["plan", "s3://bucket/tranches/", "--out", "parts", "--join", "2"];
+    program(&[&join[..], &FEW[..]].concat()).expect_code(0);
+    let plan = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(dir.join(name).join("plan.json")).unwrap()).unwrap()
+    };
+    assert_eq!(plan("parts"), plan("staged"));
+    assert_eq!(plan("parts")["library_origins"].as_array().unwrap().len(), 3);
     for (library, out) in [("s3://bucket/tranches/", "a.csv"), ("tranches", "b.csv")] {
         program(&["decoys", library, "--out", out, "--decoys", "1"]).expect_code(0);
     }

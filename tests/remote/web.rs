@@ -21,6 +21,10 @@ pub enum Manner {
     Denies,
     /// With 400 and a document that repeats a secret.
     Complains,
+    /// With 500 and a document that repeats a secret, every time.
+    Fails,
+    /// With 500 at first, then as `Cuts`.
+    Recovers(usize),
 }
 
 /// A server of one document.
@@ -82,8 +86,13 @@ fn answer(
             (most, "ETag: \"one\"\r\n".to_owned())
         }
         Manner::SaysNothing(most) => (most, String::new()),
-        Manner::Denies | Manner::Complains => {
-            let status = if manner == Manner::Denies { "403 Forbidden" } else { "400 Bad Request" };
+        Manner::Recovers(most) if number > 0 => (most, "ETag: \"one\"\r\n".to_owned()),
+        Manner::Denies | Manner::Complains | Manner::Fails | Manner::Recovers(_) => {
+            let status = match manner {
+                Manner::Denies => "403 Forbidden",
+                Manner::Complains => "400 Bad Request",
+                _ => "500 Internal Server Error",
+            };
             let body = "<Error><Token>s3cr3t</Token></Error>";
             let length = body.len();
             return write!(

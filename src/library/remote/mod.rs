@@ -11,9 +11,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::PathBuf;
 
-use super::address::{Address, Store};
+use super::address::{Address, Origin, Store};
 use super::error::LibraryError;
-use super::input::Bytes;
+use super::input::{Bytes, Opened};
 use reader::Reader;
 use store::Place;
 use trouble::Trouble;
@@ -33,7 +33,7 @@ const MAGIC_BYTES: u64 = 4;
 pub(super) fn open(
     address: &Address,
     is_spooled: impl FnOnce(&[u8]) -> bool,
-) -> Result<Bytes, LibraryError> {
+) -> Result<Opened, LibraryError> {
     let failed = |trouble: Trouble| trouble.of(address);
     let mut reader = Reader::open(Place::of(address)?).map_err(failed)?;
     let spool = |source: io::Error| LibraryError::Remote {
@@ -45,9 +45,11 @@ pub(super) fn open(
     reader.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic).map_err(spool)?;
     let is_spooled = is_spooled(&magic);
     let size = reader.size();
+    let origin = Origin { address: address.shown(), e_tag: reader.e_tag().map(str::to_owned) };
+    let origin = Some(origin);
     let mut bytes = io::Cursor::new(magic).chain(reader);
     if !is_spooled {
-        return Ok(Bytes::Stream(Box::new(bytes)));
+        return Ok(Opened { bytes: Bytes::Stream(Box::new(bytes)), origin });
     }
     if size > MOST_SPOOLED {
         return Err(failed(Trouble::too_large(size, MOST_SPOOLED)));
@@ -55,7 +57,7 @@ pub(super) fn open(
     let mut file: File = tempfile::tempfile().map_err(spool)?;
     io::copy(&mut bytes, &mut file).map_err(spool)?;
     file.rewind().map_err(spool)?;
-    Ok(Bytes::File(file))
+    Ok(Opened { bytes: Bytes::File(file), origin })
 }
 
 /// The addresses that one stands for: itself, or where it ends in a slash those

@@ -45,6 +45,11 @@ impl Reader {
         self.pinned.size
     }
 
+    /// What the server calls the state of the object that is read.
+    pub fn e_tag(&self) -> Option<&str> {
+        self.pinned.e_tag.as_deref()
+    }
+
     /// The next piece; empty at the end.
     fn next_piece(&mut self) -> Result<Bytes, Trouble> {
         let mut failures = 0;

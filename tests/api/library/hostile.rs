@@ -127,7 +127,7 @@ fn batches_are_the_rows_in_order() {
     assert_eq!(sizes, [300, 300, 300, 100]);
     let read = batches.finish().unwrap();
     let digest = demo().unwrap().digest().unwrap();
-    assert_eq!(read, [FileRead { digest, rows: 1_000 }]);
+    assert_eq!(read, [FileRead { digest, rows: 1_000, origin: None }]);
     // Leaving early does not hang, and there is no digest of what was not read.
     let mut batches = demo().unwrap().batches(1).unwrap();
     assert_eq!(batches.next().unwrap().unwrap()[0].row, 0);

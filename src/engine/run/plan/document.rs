@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use hetero2_audit::ActiveIf;
 use hetero2_audit::evidence::LastOfTop;
 use hetero2_common::files::{FileDigest, Sha256Digest, write_atomically, write_new};
+use hetero2_contract::provenance::LibraryOrigin;
 #[cfg(doc)]
 use hetero2_library::BLOCK_ROWS;
 use hetero2_library::ReadOptions;
@@ -83,6 +84,9 @@ pub struct Plan {
     /// several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub library_files: Vec<LibraryFile>,
+    /// Where they were read, of those at addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub library_origins: Vec<LibraryOrigin>,
     /// Scores for the whole run.
     pub scores: Option<InputFile>,
     /// Name of the scoring model, where the scores give one.

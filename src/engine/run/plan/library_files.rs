@@ -4,7 +4,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use hetero2_common::files::Sha256Digest;
-use hetero2_library::FileRead;
+use hetero2_contract::provenance::LibraryOrigin;
+use hetero2_library::{FileRead, Origin};
 use sha2::{Digest as _, Sha256};
 
 use super::document::{InputFile, LibraryFile};
@@ -17,22 +18,44 @@ fn name_of(files: usize) -> String {
     format!("{files} files")
 }
 
-/// The library of a plan, and its files where there are several.
+/// What a plan says of the library that was read.
+pub(super) struct LibraryRead {
+    pub library: InputFile,
+    /// Its files where there are several.
+    pub library_files: Vec<LibraryFile>,
+    /// Where they were read, of those at addresses.
+    pub library_origins: Vec<LibraryOrigin>,
+}
+
+/// What a plan says of the library whose files were read.
 pub(super) fn library_inputs(
     library: &LibraryInput,
     read: Vec<FileRead>,
-) -> Result<(InputFile, Vec<LibraryFile>), RunError> {
+) -> Result<LibraryRead, RunError> {
+    let origin = |origin: Option<Origin>, name: &str, sha256| {
+        let at = |Origin { address, e_tag }| LibraryOrigin {
+            name: name.to_owned(),
+            address,
+            e_tag,
+            sha256,
+        };
+        origin.map(at)
+    };
     let LibraryInput::Files(paths) = library else {
         let only = read.into_iter().next().ok_or(RunError::NoLibrary)?;
-        return Ok((input_file(only.digest)?, Vec::new()));
+        let library = input_file(only.digest)?;
+        let library_origins = origin(only.origin, &library.name, library.sha256);
+        let (library_files, library_origins) = (Vec::new(), library_origins.into_iter().collect());
+        return Ok(LibraryRead { library, library_files, library_origins });
     };
-    let files = names(paths).into_iter().zip(read).map(|(name, read)| {
+    let (mut library_files, mut library_origins) = (Vec::new(), Vec::new());
+    for (name, read) in names(paths).into_iter().zip(read) {
         let InputFile { bytes, sha256, .. } = input_file(read.digest)?;
-        Ok(LibraryFile { name, bytes, sha256, rows: read.rows })
-    });
-    let files: Vec<LibraryFile> = files.collect::<Result<_, RunError>>()?;
-    let all = files.iter().map(|file| (file.name.as_str(), file.bytes, file.sha256));
-    Ok((together(all), files))
+        library_origins.extend(origin(read.origin, &name, sha256));
+        library_files.push(LibraryFile { name, bytes, sha256, rows: read.rows });
+    }
+    let all = library_files.iter().map(|file| (file.name.as_str(), file.bytes, file.sha256));
+    Ok(LibraryRead { library: together(all), library_files, library_origins })
 }
 
 /// What a plan says of several files together: the size of all, and the SHA-256

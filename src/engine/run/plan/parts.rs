@@ -9,9 +9,11 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use hetero2_library::{FileRead, InputDigest, LibraryError, Numbering, Record, ShardReader};
+use hetero2_library::{
+    FileRead, InputDigest, LibraryError, Numbering, Origin, Record, ShardReader,
+};
 
-use super::document::Plan;
+use super::document::{LibraryFile, Plan};
 use super::packed::open_packed;
 use super::partition::cut;
 use crate::run::error::RunError;
@@ -135,16 +137,19 @@ impl PartRows {
 
     /// The files of all parts.
     pub fn finish(self) -> Vec<FileRead> {
-        let files = self.parts.into_iter().flat_map(|(_, plan)| plan.library_files);
-        let read = files.map(|file| FileRead {
-            digest: InputDigest {
-                name: file.name,
-                bytes: file.bytes,
-                sha256: file.sha256.to_string(),
-            },
-            rows: file.rows,
-        });
-        read.collect()
+        let mut read = Vec::new();
+        for (_, plan) in self.parts {
+            let mut origins = plan.library_origins.into_iter().peekable();
+            for file in plan.library_files {
+                // Both are in the order of the files.
+                let origin = origins.next_if(|origin| origin.name == file.name);
+                let origin = origin.map(|at| Origin { address: at.address, e_tag: at.e_tag });
+                let LibraryFile { name, bytes, sha256, rows } = file;
+                let digest = InputDigest { name, bytes, sha256: sha256.to_string() };
+                read.push(FileRead { digest, rows, origin });
+            }
+        }
+        read
     }
 }
 

@@ -8,7 +8,7 @@ use hetero2_library::{BLOCK_ROWS, FileRead, Library, Record, RecordBatches};
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use super::ingest::Ingest;
 use super::inputs::{copy_input, copy_scores, create_dir, open_library, take_training};
-use super::library_files::library_inputs;
+use super::library_files::{LibraryRead, library_inputs};
 use super::parts::{PartRows, PlanPart};
 use crate::run::config::ScoreMode;
 use crate::run::decoy_source::DecoySource;
@@ -57,7 +57,8 @@ pub(crate) fn make_plan(
         ingest.write(batch)?;
         observer.event(Event::Planned { rows: ingest.rows() });
     }
-    let (library, library_files) = library_inputs(&request.library, batches.finish()?)?;
+    let LibraryRead { library, library_files, library_origins } =
+        library_inputs(&request.library, batches.finish()?)?;
     let rows = ingest.rows();
     let (packed, shards) = ingest.finish(request.shards)?;
     let row_scores = row_score_names
@@ -75,6 +76,7 @@ pub(crate) fn make_plan(
         read_options: request.read_options.clone(),
         library,
         library_files,
+        library_origins,
         scores,
         row_scores,
         score_key: None,

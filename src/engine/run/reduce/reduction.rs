@@ -435,6 +435,7 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
         threads: attempts().map(|attempt| attempt.threads).max(),
         shards: Some(plan.shards.len() as u64),
         scheduler: Some(provenance::scheduler().into()),
+        library_origins: plan.library_origins.clone(),
         notes: ProvenanceNotes { computing_s: Some(computing), ..ProvenanceNotes::default() },
     }
 }

@@ -353,6 +353,7 @@ fn provenance_of(old: &Manifest, started: Started, rows: u64) -> Provenance {
         threads: Some(rayon::current_num_threads() as u64),
         shards: None,
         scheduler: Some("local".into()),
+        library_origins: Vec::new(),
         notes: ProvenanceNotes {
             audited_pack_content_digest: Some(source),
             ..ProvenanceNotes::default()

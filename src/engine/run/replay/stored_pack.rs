@@ -122,6 +122,7 @@ impl StoredPack {
             read_options: serde_json::from_value(options).map_err(unreadable)?,
             library,
             library_files: self.library_files()?,
+            library_origins: Vec::new(),
             scores: self.inputs(ROLE_SCORES).next(),
             score_key: body.notes.score_key.clone(),
             // Its rows say whether they were audited.
