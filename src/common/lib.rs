@@ -11,6 +11,7 @@ pub mod panics;
 pub mod parquet;
 pub mod random;
 pub mod rounding;
+pub mod separator_line;
 pub mod threads;
 pub mod time;
 pub mod union_find;

@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::io;
 
+use hetero2_common::separator_line::separator_of;
+
 use super::columns::{self, Columns, MissingColumn};
 use super::guess::{self, FirstLine, Found, Guess};
 use super::lines::{Line, LineReader};
@@ -113,8 +115,8 @@ impl Table {
             if text.is_empty() {
                 continue;
             }
-            if let [b's', b'e', b'p', b'=', delimiter] = text {
-                delimiters = vec![*delimiter];
+            if let Some(delimiter) = separator_of(text) {
+                delimiters = vec![delimiter];
                 continue;
             }
             let comment = text.first() == Some(&b'#');

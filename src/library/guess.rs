@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use hetero2_chemistry::molecule::{MolecularGraph, MoleculeError, ParseLimits};
+use hetero2_common::separator_line::separator_of;
 
 /// Lines that are looked at, after the first.
 const LINES: usize = 64;
@@ -81,14 +82,16 @@ pub(super) fn begins_with_molecules(lines: &[&[u8]]) -> bool {
     2 * lines.iter().filter(first).count() >= lines.len()
 }
 
-/// The lines of a text that are neither blank nor comments, whole ones only.
+/// The lines of a text that are neither blank nor comments, whole ones only; without what a
+/// spreadsheet's `sep=;` line says.
 pub(super) fn lines(sample: &[u8], ends: End) -> Vec<&[u8]> {
     let mut pieces: Vec<&[u8]> = sample.split(|byte| matches!(byte, b'\n' | b'\r')).collect();
     if ends == End::Beyond && pieces.len() > 1 {
         pieces.pop();
     }
     let said = |line: &&[u8]| !line.trim_ascii().is_empty() && line.first() != Some(&b'#');
-    pieces.into_iter().filter(said).take(LINES + 1).collect()
+    let said = pieces.into_iter().filter(said);
+    said.skip_while(|line| separator_of(line).is_some()).take(LINES + 1).collect()
 }
 
 /// Whether a sample is the whole text.

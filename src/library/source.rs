@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
+use hetero2_common::separator_line::separator_of;
+
 
 use super::address::{Origin, name_of};
 use super::columnar::ParquetSource;
@@ -441,6 +443,9 @@ fn format_of(bytes: &[u8]) -> Format {
         return Format::Sdf;
     }
     let header = lines.find(|line| !line.trim().is_empty()).unwrap_or_default();
+    if separator_of(header.as_bytes()).is_some() {
+        return Format::Csv;
+    }
     let options = ReadOptions::default();
     let named = |delimiter: char| {
         let names: Vec<&str> = header.split(delimiter).map(|name| name.trim_matches('"')).collect();

@@ -3,6 +3,8 @@
 
 use std::io::{self, Cursor, Read};
 
+use hetero2_common::separator_line::separator_of;
+
 use super::rows::Columns;
 
 /// Marks that may stand between columns, in the order in which they are tried.
@@ -35,15 +37,7 @@ impl<R: Read> Head<R> {
         let end = loop {
             let end = end_of_line(&mut rest, &mut text, start)?;
             let line = text[start..end].trim_ascii();
-            let sep = match line {
-                [s, e, p, b'=', mark @ ..]
-                    if mark.len() < 2 && [s, e, p].map(u8::to_ascii_lowercase) == *b"sep" =>
-                {
-                    // A tab was trimmed.
-                    Some(mark.first().copied().unwrap_or(b'\t'))
-                }
-                _ => None,
-            };
+            let sep = separator_of(line);
             if (sep.is_none() && !line.is_empty()) || end == start {
                 break end;
             }

@@ -180,6 +180,9 @@ fn headers_in_many_guises() {
     for text in [
         "ID;Canonical SMILES\na;CCO\n",
         "sep=;\nid;smiles\na;CCO\n",
+        "\nSEP=;\r\nid;smiles\r\na;CCO\r\n",
+        "Sep=\t\nid\tsmiles\na\tCCO\n",
+        "sep=;\nName;Ligand\na;CCO\n",
         "# made by hand\n\nid,smiles\na,CCO\n",
         "#id,smiles\na,CCO\n",
         "\"smiles\",\"Name\"\nCCO,a\n",
@@ -189,6 +192,7 @@ fn headers_in_many_guises() {
     ] {
         assert_eq!(pairs(&read_bytes(text.as_bytes(), "x.csv")), [("a", "CCO")], "{text}");
     }
+    assert_eq!(pairs(&read_bytes(b"SEP=;\nid;smiles\na;CCO\n", "x.txt")), [("a", "CCO")]);
     let text = b"id,smiles,scores_input\na,CCO,scores.json\nb,CC,\n";
     let records = read_bytes(text, "x.csv");
     assert_eq!(records[0].scores_input.as_deref(), Some("scores.json"));
