@@ -51,6 +51,7 @@ mod sdf;
 mod shard;
 mod shard_check;
 mod smiles_file;
+mod smiles_item;
 mod source;
 mod utf16;
 
@@ -64,6 +65,7 @@ pub use library::{FileRead, Library, Numbering, RecordBatches};
 pub use options::{Format, ReadOptions};
 pub use record::{Record, RowProblem};
 pub use shard::{ShardReader, ShardWriter};
+pub use smiles_item::differing_item;
 pub use source::{Source, demo, labelled_demo};
 
 /// Rows of a block: sums are taken block by block, and a shard is a whole

@@ -77,7 +77,7 @@ impl Numbering {
     pub fn check(&self, name: &str) -> Result<(), LibraryError> {
         let Some(first) = &self.doubt else { return Ok(()) };
         let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
-        let found = match &first.problem {
+        let found = match first.problem.as_ref().filter(|problem| problem.ends_row()) {
             Some(problem) => shown(&problem.to_string()),
             None => {
                 let smiles = shown(&String::from_utf8_lossy(&first.smiles));

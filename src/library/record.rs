@@ -19,7 +19,7 @@ pub struct Record {
     pub smiles: Vec<u8>,
     /// The row's own scores file, where the input has a column for it.
     pub scores_input: Option<String>,
-    /// Why the row could not be read, `smiles` being empty then; or what is doubtful about it
+    /// Why the row could not be read, `smiles` being empty then; or what else it says
     /// ([`RowProblem::ends_row`]).
     pub problem: Option<RowProblem>,
     /// Line on which the row begins, from 1 (Parquet: row number from 1).
@@ -83,10 +83,10 @@ pub enum RowProblem {
     /// An SDF record with stereochemistry that is not supported.
     #[error("unreadable molfile: {0}")]
     UnsupportedStereo(String),
-    /// An SDF record whose molfile is another molecule than the SMILES among its data items; the
-    /// molfile counts. Holds the canonical SMILES of that item.
-    #[error("the SMILES item is another molecule than the molfile: {0}")]
-    SmilesItemDiffers(String),
+    /// An SDF record with a SMILES among its data items, whose text is not that of the molfile. The
+    /// molfile counts; [`differing_item`](super::differing_item) says whether the two contradict.
+    #[error("the record has a SMILES item: {0}")]
+    SmilesItem(String),
     /// An SDF record that the end of the file cuts off.
     #[error("record cut off by the end of the file")]
     CutOff,
@@ -96,6 +96,6 @@ impl RowProblem {
     /// Whether the row could not be read. Otherwise it was, and this is a remark.
     #[must_use]
     pub fn ends_row(&self) -> bool {
-        !matches!(self, Self::SmilesItemDiffers(_))
+        !matches!(self, Self::SmilesItem(_))
     }
 }

@@ -2,20 +2,18 @@
 
 use std::io;
 
-use hetero2_chemistry::molecule::{MolecularGraph, MolfileError, ParseLimits, smiles_from_molfile};
+use hetero2_chemistry::molecule::{MolfileError, smiles_from_molfile};
 
 use super::columns::{self, ID_NAMES};
 use super::lines::{Line, LineReader};
 use super::options::ReadOptions;
 use super::record::{Record, RowProblem};
+use super::smiles_item;
 
 /// The line that ends a record.
 const SEPARATOR: &[u8] = b"$$$$";
 /// The line that ends a molfile.
 const MOLFILE_END: &str = "M  END";
-
-/// A molfile is compared with a SMILES among its data items up to this many heavy atoms.
-const MAX_COMPARED_ATOMS: usize = 200;
 
 /// How a record came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +72,7 @@ impl SdfReader {
             item(&text, |name| columns::matches_any(name, &["scores_input"])).map(str::to_owned);
         match self.smiles(&text, end) {
             Ok(smiles) => {
-                record.problem = self.doubt(&text, &smiles);
+                record.problem = self.smiles_item(&text, &smiles);
                 record.smiles = smiles.into_bytes();
             }
             Err(problem) => record.problem = Some(problem),
@@ -122,25 +120,14 @@ impl SdfReader {
         })
     }
 
-    /// Whether an item of the record says another molecule than its molfile.
-    fn doubt(&self, text: &str, smiles: &str) -> Option<RowProblem> {
+    /// What an item of the record says of its molecule, if it says more than the molfile.
+    fn smiles_item(&self, text: &str, smiles: &str) -> Option<RowProblem> {
         if self.options.smiles_column.is_some() {
             return None;
         }
-        let said = item(text, columns::is_smiles_item)?;
-        let said = said.split_ascii_whitespace().next()?;
-        let canonical = |text: &str| {
-            let limits = ParseLimits::with_max_heavy_atoms(MAX_COMPARED_ATOMS);
-            MolecularGraph::from_smiles(text.as_bytes(), &limits).ok()
-        };
-        let (drawn, item) = (canonical(smiles)?, canonical(said)?);
-        // An item without stereochemistry does not contradict a molfile that has some.
-        let marks = ['@', '/', '\\'];
-        let same = drawn.canonical_smiles == item.canonical_smiles
-            || !said.contains(marks)
-                && canonical(&smiles.replace(marks, ""))
-                    .is_some_and(|flat| flat.canonical_smiles == item.canonical_smiles);
-        (!same).then_some(RowProblem::SmilesItemDiffers(item.canonical_smiles))
+        let said = item(text, columns::is_smiles_item)?.split_ascii_whitespace().next()?;
+        let compared = said != smiles && said.len() <= smiles_item::MAX_BYTES;
+        compared.then(|| RowProblem::SmilesItem(said.to_owned()))
     }
 }
 

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hetero2::pack::rows::MoleculeRow;
+use hetero2::pack::tables::TableReader;
 use serde_json::Value;
 
 use crate::support::{Run, call, files, fixture, hetero2, scratch, verify, write};
@@ -198,4 +200,49 @@ fn fragments_are_left_out_where_that_is_asked_for() {
     assert!(!files(&without.pack()).is_empty());
     let both = ["run", library, "--strip-salts", "--largest-fragment"];
     call(hetero2().args(both)).expect_code(2);
+}
+
+#[test]
+fn a_smiles_item_that_is_another_molecule_is_remarked() {
+    let scratch = scratch();
+    let dir = scratch.path();
+    // Propanol, as a salt where a fragment is added.
+    let record = |salt: &str, item: &str| {
+        let (atoms, chlorine) = if salt.is_empty() {
+            (4, "")
+        } else {
+            (5, "    5.0000    0.0000    0.0000 Cl  0  0  0  0  0  0\n")
+        };
+        let atom = |at: usize, name: &str| {
+            format!("{:>10}    0.0000    0.0000 {name:<3} 0  0  0  0  0  0\n", format!("{at}.0000"))
+        };
+        let all: String =
+            ["C", "C", "C", "O"].iter().enumerate().map(|(at, name)| atom(at, name)).collect();
+        format!(
+            "x\n  made\n\n{atoms:>3}  3  0  0  0  0            999 V2000\n{all}{chlorine}\
+             \x20 1  2  1  0\n  2  3  1  0\n  3  4  1  0\nM  END\n> <Can_SMILES>\n{item}\n\n$$$$\n"
+        )
+    };
+    let text = [record("", "OCCC"), record("", "CC(C)O"), record("Cl", "Cl.OCCC")].concat()
+        + &record("Cl", "OCCC");
+    let library = write(dir, "items.sdf", text);
+    let library = library.to_str().unwrap();
+    let remarks = |run: &Run| -> Vec<Vec<String>> {
+        let path = run.pack().join("summary.parquet");
+        let rows = TableReader::<MoleculeRow>::open(&path).unwrap().flat_map(Result::unwrap);
+        let named = |row: MoleculeRow| {
+            let texts = row.warnings.iter().map(ToString::to_string);
+            texts.filter(|text| text.starts_with("smiles_item")).collect()
+        };
+        rows.map(named).collect()
+    };
+    let differs = |smiles: &str| vec![format!("smiles_item_differs:{smiles}")];
+    let expected = [vec![], differs("CC(C)O"), vec![], differs("CCCO")];
+    for (out, options) in
+        [("alone", &["--threads", "1"][..]), ("many", &["--threads", "3", "--shards", "2"])]
+    {
+        assert_eq!(remarks(&run(&[library], dir, out, options)), expected);
+    }
+    // Neither does a salt that is left out hide that it was drawn.
+    assert_eq!(remarks(&run(&[library], dir, "stripped", &["--strip-salts"])), expected);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 
-use hetero2::library::{ReadOptions, Record, RowProblem, Source};
+use hetero2::library::{ReadOptions, Record, RowProblem, Source, differing_item};
 use hetero2::molecule::{Molecule, ParseLimits};
 
 use super::support::{read, read_bytes};
@@ -183,8 +183,18 @@ fn a_smiles_among_the_items_that_is_another_molecule_is_remarked() {
         assert_eq!(record.smiles, b"CCO", "the molfile counts");
         record.problem
     };
-    assert_eq!(with("OCC"), None);
-    assert_eq!(with("no smiles"), None);
-    assert_eq!(with("COC"), Some(RowProblem::SmilesItemDiffers("COC".into())));
-    assert!(!RowProblem::SmilesItemDiffers(String::new()).ends_row());
+    assert_eq!(with("CCO"), None);
+    let remark = |smiles: &str| Some(RowProblem::SmilesItem(smiles.to_owned()));
+    for said in ["OCC", "COC", "no"] {
+        assert_eq!(with(said), remark(said));
+        assert!(!with(said).unwrap().ends_row());
+    }
+    let differs = |drawn: &str, item| differing_item(drawn.as_bytes(), item, None);
+    assert_eq!(differs("CCO", "OCC"), None);
+    assert_eq!(differs("CCO", "no"), None);
+    assert_eq!(differs("CCO", "COC").as_deref(), Some("COC"));
+    // An item without stereochemistry contradicts none, one with another does.
+    assert_eq!(differs("C[C@H](N)O", "CC(N)O"), None);
+    assert_eq!(differs("CC(N)O", "C[C@H](N)O").as_deref(), Some("C[C@H](N)O"));
+    assert_eq!(differing_item(b"CCO", "OCC", Some("CCO")), None);
 }

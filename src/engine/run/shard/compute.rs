@@ -21,7 +21,7 @@ use hetero2_evidence::pack::rows::{
     AuditColumns, DecoyCounters, DecoyRow, DescriptorColumns, DescriptorDeltas, LocalLines,
     MoleculeRow, OperatorColumns, SpectralColumns, SpectrumRow, Status,
 };
-use hetero2_library::{Record, RowProblem};
+use hetero2_library::{Record, RowProblem, differing_item};
 use hetero2_spectra::features::{self, OperatorFeatures, StabilityMetrics};
 use hetero2_spectra::ldos::LocalDensity;
 use hetero2_spectra::{SpectraBackend, SpectraCounts, SpectraError};
@@ -29,7 +29,7 @@ use hetero2_spectra::{SpectraBackend, SpectraCounts, SpectraError};
 use super::audited::{audit_row, decoy_rows};
 use super::chemistry::{Chemistry, EarlyEnd, RowDecoys, chemistry, operator_settings};
 use super::scoring::{RowScoring, ScoreSource};
-use crate::run::config::RunConfig;
+use crate::run::config::{Connectivity, RunConfig};
 use crate::run::decoy_source::DecoySource;
 
 /// The reason of a row that could not be read.
@@ -159,8 +159,13 @@ impl<'a> Engine<'a> {
             };
         }
         let mut row = self.readable(record);
-        if let Some(RowProblem::SmilesItemDiffers(item)) = &record.problem {
-            row.warnings.push(Warning::SmilesItemDiffers(item.clone()));
+        if let Some(RowProblem::SmilesItem(item)) = &record.problem {
+            // Of a molecule without its salts the canonical SMILES is another.
+            let is_whole =
+                matches!(self.config.connectivity, Connectivity::Required | Connectivity::Any);
+            let canonical = row.canonical_smiles.as_deref().filter(|_| is_whole);
+            let differing = differing_item(&record.smiles, item, canonical);
+            row.warnings.extend(differing.map(Warning::SmilesItemDiffers));
         }
         row
     }
