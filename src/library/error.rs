@@ -33,6 +33,16 @@ pub enum LibraryError {
         /// `folder` or `pattern`.
         what: &'static str,
     },
+    /// A pattern that cannot be understood.
+    #[error(
+        "{pattern} is no pattern: {reason}; `*`, `?`, `[a-z]` and `**` between slashes are known, and `[[]` stands for `[`"
+    )]
+    BadPattern {
+        /// As it was given.
+        pattern: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// An address that this build does not read.
     #[error("library {address} is an address that is not read: {cure}")]
     Address {

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use glob::Pattern;
+
 use super::address::Address;
 use super::error::LibraryError;
 use super::options::Format;
@@ -27,7 +29,7 @@ const SHOWN: usize = 3;
 ///
 /// # Errors
 /// [`LibraryError::NoFiles`] where a folder or a pattern has none,
-/// [`LibraryError::Open`] where a folder cannot be read,
+/// [`LibraryError::BadPattern`], [`LibraryError::Open`] where a folder cannot be read,
 /// [`LibraryError::Address`] and [`LibraryError::Remote`] for addresses,
 /// [`LibraryError::TooManyFiles`].
 pub fn find_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
@@ -130,9 +132,17 @@ fn matching(pattern: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError
         pattern.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     let fixed = parts.iter().take_while(|part| !is_pattern(Path::new(part))).count();
     let root: PathBuf = parts[..fixed].iter().collect();
+    let bad = |error: glob::PatternError| LibraryError::BadPattern {
+        pattern: pattern.display().to_string(),
+        reason: error.msg,
+    };
+    // Shells know both ways to say "none of these".
+    let part = |part: &String| Pattern::new(&part.replace("[^", "[!"));
+    let parts: Vec<Pattern> =
+        parts[fixed..].iter().map(part).collect::<Result<_, _>>().map_err(bad)?;
     let mut found = Vec::new();
     if fixed == 0 || root.is_dir() {
-        fitting(&root, &parts[fixed..], 0, &mut found)?;
+        fitting(&root, &parts, 0, &mut found)?;
     }
     if found.is_empty() {
         let (input, what) = (pattern.display().to_string(), "pattern");
@@ -147,7 +157,7 @@ fn matching(pattern: &Path, files: &mut Vec<PathBuf>) -> Result<(), LibraryError
 /// Files below `folder` whose path fits the parts of a pattern.
 fn fitting(
     folder: &Path,
-    parts: &[String],
+    parts: &[Pattern],
     depth: usize,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), LibraryError> {
@@ -156,19 +166,20 @@ fn fitting(
         return Ok(());
     }
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    if part == "**" {
+    let any_folders = part.as_str() == "**";
+    if any_folders {
         fitting(folder, rest, depth + 1, files)?;
     }
     for (path, is_folder) in entries(here)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let path = folder.join(&name);
-        if part == "**" {
+        let name = path.file_name().unwrap_or_default();
+        let path = folder.join(name);
+        if any_folders {
             if is_folder {
                 fitting(&path, parts, depth + 1, files)?;
             }
             continue;
         }
-        if !fits(part.as_bytes(), name.as_bytes()) {
+        if !part.matches(&name.to_string_lossy()) {
             continue;
         }
         match (rest.is_empty(), is_folder) {
@@ -176,88 +187,16 @@ fn fitting(
             (false, true) => fitting(&path, rest, depth + 1, files)?,
             _ => {}
         }
+        if files.len() > MOST_FILES {
+            return Err(LibraryError::TooManyFiles { limit: MOST_FILES });
+        }
     }
     Ok(())
-}
-
-/// Whether a name fits a pattern of `*`, `?`, `[a-z]` and `[!a-z]`, byte by byte.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut to) = (0, 0);
-    // Where to go on from if what follows the last star does not fit.
-    let mut again = None;
-    while to < name.len() {
-        if pattern.get(at) == Some(&b'*') {
-            again = Some((at + 1, to));
-            at += 1;
-            continue;
-        }
-        match one(&pattern[at.min(pattern.len())..], name[to]) {
-            Some(length) => (at, to) = (at + length, to + 1),
-            None => match again {
-                Some((after, from)) => {
-                    again = Some((after, from + 1));
-                    (at, to) = (after, from + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at.min(pattern.len())..].iter().all(|byte| *byte == b'*')
-}
-
-/// Length of the pattern's first element, if the byte fits it.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
-    match pattern {
-        [] => None,
-        [b'?', ..] => Some(1),
-        [b'[', set @ ..] => {
-            let (negated, set) = match set {
-                [b'!' | b'^', rest @ ..] => (true, rest),
-                set => (false, set),
-            };
-            // A bracket right at the beginning belongs to the set.
-            let close = set.iter().skip(1).position(|b| *b == b']').map(|at| at + 1)?;
-            let mut inside = false;
-            let mut members = &set[..close];
-            while let [first, rest @ ..] = members {
-                members = match rest {
-                    [b'-', last, after @ ..] => {
-                        inside |= (*first..=*last).contains(&byte);
-                        after
-                    }
-                    after => {
-                        inside |= *first == byte;
-                        after
-                    }
-                };
-            }
-            (inside != negated).then_some(pattern.len() - set.len() + close + 1)
-        }
-        [first, ..] => (*first == byte).then_some(1),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_fit_patterns() {
-        for (pattern, name, expected) in [
-            ("*.smi", "AAAA.smi", true),
-            ("*.smi", "AAAA.smi.gz", false),
-            ("*.smi*", "AAAA.smi.gz", true),
-            ("A?[B-D]*", "AXC.smi", true),
-            ("A?[!B-D]*", "AXC.smi", false),
-            ("[]]x", "]x", true),
-            ("a*b*c", "aXbYbZc", true),
-            ("a*b*c", "aXbYbZ", false),
-            ("", "x", false),
-            ("[a", "a", false),
-        ] {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn folders_and_patterns_are_files_in_order() {
@@ -276,7 +215,13 @@ mod tests {
         assert_eq!(of("*.smi"), ["a.smi"]);
         assert_eq!(of("b/*"), ["b/1.csv"]);
         assert_eq!(of("**/*.[cs][sm][vi]*"), ["a.smi", "b/1.csv", "b/c/2.smi.gz"]);
+        for same in ["**/[!ab].SDF", "**/[^ab].SDF", "?.SDF", "[z].SDF"] {
+            assert_eq!(of(same), ["z.SDF"], "{same}");
+        }
+        assert_eq!(of("**/*.smi.gz"), ["b/c/2.smi.gz"]);
         assert!(matches!(find_files(&[root.join("*.pq")]), Err(LibraryError::NoFiles { .. })));
+        let bad = find_files(&[root.join("[a")]).unwrap_err().to_string();
+        assert!(bad.contains("[a is no pattern: invalid range pattern"), "{bad}");
         assert_eq!(of("missing.smi"), ["missing.smi"]);
         #[cfg(not(feature = "remote"))]
         for address in ["s3://bucket/a.smi", "https://host/a.smi.gz"] {
