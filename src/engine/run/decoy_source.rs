@@ -17,7 +17,7 @@ use hetero2_chemistry::decoy::{
 use hetero2_chemistry::molecule::{Molecule, ParseLimits};
 use hetero2_common::errors::with_causes;
 use hetero2_common::files::AtomicFile;
-use hetero2_library::{BLOCK_ROWS, ReadOptions, Record, RowProblem, Source};
+use hetero2_library::{BLOCK_ROWS, Library, Numbering, ReadOptions, Record, RowProblem};
 
 use super::config::{ConfigError, RunConfig};
 use super::error::RunError;
@@ -146,18 +146,29 @@ impl DecoySource {
             let columns = format!("; columns {ID_COLUMN} and {SMILES_COLUMN} are asked for");
             failed(format!("{}{}", with_causes(&error), if given { &columns } else { "" }))
         };
-        let mut batches =
-            Source::open(path, &options).and_then(|s| s.batches(BLOCK_ROWS)).map_err(unreadable)?;
+        // As a part, so that an id that is left blank stays blank.
+        let table = Library::open_part(&[path.to_owned()], &options);
+        let mut batches = table.and_then(|table| table.batches(BLOCK_ROWS)).map_err(unreadable)?;
         let mut reading = Reading::of(set);
+        let mut numbering = Numbering::default();
         for batch in &mut batches {
-            let batch = batch.map_err(unreadable)?;
+            let mut batch = batch.map_err(unreadable)?;
             let ends = |record: &&Record| record.problem.as_ref().is_some_and(RowProblem::ends_row);
             if let Some(bad) = batch.iter().find(ends) {
                 let problem = bad.problem.as_ref().map(ToString::to_string).unwrap_or_default();
                 return Err(failed(format!("line {}: {problem}", bad.line)));
             }
+            if let Some(blank) = batch.iter().find(|record| given && record.id.is_empty()) {
+                return Err(failed(format!(
+                    "line {}: column {ID_COLUMN} is blank: name the molecule that the decoy is of, \
+                     or leave the row out",
+                    blank.line
+                )));
+            }
+            batch.iter_mut().for_each(|record| numbering.number(record));
             reading.add(&batch).map_err(failed)?;
         }
+        numbering.check(&hetero2_library::name_of(path)).map_err(unreadable)?;
         let read = batches.finish().map_err(unreadable)?.into_iter().next();
         let file = read.ok_or_else(|| failed("nothing was read".into()))?;
         let source = reading.finish().map_err(failed)?;

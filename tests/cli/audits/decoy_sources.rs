@@ -164,13 +164,18 @@ fn files_of_decoys_that_cannot_be_used_say_why() {
     let columns = write(dir, "columns.csv", "id,smiles\na,CCO\n");
     let short = write(dir, "short.csv", "molecule_id,decoy_smiles\na,CCO\nb\n");
     let empty = write(dir, "empty.csv", "molecule_id,decoy_smiles\n");
+    let blank = write(dir, "blank.csv", "molecule_id,decoy_smiles\na,CCO\n ,CCN\n");
     let bad = write(dir, "bad.smi", "C1CC x\n");
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let (good, missing) = (path(&good), path(&dir.join("missing.csv")));
-    let cases: [(Vec<String>, &str); 9] = [
+    let cases: [(Vec<String>, &str); 10] = [
         (vec!["--decoys-from".into(), path(&columns)], "decoy_smiles"),
         (vec!["--decoys-from".into(), path(&short)], "line 3"),
         (vec!["--decoys-from".into(), path(&empty)], "lists no decoy"),
+        (
+            vec!["--decoys-from".into(), path(&blank)],
+            "blank.csv cannot be used: line 3: column molecule_id is blank: name the molecule",
+        ),
         (vec!["--decoys-from".into(), missing], "missing.csv"),
         (vec!["--decoy-pool".into(), path(&bad)], "none of its 1 rows holds a molecule"),
         (vec!["--decoy-set".into(), "given".into()], "add --decoys-from FILE"),
