@@ -5,7 +5,6 @@ use std::path::Path;
 
 use hetero2_common::separator_line::separator_of;
 
-
 use super::address::{Origin, name_of};
 use super::columnar::ParquetSource;
 use super::columns::{Columns, MissingColumn};

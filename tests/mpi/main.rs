@@ -36,9 +36,10 @@ fn main() -> ExitCode {
     let scratch = scratch();
     let case = Case::new(&mpirun, scratch.path());
     type Test = fn(&Case);
-    let cases: [(&str, Test); 7] = [
+    let cases: [(&str, Test); 8] = [
         ("ranks change no result", Case::ranks),
         ("results are gathered", Case::gathered),
+        ("given decoys are those of a single process", Case::given),
         ("a complete run is left alone", Case::complete),
         ("a failing shard ends the job with its reason", Case::failing),
         ("a killed rank loses nothing that is finished", Case::killed),
@@ -127,6 +128,31 @@ impl Case {
         // Scratch space of ranks is another place than the run.
         call(&mut self.mpi(3, &run, &["--gather"])).expect_code(0);
         assert_eq!(verify(&run.join("pack")), self.expected);
+    }
+
+    fn given(&self) {
+        let table = self.folder.join("given.csv");
+        let mut command = hetero2();
+        command.args(["decoys", "--decoy-set", "v1", "--decoys", "3", "--out"]).arg(&table);
+        call(command.arg(demo_library())).expect_code(0);
+        let demo = fs::read_to_string(demo_library()).unwrap();
+        let library = write(&self.folder, "nine_times.smi", demo.repeat(9));
+        let options = ["--decoys-from", table.to_str().unwrap(), "--decoys", "2"];
+        let alone = Run::of(&library, &self.folder.join("given-alone"), &options);
+        let used = alone.document("manifest.json")["config"]["decoy_set"].clone();
+        assert_eq!(used, "given");
+        for (name, more) in [("given", &[][..]), ("given-gathered", &["--gather"])] {
+            let run = self.folder.join(name);
+            let mut command = hetero2();
+            command.arg("plan").arg(&library).arg("--out").arg(&run).args(options);
+            call(command.args(["--shards", "3"])).expect_code(0);
+            // Ranks read what the plan keeps, not the table.
+            let aside = self.folder.join("aside.csv");
+            fs::rename(&table, &aside).unwrap();
+            call(&mut self.mpi(3, &run, more)).expect_code(0);
+            fs::rename(&aside, &table).unwrap();
+            assert_eq!(verify(&run.join("pack")), alone.verify(), "{name}");
+        }
     }
 
     fn complete(&self) {
