@@ -2,7 +2,7 @@
 //! must not know what they mean.
 
 use crate::store::Statement;
-use crate::{api, auth, directory, run, store, tenancy, trail};
+use crate::{api, auth, directory, object, run, store, tenancy, trail, upload};
 
 /// The lists of all modules that have statements.
 const LISTS: &[&[Statement]] = &[
@@ -15,11 +15,14 @@ const LISTS: &[&[Statement]] = &[
     directory::org::ALL,
     directory::project::ALL,
     directory::project_member::ALL,
+    object::KEY_STATEMENTS,
+    object::SWEEP_STATEMENTS,
     run::ALL,
     store::migrate::ALL,
     tenancy::STATEMENTS,
     trail::ALL,
     trail::list::ALL,
+    upload::STATEMENTS,
 ];
 
 /// Every statement that the server runs on either database.

@@ -8,12 +8,16 @@
 //! without this server.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod keys;
 mod name;
 mod open;
 mod seal;
 mod store;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub use error::{KeyError, ObjectError};
 pub use keys::{
@@ -29,5 +33,16 @@ pub(crate) use keys::STATEMENTS as KEY_STATEMENTS;
 pub(crate) use name::{blob_name, mac, part_name};
 pub(crate) use sweep::STATEMENTS as SWEEP_STATEMENTS;
 
-#[cfg(test)]
-mod tests;
+/// Where bytes are kept, and the keys that they are kept under.
+pub struct Depot {
+    /// The store of objects.
+    pub objects: Objects,
+    /// The keys.
+    pub keys: Keyring,
+    /// Most plain bytes of an upload.
+    pub largest_upload: u64,
+}
+
+/// Most plain bytes of an upload unless the server is set up otherwise, and the
+/// most that it can be set up to: an object in a bucket has at most 80 GiB here.
+pub const LARGEST_UPLOAD: u64 = 64 << 30;

@@ -418,4 +418,13 @@ impl Columns {
     pub fn id(&self, name: &str) -> Result<Id, StoreError> {
         Ok(Id::stored(self.text(name)?))
     }
+
+    /// The id in column `name`, if it is not null.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Columns::text`].
+    pub fn optional_id(&self, name: &str) -> Result<Option<Id>, StoreError> {
+        Ok(self.optional_text(name)?.map(Id::stored))
+    }
 }

@@ -1,9 +1,11 @@
 //! Organisations kept apart: who asks, and transactions that see one
 //! organisation alone. It must not know HTTP.
 
+mod door;
 mod matrix;
 mod transaction;
 
+pub use door::Door;
 pub use matrix::{Action, Need, OrgRole, ProjectRole, Scope, manages, sees_every_project};
 pub(crate) use transaction::STATEMENTS;
 pub use transaction::{Denied, TenantTx, is_about_a_project, record_refusal};
