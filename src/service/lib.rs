@@ -5,6 +5,7 @@
 pub mod api;
 pub mod auth;
 pub mod config;
+pub mod dataset;
 pub mod directory;
 pub mod id;
 pub mod object;

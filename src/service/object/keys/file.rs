@@ -154,10 +154,11 @@ mod tests {
         let first = FileProvider::open_or_create(&path).unwrap();
         let again = FileProvider::open_or_create(&path).unwrap();
         assert_eq!(first.label(), again.label());
-        let (key, secret) = (Id::fresh(Kind::DataKey), Zeroizing::new("a secret".to_owned()));
+        let (key, secret) = (Id::fresh(Kind::DataKey), Secret::new("a secret".to_owned()));
         let wrapped = first.wrap(&secret).await.unwrap();
         assert!(!wrapped.contains("a secret"));
-        assert_eq!(again.unwrap(&key, &wrapped, &first.label()).await.unwrap(), secret);
+        let unwrapped = again.unwrap(&key, &wrapped, &first.label()).await.unwrap();
+        assert_eq!(unwrapped.reveal(), secret.reveal());
 
         let other = directory.path().join("other.key");
         let other = FileProvider::open_or_create(&other).unwrap();

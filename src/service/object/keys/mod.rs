@@ -26,7 +26,21 @@ use super::KeyError;
 use crate::id::Id;
 
 /// A secret as text, wiped when it is dropped.
-pub type Secret = Zeroizing<String>;
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Guards `text`.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for what encrypts or compares it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
 
 /// What wraps the keys of organisations: a file at the server, or a key
 /// manager elsewhere.
@@ -101,12 +115,12 @@ macro_rules! key {
             /// The private half as the program `age` reads it.
             #[must_use]
             pub fn secret(&self) -> Secret {
-                Zeroizing::new(self.identity.to_string().expose_secret().to_owned())
+                Secret::new(self.identity.to_string().expose_secret().to_owned())
             }
 
             /// A code that only this key gives of `parts`, for one purpose.
             pub(crate) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-                super::mac(self.secret().as_bytes(), purpose, parts)
+                super::mac(self.secret().reveal().as_bytes(), purpose, parts)
             }
         }
     };
@@ -122,13 +136,13 @@ impl OrgKey {
 
     /// Unwraps the key `id` of a project.
     pub(super) fn unwrap(&self, id: &Id, wrapped: &str) -> Result<DataKey, KeyError> {
-        DataKey::read(id.clone(), &*open_text(&self.identity, id, wrapped)?)
+        DataKey::read(id.clone(), open_text(&self.identity, id, wrapped)?.reveal())
     }
 }
 
 /// Encrypts `secret` for `recipient`, armored.
 fn seal_text(recipient: &x25519::Recipient, secret: &Secret) -> Result<String, KeyError> {
-    let sealed = age::encrypt(recipient, secret.as_bytes());
+    let sealed = age::encrypt(recipient, secret.reveal().as_bytes());
     sealed.map(|sealed| armor(&sealed)).map_err(|error| KeyError::Wrap(error.to_string()))
 }
 
@@ -139,5 +153,5 @@ fn open_text(identity: &x25519::Identity, key: &Id, wrapped: &str) -> Result<Sec
     let plain = age::decrypt(identity, &sealed).map_err(|error| refused(error.to_string()))?;
     let plain = Zeroizing::new(plain);
     let text = std::str::from_utf8(&plain).map_err(|error| refused(error.to_string()))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    Ok(Secret::new(text.to_owned()))
 }

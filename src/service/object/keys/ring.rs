@@ -222,7 +222,7 @@ impl Keyring {
             return Ok(key);
         }
         let secret = self.provider.unwrap(&wrapped.id, &wrapped.text, &wrapped.by).await?;
-        let key = OrgKey::read(wrapped.id.clone(), &secret)?;
+        let key = OrgKey::read(wrapped.id.clone(), secret.reveal())?;
         Ok(self.orgs.put(&wrapped.id, key))
     }
 }

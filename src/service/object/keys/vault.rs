@@ -80,7 +80,7 @@ impl VaultProvider {
         let json = Zeroizing::new(
             serde_json::to_string(body).map_err(|error| KeyError::Wrap(error.to_string()))?,
         );
-        let mut token = reqwest::header::HeaderValue::from_str(&self.token)
+        let mut token = reqwest::header::HeaderValue::from_str(self.token.reveal())
             .map_err(|error| KeyError::Wrap(error.to_string()))?;
         token.set_sensitive(true);
         let answer = self
@@ -131,7 +131,7 @@ impl KeyProvider for VaultProvider {
 
     fn wrap<'a>(&'a self, secret: &'a Secret) -> BoxFuture<'a, Result<String, KeyError>> {
         async move {
-            let plaintext = Zeroizing::new(STANDARD.encode(secret.as_bytes()));
+            let plaintext = Zeroizing::new(STANDARD.encode(secret.reveal()));
             let data = self.ask("encrypt", &Encrypt { plaintext: &plaintext }).await?;
             data.ciphertext.ok_or_else(|| self.refused("it gave no ciphertext"))
         }
@@ -158,7 +158,7 @@ impl KeyProvider for VaultProvider {
             let unreadable = |reason: String| KeyError::Unwrap { key: key.clone(), reason };
             let bytes =
                 STANDARD.decode(&*plaintext).map_err(|error| unreadable(error.to_string()))?;
-            String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| {
+            String::from_utf8(bytes).map(Secret::new).map_err(|error| {
                 let mut bytes = error.into_bytes();
                 bytes.zeroize();
                 unreadable("it is no text".to_owned())
