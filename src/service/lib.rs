@@ -16,3 +16,8 @@ pub mod tenancy;
 pub mod time;
 pub mod trail;
 pub mod upload;
+
+// What the program's tests wait with and speak HTTP with, in the versions that
+// the server uses.
+#[doc(hidden)]
+pub use {reqwest, tokio};

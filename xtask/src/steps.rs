@@ -32,6 +32,11 @@ pub const STEPS: &[Step] = &[
     Step { name: "fuzz", what: "damaged inputs, a few seconds each", run: fuzz },
     Step { name: "test-mpi", what: "runs by the ranks of an MPI job", run: test_mpi },
     Step { name: "test-remote", what: "libraries at addresses", run: test_remote },
+    Step {
+        name: "test-service",
+        what: "the server, against real databases and peers",
+        run: test_service,
+    },
     Step { name: "lints", what: "clippy on every target", run: lints },
     Step { name: "docs", what: "rustdoc without a warning", run: docs },
     Step {
@@ -115,6 +120,12 @@ fn test_remote() -> Outcome {
         .args(["--lib", "--test", "remote"])
         .env("HETERO2_MOTO", moto)
         .env("HETERO2_REQUIRE_REMOTE", "1"))
+}
+
+fn test_service() -> Outcome {
+    run(cargo()
+        .args(["test", "--locked", "--release", "--features", "service", "--test", "service"])
+        .env("HETERO2_REQUIRE_SERVICE", "1"))
 }
 
 fn lints() -> Outcome {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Row as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Row as _, SqlStr, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub mod migrate;
@@ -214,6 +214,19 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await.map_err(StoreError::at("ping"))?;
         Ok(())
+    }
+
+    /// Lets the database read `statement` and find its tables and columns,
+    /// without running it.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not understand it.
+    pub async fn prepare(&self, statement: Statement) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::at("connecting"))?;
+        let text = SqlStr::from_static(statement.text());
+        let prepared = connection.prepare(text).await;
+        prepared.map(drop).map_err(StoreError::at(statement.name()))
     }
 
     /// A transaction that reads one moment of the database.

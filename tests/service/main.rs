@@ -1,0 +1,9 @@
+//! The server against the parts that it meets in earnest: PostgreSQL, an
+//! identity provider, an object store. What is missing here is left out with a
+//! word, or fails where `HETERO2_REQUIRE_SERVICE=1`.
+#![cfg(unix)]
+
+mod rig;
+
+mod migrations;
+mod tenants;

@@ -1,0 +1,29 @@
+//! The peers of the server, started by the tests themselves.
+
+// Every test file uses a part of this.
+#![allow(dead_code)]
+
+pub mod postgres;
+pub mod process;
+
+use std::future::Future;
+use std::io::Write as _;
+
+use hetero2_service::tokio;
+
+/// Runs `future` to its end.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.unwrap().block_on(future)
+}
+
+/// Says that `what` is missing, because of `why`; a failure where it has to be
+/// tested.
+pub fn skip(what: &str, why: &str) {
+    let required = std::env::var("HETERO2_REQUIRE_SERVICE").is_ok_and(|value| value == "1");
+    assert!(!required, "{what} has to be tested here and does not start:\n{why}");
+    // Past the test harness, which swallows the output of tests that pass.
+    let note = format!("SKIPPED: no {what} can be started here (.ci/run installs it)");
+    let _ = writeln!(std::io::stderr(), "\n{note}\n{why}");
+}
