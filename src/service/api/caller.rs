@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use super::{App, Problem};
 use crate::auth::{Presented, authenticate};
 use crate::id::{Id, Kind};
-use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
+use crate::tenancy::{Action, Denied, Door, Origin, Principal, TenantTx};
 
 /// Who asked, once that is known: `frame` records refusals by it.
 #[derive(Debug, Clone, Default)]
@@ -195,6 +195,24 @@ impl Caller {
         let tx =
             TenantTx::write(store, &self.principal, &self.origin, action, Some(&project)).await?;
         Ok((tx, project))
+    }
+
+    /// The id of `project` in organisation `org`, for acts of several
+    /// transactions: see [`Caller::door`].
+    ///
+    /// # Errors
+    ///
+    /// Where the organisation is another's, or the id malformed.
+    pub fn project(&self, org: &str, project: &str, action: Action) -> Result<Id, Problem> {
+        self.expect_own(org, action)?;
+        id(Kind::Project, project, action)
+    }
+
+    /// Makes transactions of the caller in `project`.
+    #[must_use]
+    pub fn door<'a>(&'a self, project: &'a Id) -> Door<'a> {
+        let (store, principal, origin) = (self.app.store(), &self.principal, &self.origin);
+        Door { store, principal, origin, project }
     }
 
     /// Another's organisation is answered like one that does not exist.

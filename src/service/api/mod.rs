@@ -5,6 +5,8 @@
 mod audit;
 mod body;
 mod caller;
+mod content;
+mod datasets;
 mod etag;
 mod frame;
 mod groups;
@@ -18,6 +20,7 @@ mod project_members;
 mod projects;
 mod runs;
 mod system;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -34,6 +37,7 @@ pub use problem::{FieldError, Problem, ProblemDocument, Problems};
 
 use crate::config::Settings;
 use crate::directory::DirectoryError;
+use crate::object::Depot;
 use crate::store::Store;
 use limits::Limits;
 
@@ -43,22 +47,29 @@ pub struct App(Arc<Parts>);
 
 struct Parts {
     store: Store,
+    depot: Arc<Depot>,
     limits: Limits,
     settings: Settings,
 }
 
 impl App {
-    /// An application over an open database.
+    /// An application over an open database and a store of objects.
     #[must_use]
-    pub fn new(store: Store, settings: Settings) -> Self {
+    pub fn new(store: Store, depot: Arc<Depot>, settings: Settings) -> Self {
         let limits = Limits::new(settings.requests_per_second);
-        Self(Arc::new(Parts { store, limits, settings }))
+        Self(Arc::new(Parts { store, depot, limits, settings }))
     }
 
     /// The database.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// Where bytes are kept.
+    #[must_use]
+    pub fn depot(&self) -> &Arc<Depot> {
+        &self.0.depot
     }
 
     /// How many requests an account may make.
@@ -109,6 +120,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(groups::routes())
         .merge(projects::routes())
         .merge(project_members::routes())
+        .merge(uploads::routes())
+        .merge(datasets::routes())
+        .merge(content::routes())
         .merge(runs::routes())
         .merge(audit::routes())
 }

@@ -91,8 +91,7 @@ impl Desk {
         bytes: &[u8],
         declared: &str,
     ) -> Result<Part, UploadError> {
-        let pieces =
-            bytes.chunks(60_000).map(|piece| Ok::<_, String>(Bytes::copy_from_slice(piece)));
+        let pieces = bytes.chunks(60_000).map(|piece| Ok(Bytes::copy_from_slice(piece)));
         let body = stream::iter(pieces);
         upload::put_part(self.door(), &self.depot, &upload.id, at, declared, body).await
     }

@@ -171,6 +171,9 @@ pub enum UploadError {
     /// It is complete, aborted or expired.
     #[error("the upload takes no more parts: it is complete, aborted or expired")]
     Closed,
+    /// It has another version than the one that was read.
+    #[error("it changed since it was read")]
+    Changed,
     /// It is larger than the server takes.
     #[error("an upload may have at most {0} bytes")]
     TooLarge(u64),
@@ -201,9 +204,12 @@ pub enum UploadError {
         /// The first.
         first: u64,
     },
-    /// The client's bytes ended early, or came too slowly.
-    #[error("the bytes could not be received: {0}")]
-    Body(String),
+    /// The client's bytes did not arrive.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The system gave no random bytes.
+    #[error("the system gives no random bytes")]
+    Randomness(#[from] getrandom::Error),
     /// The principal may not.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -216,6 +222,17 @@ pub enum UploadError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why a client's bytes did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// They came too slowly.
+    #[error("the bytes come too slowly")]
+    Slow,
+    /// They ended early.
+    #[error("the bytes ended early: {0}")]
+    Broken(String),
 }
 
 fn read(row: &Columns) -> Result<Upload, StoreError> {
@@ -354,15 +371,23 @@ impl Leftovers {
     }
 }
 
-/// Gives up an open upload of `project`; once `tx` is committed, what it left
-/// is to be removed.
+/// Gives up an open upload of `project` that has `version`; once `tx` is
+/// committed, what it left is to be removed.
 ///
 /// # Errors
 ///
-/// Where there is none, or it is not open.
-pub async fn abort(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Leftovers, UploadError> {
+/// Where there is none, it is not open, or it changed since.
+pub async fn abort(
+    tx: &mut TenantTx,
+    project: &Id,
+    id: &Id,
+    version: i64,
+) -> Result<Leftovers, UploadError> {
     get(tx, project, id).await?;
     lock_open(tx, id).await?;
+    if get(tx, project, id).await?.version != version + 1 {
+        return Err(UploadError::Changed);
+    }
     let leftovers = drop_parts(tx, id).await?;
     let org = tx.org();
     tx.execute(ABORT, values![&org, id]).await?;

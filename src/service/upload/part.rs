@@ -5,7 +5,8 @@ use futures_util::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    DROP_PART, Leftovers, PARTS, PUT_PART, Part, UploadError, UploadState, get, lock_open, number,
+    BodyError, DROP_PART, Leftovers, PARTS, PUT_PART, Part, UploadError, UploadState, get,
+    lock_open, number,
 };
 use crate::id::Id;
 use crate::object::{Depot, Sealed, Sealing, part_name};
@@ -22,7 +23,7 @@ use crate::trail::Entry;
 ///
 /// Where the upload is not open, or the bytes are not as many or not those that
 /// were declared: then nothing is kept.
-pub async fn put_part<S, E>(
+pub async fn put_part<S>(
     door: Door<'_>,
     depot: &Depot,
     upload: &Id,
@@ -31,8 +32,7 @@ pub async fn put_part<S, E>(
     body: S,
 ) -> Result<Part, UploadError>
 where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: std::fmt::Display,
+    S: Stream<Item = Result<Bytes, BodyError>> + Unpin,
 {
     let mut tx = door.read(Action::UploadWrite).await?;
     let open = get(&mut tx, door.project, upload).await?;
@@ -53,7 +53,7 @@ where
     drop(tx);
 
     let mut attempt = [0; 16];
-    getrandom::fill(&mut attempt).map_err(|error| UploadError::Body(error.to_string()))?;
+    getrandom::fill(&mut attempt)?;
     let name = part_name(&key, &org, door.project, upload, at, &attempt);
     let mut sealing = Sealing::begin(&depot.objects, &name, &key).await?;
     let mut body = Counted { body, part: &part, size: 0 };
@@ -122,14 +122,12 @@ struct Counted<'a, S> {
     size: u64,
 }
 
-impl<S, E> Counted<'_, S>
+impl<S> Counted<'_, S>
 where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: std::fmt::Display,
+    S: Stream<Item = Result<Bytes, BodyError>> + Unpin,
 {
     async fn next(&mut self) -> Result<Option<Bytes>, UploadError> {
-        let bytes = self.body.next().await.transpose();
-        let bytes = bytes.map_err(|error| UploadError::Body(error.to_string()))?;
+        let bytes = self.body.next().await.transpose()?;
         self.size += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
         match self.size > self.part.size {
             true => Err(self.wrong_size()),
@@ -153,10 +151,9 @@ where
 }
 
 /// Reads bytes that are there already, and refuses others.
-async fn expect<S, E>(body: S, part: &Part) -> Result<(), UploadError>
+async fn expect<S>(body: S, part: &Part) -> Result<(), UploadError>
 where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: std::fmt::Display,
+    S: Stream<Item = Result<Bytes, BodyError>> + Unpin,
 {
     let mut digest = Sha256::new();
     let mut body = Counted { body, part, size: 0 };

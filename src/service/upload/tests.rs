@@ -81,7 +81,7 @@ async fn wrong_parts_are_refused_and_nothing_is_kept() {
     }
     let broken = futures_util::stream::iter([
         Ok(bytes::Bytes::from_static(b"abc")),
-        Err("the client is gone"),
+        Err(BodyError::Broken("the client is gone".into())),
     ]);
     let refused = put_part(desk.door(), &desk.depot, &upload.id, 1, &right, broken).await;
     assert!(matches!(refused, Err(UploadError::Body(_))));
@@ -125,13 +125,17 @@ async fn an_aborted_upload_leaves_nothing_and_takes_nothing() {
     let upload = desk.begin(&plain).await;
     desk.put(&upload, 1, &plain, &sha256(&plain)).await.unwrap();
     let mut tx = desk.write(Action::UploadWrite).await;
-    let leftovers = abort(&mut tx, &desk.project, &upload.id).await.unwrap();
+    let stale = abort(&mut tx, &desk.project, &upload.id, 1).await;
+    assert!(matches!(stale, Err(UploadError::Changed)));
+    drop(tx);
+    let mut tx = desk.write(Action::UploadWrite).await;
+    let leftovers = abort(&mut tx, &desk.project, &upload.id, 2).await.unwrap();
     tx.commit(Entry::on(&upload.id)).await.unwrap();
     leftovers.remove(&desk.depot).await;
     assert!(desk.names().await.is_empty());
     assert!(matches!(desk.complete(&upload).await, Err(UploadError::Closed)));
     let mut tx = desk.write(Action::UploadWrite).await;
-    let again = abort(&mut tx, &desk.project, &upload.id).await;
+    let again = abort(&mut tx, &desk.project, &upload.id, 3).await;
     assert!(matches!(again, Err(UploadError::Closed)));
 }
 
