@@ -181,6 +181,8 @@ actions! {
     LinkCreate = "link.create", Read, Need::Project(ProjectRole::View);
     /// Removing uploads that expired and objects that no row names.
     StorageSweep = "storage.sweep", Admin, Need::Org(MANAGE);
+    /// Removing what is too old; the server alone.
+    Sweep = "sweep", Admin, Need::Org(&[]);
     /// Reading runs.
     RunRead = "run.read", Read, Need::Project(ProjectRole::View);
 }
