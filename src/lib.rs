@@ -19,4 +19,6 @@ pub use hetero2_engine::mpi;
 pub use hetero2_engine::{bench, demo, proxy_truth, run, schema, suite};
 pub use hetero2_evidence::{outcomes, pack, registry, signature};
 pub use hetero2_library as library;
+#[cfg(feature = "service")]
+pub use hetero2_service as service;
 pub use hetero2_spectra as spectra;

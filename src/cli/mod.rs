@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 mod accept;
+#[cfg(feature = "service")]
+mod admin;
 mod arguments;
 mod audit;
 mod batch;
@@ -36,6 +38,8 @@ mod registry;
 mod rerun;
 mod run;
 mod schema;
+#[cfg(feature = "service")]
+mod serve;
 mod shard;
 mod sign;
 mod status;
@@ -103,6 +107,10 @@ enum Command {
     ProxyTruth(proxy_truth::ProxyTruthArguments),
     Batch(batch::BatchArguments),
     Bench(bench::BenchArguments),
+    #[cfg(feature = "service")]
+    Serve(serve::ServeArguments),
+    #[cfg(feature = "service")]
+    Admin(admin::AdminArguments),
     Completions(generate::CompletionsArguments),
     Man(generate::ManArguments),
 }
@@ -165,6 +173,10 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::ProxyTruth(arguments) => proxy_truth::proxy_truth(arguments, global),
         Command::Batch(arguments) => batch::batch(arguments, global),
         Command::Bench(arguments) => bench::bench(arguments, global),
+        #[cfg(feature = "service")]
+        Command::Serve(arguments) => serve::serve(arguments, global),
+        #[cfg(feature = "service")]
+        Command::Admin(arguments) => admin::admin(arguments, global),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),
     }

@@ -1,0 +1,120 @@
+//! `serve`: the server.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hetero2::service::config::{ServerConfig, Settings, Tls};
+use hetero2::service::serve::{Ready, default_database, serve as run};
+use hetero2::service::store::Address;
+use serde_json::json;
+
+use super::arguments::GlobalArguments;
+use super::failure::Failure;
+use super::output::{print_json, print_text};
+use super::stop;
+
+/// Serve organisations over HTTP: projects, uploads, datasets
+///
+/// With no option: SQLite and a local folder, on loopback. The first start makes an organisation
+/// with an owner, and prints the owner's token once. Another address than loopback needs TLS;
+/// several organisations or servers need PostgreSQL.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hetero2 serve                                  http://127.0.0.1:8080, data in ./hetero2-data
+  hetero2 serve --data /srv/hetero2 --listen 0.0.0.0:8443 --tls-certificate c.pem --tls-key k.pem
+  HETERO2_DATABASE=postgres://hetero2@db/hetero2 hetero2 serve --data /srv/hetero2
+
+The log goes to standard error: -v a line a request. HETERO2_DATABASE keeps a password out of the
+list of processes. Ctrl-C finishes the requests at work.
+
+Exit codes: 0 stopped on request; 2 it cannot start as asked; 1 anything else.")]
+pub struct ServeArguments {
+    /// Folder of what the server keeps
+    #[arg(long, value_name = "DIR", default_value = "hetero2-data")]
+    data: PathBuf,
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    database: DatabaseArguments,
+    /// Chain of certificates, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Requests a second of each account; bursts may have twice as many
+    #[arg(long, value_name = "N", default_value = "100")]
+    requests_per_second: NonZeroU32,
+}
+
+/// Where the server's database is.
+#[derive(Debug, clap::Args)]
+pub struct DatabaseArguments {
+    /// sqlite:PATH or postgres://…; HETERO2_DATABASE where not given, else SQLite in the data folder
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
+impl DatabaseArguments {
+    /// The database that is asked for, or the one in the folder `data`.
+    pub fn address(&self, data: &std::path::Path) -> Result<Address, Failure> {
+        let asked = self.database.clone().or_else(|| std::env::var("HETERO2_DATABASE").ok());
+        match asked {
+            Some(text) => Address::parse(&text).map_err(Failure::usage),
+            None => Ok(Address::sqlite(&default_database(data))),
+        }
+    }
+}
+
+/// Runs `serve`.
+pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    let tls = match (&arguments.tls_certificate, &arguments.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(Tls { certificate: certificate.clone(), key: key.clone() })
+        }
+        _ => None,
+    };
+    let config = ServerConfig {
+        data: arguments.data.clone(),
+        listen: arguments.listen,
+        database: arguments.database.address(&arguments.data)?,
+        settings: Settings {
+            requests_per_second: arguments.requests_per_second,
+            is_tls: tls.is_some(),
+            ..Settings::default()
+        },
+        tls,
+    };
+    stop::listen();
+    let asked = async {
+        while !stop::requested() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut shown = Ok(());
+    run(&config, |ready| shown = show(&ready, global), asked).map_err(Failure::from_serve)?;
+    shown?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(ready: &Ready, global: &GlobalArguments) -> Result<(), Failure> {
+    let first = ready.first.as_ref();
+    if global.json {
+        return print_json(&json!({
+            "url": ready.url,
+            "organisation": first.map(|first| first.org.as_str()),
+            "token": first.map(|first| first.token.as_str()),
+        }));
+    }
+    let mut text = format!("listening on  {}\n", ready.url);
+    if let Some(first) = first {
+        text += &format!("organisation  {}\n", first.org);
+        text += &format!("owner's token {}\n", first.token.as_str());
+        text += "The token is shown this once; it ends in 30 days. Make others with it.\n";
+    }
+    print_text(&text)
+}
