@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hetero2::service::config::{ServerConfig, Settings, Tls};
+use hetero2::service::config::{MasterKey, ServerConfig, Settings, Storage, Tls};
+use hetero2::service::object::LARGEST_UPLOAD;
 use hetero2::service::serve::{Ready, default_database, serve as run};
 use hetero2::service::store::Address;
 use serde_json::json;
@@ -40,6 +41,8 @@ pub struct ServeArguments {
     listen: SocketAddr,
     #[command(flatten)]
     database: DatabaseArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
     /// Chain of certificates, PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
@@ -57,6 +60,54 @@ pub struct DatabaseArguments {
     /// sqlite:PATH or postgres://…; HETERO2_DATABASE where not given, else SQLite in the data folder
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+}
+
+/// Where the server keeps bytes.
+#[derive(Debug, clap::Args)]
+pub struct StorageArguments {
+    /// A directory, or s3://BUCKET/PREFIX with AWS_ACCESS_KEY_ID and so on; DIR/objects where not given
+    #[arg(long, value_name = "PLACE")]
+    objects: Option<String>,
+    /// File of the key that wraps all keys, made where it is missing; DIR/master.key where not given.
+    /// Without it no upload can be read again: keep a copy elsewhere
+    #[arg(long, value_name = "FILE", conflicts_with = "vault")]
+    master_key: Option<PathBuf>,
+    /// Address of a Vault whose transit engine wraps all keys; VAULT_TOKEN has the token
+    #[arg(long, value_name = "URL", requires = "vault_key")]
+    vault: Option<String>,
+    /// Path of the Vault's transit engine
+    #[arg(long, value_name = "PATH", default_value = "transit", requires = "vault")]
+    vault_mount: String,
+    /// Name of the transit key
+    #[arg(long, value_name = "NAME", requires = "vault")]
+    vault_key: Option<String>,
+    /// Most bytes of an upload
+    #[arg(long, value_name = "BYTES", default_value_t = LARGEST_UPLOAD,
+        value_parser = clap::value_parser!(u64).range(1..=LARGEST_UPLOAD))]
+    largest_upload: u64,
+}
+
+impl StorageArguments {
+    /// Where bytes are kept, by default in the folder `data`.
+    pub fn storage(&self, data: &std::path::Path) -> Storage {
+        let objects = data.join("objects").display().to_string();
+        let master_key = match (&self.vault, &self.vault_key) {
+            (Some(address), Some(key)) => MasterKey::Vault {
+                address: address.clone(),
+                mount: self.vault_mount.clone(),
+                key: key.clone(),
+            },
+            _ => {
+                let path = self.master_key.clone();
+                MasterKey::File(path.unwrap_or_else(|| data.join("master.key")))
+            }
+        };
+        Storage {
+            objects: self.objects.clone().unwrap_or(objects),
+            master_key,
+            largest_upload: self.largest_upload,
+        }
+    }
 }
 
 impl DatabaseArguments {
@@ -82,6 +133,7 @@ pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<Exi
         data: arguments.data.clone(),
         listen: arguments.listen,
         database: arguments.database.address(&arguments.data)?,
+        storage: arguments.storage.storage(&arguments.data),
         settings: Settings {
             requests_per_second: arguments.requests_per_second,
             is_tls: tls.is_some(),

@@ -37,6 +37,34 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// What wraps the keys of organisations.
+#[derive(Debug, Clone)]
+pub enum MasterKey {
+    /// A file of the server, made at the first start.
+    File(PathBuf),
+    /// A key of the transit engine of a Vault; the environment variable
+    /// `VAULT_TOKEN` has the token.
+    Vault {
+        /// `https://host:port`.
+        address: String,
+        /// The path of the engine.
+        mount: String,
+        /// The name of the key.
+        key: String,
+    },
+}
+
+/// Where bytes are kept.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// A directory, or `s3://bucket/prefix`.
+    pub objects: String,
+    /// What wraps the keys of organisations.
+    pub master_key: MasterKey,
+    /// Most bytes of an upload.
+    pub largest_upload: u64,
+}
+
 /// What `serve` works with.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
@@ -47,6 +75,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Its database.
     pub database: Address,
+    /// Where bytes are kept.
+    pub storage: Storage,
     /// TLS; needed but on loopback.
     pub tls: Option<Tls>,
     /// What requests need to know.

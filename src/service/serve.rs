@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -16,9 +17,13 @@ use crate::api::{App, router};
 use crate::auth::AuthError;
 use crate::auth::secret::SecretText;
 use crate::auth::token::{self, NewToken};
-use crate::config::{ServerConfig, Tls};
+use crate::config::{MasterKey, ServerConfig, Storage, Tls};
 use crate::directory::org::{self, FoundError, Founding};
 use crate::id::Id;
+use crate::object::{
+    Depot, FileProvider, KeyError, KeyProvider, Keyring, ObjectError, Objects, Secret,
+    VaultProvider,
+};
 use crate::store::{Engine, Store, StoreError, migrate};
 use crate::sweep;
 use crate::tenancy::{Action, Denied, Origin, Principal, Scope, TenantTx};
@@ -37,6 +42,12 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store of objects.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
+    /// What wraps keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The first organisation.
     #[error("the first organisation was not made")]
     Found(#[from] FoundError),
@@ -132,7 +143,8 @@ async fn run(
         Engine::Postgres => None,
     };
     let store = Store::open(&config.database).await?;
-    let app = App::new(store.clone(), config.settings.clone());
+    let depot = Arc::new(open_depot(&config.storage)?);
+    let app = App::new(store.clone(), depot, config.settings.clone());
     let sweeper = tokio::spawn(sweep::forever(app.clone()));
 
     let listener = std::net::TcpListener::bind(config.listen)
@@ -171,6 +183,26 @@ async fn run(
     sweeper.abort();
     store.close().await;
     served.map_err(|error| ServeError::Listen(address, error))
+}
+
+/// Opens where bytes are kept, and what wraps their keys.
+///
+/// # Errors
+///
+/// Where either cannot be opened.
+pub fn open_depot(storage: &Storage) -> Result<Depot, ServeError> {
+    let provider: Box<dyn KeyProvider> = match &storage.master_key {
+        MasterKey::File(path) => Box::new(FileProvider::open_or_create(path)?),
+        MasterKey::Vault { address, mount, key } => {
+            let token = Secret::new(std::env::var("VAULT_TOKEN").unwrap_or_default());
+            Box::new(VaultProvider::new(address, mount, key, token)?)
+        }
+    };
+    Ok(Depot {
+        objects: Objects::open(&storage.objects)?,
+        keys: Keyring::new(provider),
+        largest_upload: storage.largest_upload,
+    })
 }
 
 async fn certificate(tls: &Tls) -> Result<RustlsConfig, ServeError> {

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use crate::api::{App, once};
 use crate::directory::org;
-use crate::id::Id;
-use crate::store::{Store, StoreError, values};
+use crate::object;
+use crate::store::{StoreError, values};
 use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
 use crate::time::Instant;
 use crate::trail::Entry;
+use crate::upload;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(600);
+
+/// Objects without a row are removed once they are older: more than the longest
+/// upload of a part, or making of a blob, takes.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Sweeps until it is dropped.
 pub async fn forever(app: App) {
@@ -20,28 +25,43 @@ pub async fn forever(app: App) {
     loop {
         ticks.tick().await;
         app.limits().sweep();
-        if let Err(error) = once_for_all(app.store()).await {
+        if let Err(error) = once_for_all(&app).await {
             let error = hetero2_common::errors::with_causes(&error);
             tracing::error!(error, "what is too old could not be removed");
         }
     }
 }
 
-async fn once_for_all(store: &Store) -> Result<(), Denied> {
-    for org in org::ids(store).await? {
-        sweep(store, org).await?;
+async fn once_for_all(app: &App) -> Result<(), Failed> {
+    for org in org::ids(app.store()).await? {
+        let system = Principal::system(org);
+        forget_answers(app, &system).await?;
+        let (store, depot) = (app.store(), app.depot());
+        upload::sweep_expired(store, depot, &system, Instant::now()).await?;
+        object::sweep(store, &depot.objects, &system, GRACE).await?;
     }
     Ok(())
 }
 
-async fn sweep(store: &Store, org: Id) -> Result<(), Denied> {
-    let system = Principal::system(org.clone());
+/// Why a sweep ended early.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error(transparent)]
+    Upload(#[from] upload::UploadError),
+    #[error(transparent)]
+    Object(#[from] object::SweepError),
+}
+
+async fn forget_answers(app: &App, system: &Principal) -> Result<(), Failed> {
     let kept = i64::try_from(once::KEPT.as_millis()).unwrap_or(i64::MAX);
     let before = Instant(Instant::now().0.saturating_sub(kept));
-    let mut tx = TenantTx::write(store, &system, &Origin::local(), Action::Sweep, None).await?;
-    let forgotten: Result<u64, StoreError> =
-        tx.execute(once::FORGET_OLD, values![&org, before]).await;
-    match forgotten? {
+    let (store, origin) = (app.store(), Origin::local());
+    let mut tx = TenantTx::write(store, system, &origin, Action::Sweep, None).await?;
+    match tx.execute(once::FORGET_OLD, values![&system.org, before]).await? {
         0 => Ok(()),
         count => Ok(tx.commit(Entry::on(&format!("{count} kept answers"))).await?),
     }
