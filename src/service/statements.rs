@@ -2,7 +2,7 @@
 //! must not know what they mean.
 
 use crate::store::Statement;
-use crate::{api, auth, dataset, directory, object, run, store, tenancy, trail, upload};
+use crate::{api, auth, backup, dataset, directory, object, run, store, tenancy, trail, upload};
 
 /// The lists of all modules that have statements.
 const LISTS: &[&[Statement]] = &[
@@ -10,6 +10,8 @@ const LISTS: &[&[Statement]] = &[
     auth::ALL,
     auth::session::ALL,
     auth::token::ALL,
+    backup::RESTORE_STATEMENTS,
+    backup::WRITE_STATEMENTS,
     dataset::STATEMENTS,
     dataset::link::STATEMENTS,
     directory::group::ALL,

@@ -78,7 +78,7 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
-    pub(super) fn at(
+    pub(crate) fn at(
         action: &'static str,
         name: &str,
     ) -> impl FnOnce(object_store::Error) -> Self + use<> {

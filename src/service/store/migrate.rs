@@ -75,7 +75,22 @@ pub fn known() -> i64 {
 
 /// The tables that hold rows of organisations, parents before children.
 pub(crate) fn tenant_tables() -> impl Iterator<Item = &'static str> {
-    MIGRATIONS.iter().flat_map(|migration| migration.tenant_tables).map(|(table, _)| *table)
+    tenant_tables_of(known())
+}
+
+/// Those of schema `version`.
+pub(crate) fn tenant_tables_of(version: i64) -> impl Iterator<Item = &'static str> {
+    MIGRATIONS
+        .iter()
+        .filter(move |migration| migration.version <= version)
+        .flat_map(|migration| migration.tenant_tables)
+        .map(|(table, _)| *table)
+}
+
+/// The newest migration that was applied.
+pub(crate) async fn applied(tx: &mut RawTx) -> Result<i64, StoreError> {
+    let rows = tx.rows(APPLIED, &[]).await?;
+    rows.last().map_or(Ok(0), |row| row.number("version"))
 }
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_version (\
