@@ -8,6 +8,8 @@ use crate::{api, auth, backup, dataset, directory, object, run, store, tenancy, 
 const LISTS: &[&[Statement]] = &[
     api::once::ALL,
     auth::ALL,
+    auth::credential::ALL,
+    auth::login::ALL,
     auth::session::ALL,
     auth::token::ALL,
     backup::RESTORE_STATEMENTS,

@@ -1,12 +1,18 @@
 //! Who asks: credentials, from the text that a request carries to a
 //! [`Principal`]. It must not know HTTP, nor what the principal may do.
 
+pub mod credential;
+pub mod login;
+pub mod password;
 pub mod secret;
 pub mod session;
 pub mod token;
+pub mod totp;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod login_tests;
 
 use std::time::Duration;
 
@@ -45,6 +51,16 @@ pub enum AuthError {
     /// No secret could be made.
     #[error(transparent)]
     Random(#[from] secret::NoRandomness),
+    /// A password could not be compared or hashed.
+    #[error(transparent)]
+    Password(#[from] password::PasswordError),
+    /// The secret of a second factor could not be sealed or unsealed.
+    #[error(transparent)]
+    Key(#[from] crate::object::KeyError),
+    /// The password or the code of the one who asks is wrong, or the account is
+    /// locked: these are one.
+    #[error("the login, the password or the code is wrong, or the account is locked")]
+    Refused,
     /// What was asked for does not fit.
     #[error("{field}: {problem}")]
     Field {

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::AuthError;
 use super::secret::{Credential, CredentialKind, SecretText};
 use crate::id::Id;
@@ -23,8 +26,8 @@ statements! {
     SWEEP = "DELETE FROM session WHERE org_id = $1 AND member_id = $2 AND expires_at <= $3";
     LIST = "SELECT id, member_id, method, source_address, created_at, last_used_at, expires_at \
         FROM session WHERE org_id = $1 AND ended_at IS NULL AND expires_at > $2 \
-            AND last_used_at > $3 AND (member_id = $4 OR $4 = '') AND id > $5 \
-        ORDER BY id LIMIT $6";
+            AND last_used_at > $3 AND (member_id = $4 OR $4 = '') AND id < $5 \
+        ORDER BY id DESC LIMIT $6";
     END = "UPDATE session SET ended_at = $3 \
         WHERE org_id = $1 AND id = $2 AND ended_at IS NULL AND (member_id = $4 OR $4 = '')";
     END_ALL = "UPDATE session SET ended_at = $3 \
@@ -54,22 +57,28 @@ impl Default for Policy {
 }
 
 /// A login as its account sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Session {
     /// Its id.
+    #[schema(value_type = String, example = "ses_01jdq0v8w3e8tav4k1m2n3p4q5")]
     pub id: Id,
     /// The account.
+    #[schema(value_type = String, example = "mem_01jdq0v8w3e8tav4k1m2n3p4q5")]
     pub member: Id,
     /// How the account proved who it is: `password`, `password+totp`, or
     /// `oidc:` and the provider's name.
+    #[schema(example = "password+totp")]
     pub method: String,
     /// The address that the login came from.
     pub source_address: String,
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Instant,
     /// When it was last used, to the minute.
+    #[schema(value_type = String, format = DateTime)]
     pub last_used_at: Instant,
     /// When it ends at the latest.
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Instant,
 }
 
@@ -151,21 +160,6 @@ pub enum Whose<'a> {
     One(&'a Id),
 }
 
-/// A part of a list in order of ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part<'a> {
-    /// The last id of the part before.
-    pub after: Option<&'a Id>,
-    /// Rows at most.
-    pub limit: i64,
-}
-
-impl Part<'_> {
-    pub(super) fn after(&self) -> &str {
-        self.after.map_or("", Id::as_str)
-    }
-}
-
 /// The account that a list is narrowed to, empty for everybody: without the
 /// right to oversee accounts one's own, whoever is asked for.
 pub(super) fn narrowed(tx: &TenantTx, whose: Whose<'_>) -> Result<String, AuthError> {
@@ -190,7 +184,8 @@ pub(super) fn own_unless_manager(tx: &TenantTx) -> String {
     principal.member.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
-/// Live logins: one's own; of everybody for whoever oversees accounts.
+/// Live logins with ids less than `before`, newest first: one's own; of
+/// everybody for whoever oversees accounts.
 ///
 /// # Errors
 ///
@@ -199,14 +194,15 @@ pub(super) fn own_unless_manager(tx: &TenantTx) -> String {
 pub async fn list(
     tx: &mut TenantTx,
     whose: Whose<'_>,
-    part: Part<'_>,
     policy: &Policy,
+    before: &str,
+    limit: i64,
 ) -> Result<Vec<Session>, AuthError> {
     let (org, now) = (tx.org(), Instant::now());
     let member = narrowed(tx, whose)?;
     let idle = i64::try_from(policy.idle.as_millis()).unwrap_or(i64::MAX);
     let since = now.0.saturating_sub(idle);
-    let values = values![&org, now, since, &member, part.after(), part.limit];
+    let values = values![&org, now, since, &member, before, limit];
     let rows = tx.rows(LIST, values).await?;
     Ok(rows.iter().map(Session::read).collect::<Result<_, _>>()?)
 }
@@ -274,8 +270,7 @@ mod tests {
             assert!(fixture.cookie(text).await.is_some());
         }
         let mut tx = fixture.read(Action::SessionRead).await;
-        let all = Part { after: None, limit: 100 };
-        let live = list(&mut tx, Whose::Everybody, all, &Policy::default()).await.unwrap();
+        let live = list(&mut tx, Whose::Everybody, &Policy::default(), "t", 100).await.unwrap();
         assert_eq!(live.len(), 10);
     }
 
@@ -285,15 +280,14 @@ mod tests {
         fixture.session(&fixture.owner).await;
         let ann = fixture.as_member(Action::SessionRead).await;
         let mut tx = ann;
-        let all = Part { after: None, limit: 100 };
         let policy = Policy::default();
-        let seen = list(&mut tx, Whose::Everybody, all, &policy).await.unwrap();
+        let seen = list(&mut tx, Whose::Everybody, &policy, "t", 100).await.unwrap();
         assert_eq!(seen, Vec::new());
-        let asked = list(&mut tx, Whose::One(&fixture.owner), all, &policy).await;
+        let asked = list(&mut tx, Whose::One(&fixture.owner), &policy, "t", 100).await;
         assert!(matches!(asked, Err(AuthError::Denied(_))));
         drop(tx);
         let mut tx = fixture.read(Action::SessionRead).await;
-        let session = list(&mut tx, Whose::Everybody, all, &policy).await.unwrap().remove(0);
+        let session = list(&mut tx, Whose::Everybody, &policy, "t", 100).await.unwrap().remove(0);
         drop(tx);
         let mut tx = fixture.as_member(Action::SessionEnd).await;
         assert!(matches!(end(&mut tx, &session.id).await, Err(AuthError::Denied(_))));

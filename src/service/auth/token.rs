@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::AuthError;
 use super::secret::{Credential, CredentialKind, SecretText};
-use super::session::{Part, Whose, narrowed, own_unless_manager};
+use super::session::{Whose, narrowed, own_unless_manager};
 use crate::id::Id;
 use crate::store::{Columns, StoreError, statements, values};
 use crate::tenancy::{
@@ -23,8 +26,11 @@ statements! {
         WHERE org_id = $1 AND member_id = $2 AND revoked_at IS NULL AND expires_at > $3";
     LIST = "SELECT id, member_id, name, scope, project_id, created_at, last_used_at, expires_at, \
             revoked_at \
-        FROM token WHERE org_id = $1 AND (member_id = $2 OR $2 = '') AND id > $3 \
-        ORDER BY id LIMIT $4";
+        FROM token WHERE org_id = $1 AND (member_id = $2 OR $2 = '') AND id < $3 \
+        ORDER BY id DESC LIMIT $4";
+    GET = "SELECT id, member_id, name, scope, project_id, created_at, last_used_at, expires_at, \
+            revoked_at \
+        FROM token WHERE org_id = $1 AND id = $2 AND (member_id = $3 OR $3 = '')";
     REVOKE = "UPDATE token SET revoked_at = $3 \
         WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL AND (member_id = $4 OR $4 = '')";
     REVOKE_ALL = "UPDATE token SET revoked_at = $3 \
@@ -41,25 +47,32 @@ pub const PER_MEMBER: i64 = 100;
 const NAME: usize = 100;
 
 /// A token without its secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Token {
     /// Its id.
+    #[schema(value_type = String, example = "tok_01jdq0v8w3e8tav4k1m2n3p4q5")]
     pub id: Id,
     /// The account that it acts for.
+    #[schema(value_type = String, example = "mem_01jdq0v8w3e8tav4k1m2n3p4q5")]
     pub member: Id,
     /// What it is called by whoever made it.
     pub name: String,
     /// What it may be used for at most.
     pub scope: Scope,
     /// The one project that it is for, if it is for one.
+    #[schema(value_type = Option<String>)]
     pub project: Option<Id>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Instant,
     /// When it was last used, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Instant>,
     /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Instant,
     /// When it was revoked.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Instant>,
 }
 
@@ -207,7 +220,8 @@ async fn check_project(tx: &mut TenantTx, project: Option<&Id>) -> Result<(), Au
     }
 }
 
-/// Tokens: one's own; of everybody for whoever oversees accounts.
+/// Tokens with ids less than `before`, newest first: one's own; of everybody
+/// for whoever oversees accounts.
 ///
 /// # Errors
 ///
@@ -216,12 +230,25 @@ async fn check_project(tx: &mut TenantTx, project: Option<&Id>) -> Result<(), Au
 pub async fn list(
     tx: &mut TenantTx,
     whose: Whose<'_>,
-    part: Part<'_>,
+    before: &str,
+    limit: i64,
 ) -> Result<Vec<Token>, AuthError> {
     let org = tx.org();
     let member = narrowed(tx, whose)?;
-    let rows = tx.rows(LIST, values![&org, &member, part.after(), part.limit]).await?;
+    let rows = tx.rows(LIST, values![&org, &member, before, limit]).await?;
     Ok(rows.iter().map(Token::read).collect::<Result<_, _>>()?)
+}
+
+/// One token: one's own; anybody's for whoever oversees accounts.
+///
+/// # Errors
+///
+/// [`AuthError::Denied`] where there is none for the one who asks.
+pub async fn get(tx: &mut TenantTx, token: &Id) -> Result<Token, AuthError> {
+    let org = tx.org();
+    let member = narrowed(tx, Whose::Everybody)?;
+    let row = tx.row(GET, values![&org, token, &member]).await?;
+    Ok(Token::read(&row.ok_or_else(|| AuthError::absent(Action::TokenRead))?)?)
 }
 
 /// Revokes a token: one's own, or anybody's by an administrator.
@@ -320,13 +347,12 @@ mod tests {
         tx.commit(crate::trail::Entry::on(&token.id)).await.unwrap();
 
         // Others neither see nor revoke it; its administrator does.
-        let all = Part { after: None, limit: 10 };
         let mut tx = fixture.as_member(Action::TokenRevoke).await;
-        assert_eq!(list(&mut tx, Whose::Everybody, all).await.unwrap(), Vec::new());
+        assert_eq!(list(&mut tx, Whose::Everybody, "u", 10).await.unwrap(), Vec::new());
         assert!(matches!(revoke(&mut tx, &token.id).await, Err(AuthError::Denied(_))));
         drop(tx);
         let mut tx = fixture.write(Action::TokenRevoke).await;
-        assert_eq!(list(&mut tx, Whose::Everybody, all).await.unwrap().len(), 1);
+        assert_eq!(list(&mut tx, Whose::Everybody, "u", 10).await.unwrap().len(), 1);
         revoke(&mut tx, &token.id).await.unwrap();
         assert!(matches!(revoke(&mut tx, &token.id).await, Err(AuthError::Denied(_))));
     }

@@ -134,6 +134,16 @@ impl OrgKey {
         seal_text(&self.recipient(), &key.secret())
     }
 
+    /// Encrypts `secret` for this key.
+    pub(crate) fn seal(&self, secret: &Secret) -> Result<String, KeyError> {
+        seal_text(&self.recipient(), secret)
+    }
+
+    /// Decrypts what [`OrgKey::seal`] gave.
+    pub(crate) fn open(&self, sealed: &str) -> Result<Secret, KeyError> {
+        open_text(&self.identity, &self.id, sealed)
+    }
+
     /// Unwraps the key `id` of a project.
     pub(super) fn unwrap(&self, id: &Id, wrapped: &str) -> Result<DataKey, KeyError> {
         DataKey::read(id.clone(), open_text(&self.identity, id, wrapped)?.reveal())

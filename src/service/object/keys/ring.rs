@@ -33,6 +33,11 @@ statements! {
     /// Destroys the private half; the row stays, to say that there was one.
     DESTROY = "UPDATE data_key SET wrapped = '', retired_at = COALESCE(retired_at, $3) \
         WHERE org_id = $1 AND id = $2";
+    /// What the organisation's key itself encrypts: secrets of second factors.
+    SECOND_FACTORS = "SELECT id, totp_secret, totp_pending FROM member \
+        WHERE org_id = $1 AND (totp_secret IS NOT NULL OR totp_pending IS NOT NULL)";
+    RESEAL = "UPDATE member SET totp_secret = $3, totp_pending = $4 \
+        WHERE org_id = $1 AND id = $2";
 }
 pub(crate) use ALL as STATEMENTS;
 
@@ -159,6 +164,19 @@ impl Keyring {
             Some(row) => self.unwrap_org(Wrapped::of(&row)?).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The organisation's key, made where there is none: `tx` must be one that
+    /// writes.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be had.
+    pub(crate) async fn org_for_writing(&self, tx: &mut TenantTx) -> Result<Arc<OrgKey>, KeyError> {
+        let org = tx.org();
+        // A rotation that is under way ends first, or waits for this.
+        tx.execute(LOCK, values![&org]).await?;
+        self.org_or_fresh(tx).await
     }
 
     /// Forgets every unwrapped key.

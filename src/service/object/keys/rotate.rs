@@ -1,16 +1,17 @@
 //! Replaces the keys of an organisation. It must not know what they encrypt.
 //!
 //! In one transaction: a fresh key of the organisation; every project's keys
-//! wrapped by it; a fresh key for each project's new objects; the private halves
+//! and every second factor's secret encrypted for it; a fresh key for each project's new objects; the private halves
 //! of the organisation's former keys destroyed. Objects stay as they are: their
 //! projects' former keys still open them.
 
 use std::collections::BTreeSet;
 
 use super::ring::{
-    DESTROY, LOCK, OF_PROJECTS, OTHERS_OF_ORG, RETIRE, REWRAP, Wrapped, insert_project_key,
+    DESTROY, LOCK, OF_PROJECTS, OTHERS_OF_ORG, RESEAL, RETIRE, REWRAP, SECOND_FACTORS, Wrapped,
+    insert_project_key,
 };
-use super::{DataKey, Keyring};
+use super::{DataKey, Keyring, OrgKey};
 use crate::id::Id;
 use crate::object::KeyError;
 use crate::store::values;
@@ -38,7 +39,11 @@ pub struct Rotated {
 pub async fn rotate(keys: &Keyring, mut tx: TenantTx) -> Result<Rotated, KeyError> {
     let (org, now) = (tx.org(), Instant::now());
     tx.execute(LOCK, values![&org]).await?;
+    let former = keys.org(&mut tx).await?;
     let parent = keys.insert_org_key(&mut tx).await?;
+    if let Some(former) = former {
+        reseal(&mut tx, &former, &parent).await?;
+    }
     let mut projects = BTreeSet::new();
     let rows = tx.rows(OF_PROJECTS, values![&org]).await?;
     for row in &rows {
@@ -59,4 +64,19 @@ pub async fn rotate(keys: &Keyring, mut tx: TenantTx) -> Result<Rotated, KeyErro
     tx.commit(Entry::on(&done.key)).await?;
     keys.forget();
     Ok(done)
+}
+
+/// Encrypts the secrets of second factors for the key `parent`.
+async fn reseal(tx: &mut TenantTx, former: &OrgKey, parent: &OrgKey) -> Result<(), KeyError> {
+    let org = tx.org();
+    for row in tx.rows(SECOND_FACTORS, values![&org]).await? {
+        let mut sealed = [row.optional_text("totp_secret")?, row.optional_text("totp_pending")?];
+        for text in sealed.iter_mut().flatten() {
+            *text = parent.seal(&former.open(text)?)?;
+        }
+        let member = row.id("id")?;
+        let values = values![&org, &member, sealed[0].as_deref(), sealed[1].as_deref()];
+        tx.execute(RESEAL, values).await?;
+    }
+    Ok(())
 }
