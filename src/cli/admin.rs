@@ -10,6 +10,7 @@ use hetero2::service::serve::{ServeError, first_token};
 use hetero2::service::store::{Store, migrate};
 use serde_json::json;
 
+use super::admin_data::{self, DataCommand};
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::output::{print_json, print_text};
@@ -22,10 +23,12 @@ use super::serve::DatabaseArguments;
 #[command(after_help = "Examples:
   hetero2 admin migrate --database postgres://owner@db/hetero2
   hetero2 admin org create acme --name 'Acme Therapeutics' --owner ada@example.org
+  hetero2 admin backup /backups/2026-11-30 --previous /backups/2026-11-29
+  hetero2 admin restore /backups/2026-11-30 --data /srv/hetero2
 
 HETERO2_DATABASE keeps a password out of the list of processes.
 
-Exit codes: 0 done; 2 wrong usage; 1 anything else.")]
+Exit codes: 0 done; 2 wrong usage; 3 a backup or stored data is damaged; 1 anything else.")]
 pub struct AdminArguments {
     /// Folder of what the server keeps
     #[arg(long, value_name = "DIR", default_value = "hetero2-data", global = true)]
@@ -45,6 +48,8 @@ enum AdminCommand {
     /// Organisations
     #[command(subcommand)]
     Org(OrgCommand),
+    #[command(flatten)]
+    Data(DataCommand),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -64,6 +69,9 @@ enum OrgCommand {
 
 /// Runs `admin`.
 pub fn admin(arguments: &AdminArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
+    if let AdminCommand::Data(DataCommand::VerifyBackup { dir }) = &arguments.command {
+        return admin_data::verify_backup(dir, global);
+    }
     let address = arguments.database.address(&arguments.data)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -73,6 +81,9 @@ pub fn admin(arguments: &AdminArguments, global: &GlobalArguments) -> Result<Exi
         let store = Store::open_as_owner(&address).await.map_err(Failure::other)?;
         let done = match &arguments.command {
             AdminCommand::Migrate => migrate_database(&store, global).await,
+            AdminCommand::Data(command) => {
+                admin_data::run(command, &store, &arguments.data, global).await
+            }
             AdminCommand::Org(OrgCommand::Create { slug, name, owner }) => {
                 let name = name.as_deref().unwrap_or(slug);
                 create_org(&store, &Founding { slug, name, owner }, global).await

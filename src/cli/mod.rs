@@ -9,6 +9,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 mod accept;
 #[cfg(feature = "service")]
 mod admin;
+#[cfg(feature = "service")]
+mod admin_data;
 mod arguments;
 mod audit;
 mod batch;

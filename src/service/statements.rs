@@ -23,6 +23,7 @@ const LISTS: &[&[Statement]] = &[
     directory::project_member::ALL,
     object::KEY_STATEMENTS,
     object::SWEEP_STATEMENTS,
+    object::VERIFY_STATEMENTS,
     run::ALL,
     store::migrate::ALL,
     tenancy::STATEMENTS,

@@ -154,3 +154,22 @@ async fn a_link_ends_with_its_makers_role_or_the_key() {
     desk.fixture.run("UPDATE member SET disabled_at = 1").await;
     assert!(matches!(follow(&desk, &text).await, Err(DatasetError::Absent)));
 }
+
+#[tokio::test]
+async fn a_check_finds_what_is_damaged_and_names_it() {
+    let desk = Desk::new().await;
+    made(&desk, &bytes(1000)).await;
+    let kept = desk.names().await;
+    made(&desk, &bytes(2000)).await;
+    let system = crate::tenancy::Principal::system(desk.fixture.org.clone());
+    let check = || crate::object::verify(&desk.fixture.store, &desk.depot, &system);
+    let right = check().await.unwrap();
+    assert_eq!((right.blobs, right.bytes, right.damaged.len()), (2, 3000, 0));
+    let name = desk.names().await.into_iter().find(|name| !kept.contains(name)).unwrap();
+    let mut stored = std::fs::read(desk.path(&name)).unwrap();
+    *stored.last_mut().unwrap() ^= 1;
+    std::fs::write(desk.path(&name), stored).unwrap();
+    let found = check().await.unwrap();
+    assert_eq!((found.blobs, found.bytes, found.damaged.len()), (2, 1000, 1));
+    assert!(found.damaged[0].reason.contains(&name), "{}", found.damaged[0].reason);
+}

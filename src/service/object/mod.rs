@@ -18,6 +18,7 @@ mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use error::{KeyError, ObjectError};
 pub use keys::{
@@ -28,10 +29,12 @@ pub use open::{Plain, open};
 pub use seal::{Sealed, Sealing};
 pub use store::{Objects, Put};
 pub use sweep::{SweepError, Swept, sweep};
+pub use verify::{Damage, Verified, VerifyError, verify};
 
 pub(crate) use keys::STATEMENTS as KEY_STATEMENTS;
 pub(crate) use name::{blob_name, mac, part_name};
 pub(crate) use sweep::STATEMENTS as SWEEP_STATEMENTS;
+pub(crate) use verify::STATEMENTS as VERIFY_STATEMENTS;
 
 /// Where bytes are kept, and the keys that they are kept under.
 pub struct Depot {
