@@ -148,6 +148,24 @@ impl Caller {
         Ok(TenantTx::read(store, &self.principal, &self.origin, action, None).await?)
     }
 
+    /// As [`Caller::read`], in the caller's own organisation.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Caller::read`].
+    pub async fn read_own(&self, action: Action) -> Result<TenantTx, Problem> {
+        self.read(self.principal.org.as_str(), action).await
+    }
+
+    /// As [`Caller::write`], in the caller's own organisation.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Caller::write`].
+    pub async fn write_own(&self, action: Action) -> Result<TenantTx, Problem> {
+        self.write(self.principal.org.as_str(), action).await
+    }
+
     /// As [`Caller::read`], for an act in `project`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod etag;
 mod frame;
 mod groups;
 mod limits;
+mod login;
 mod members;
 pub(crate) mod once;
 mod orgs;
@@ -19,7 +20,9 @@ mod problem;
 mod project_members;
 mod projects;
 mod runs;
+mod sessions;
 mod system;
+mod tokens;
 mod uploads;
 
 use std::sync::Arc;
@@ -35,6 +38,7 @@ pub use once::{Asked, Once};
 pub use page::{Listing, Page, PageQuery};
 pub use problem::{FieldError, Problem, ProblemDocument, Problems};
 
+use crate::auth::password::Passwords;
 use crate::config::Settings;
 use crate::directory::DirectoryError;
 use crate::object::Depot;
@@ -49,6 +53,7 @@ struct Parts {
     store: Store,
     depot: Arc<Depot>,
     limits: Limits,
+    passwords: Passwords,
     settings: Settings,
 }
 
@@ -57,7 +62,8 @@ impl App {
     #[must_use]
     pub fn new(store: Store, depot: Arc<Depot>, settings: Settings) -> Self {
         let limits = Limits::new(settings.requests_per_second);
-        Self(Arc::new(Parts { store, depot, limits, settings }))
+        let passwords = Passwords::default();
+        Self(Arc::new(Parts { store, depot, limits, passwords, settings }))
     }
 
     /// The database.
@@ -76,6 +82,12 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// What compares passwords.
+    #[must_use]
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.passwords
     }
 
     /// How the server was set up.
@@ -115,6 +127,9 @@ impl Modify for Credentials {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(system::routes())
+        .merge(login::routes())
+        .merge(sessions::routes())
+        .merge(tokens::routes())
         .merge(orgs::routes())
         .merge(members::routes())
         .merge(groups::routes())

@@ -32,7 +32,7 @@ statements! {
         WHERE org_id = $1 AND id = $2 AND ended_at IS NULL AND (member_id = $4 OR $4 = '')";
     END_ALL = "UPDATE session SET ended_at = $3 \
         WHERE org_id = $1 AND member_id = $2 AND ended_at IS NULL AND id <> $4";
-    ID_TOKEN = "SELECT method, id_token FROM session WHERE org_id = $1 AND id = $2";
+    CAME_FROM = "SELECT method, id_token FROM session WHERE org_id = $1 AND id = $2";
 }
 
 /// Ended and expired logins are kept this long, for whoever asks what was.
@@ -218,6 +218,27 @@ pub async fn end(tx: &mut TenantTx, session: &Id) -> Result<(), AuthError> {
         0 => Err(AuthError::absent(Action::SessionEnd)),
         _ => Ok(()),
     }
+}
+
+/// Where a login came from, if an identity provider knows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CameFrom {
+    /// `oidc:` and the provider's name, or a method of this server's own.
+    pub method: String,
+    /// What the provider knows the login by.
+    pub id_token: Option<String>,
+}
+
+/// Where the login `session` came from.
+///
+/// # Errors
+///
+/// [`AuthError::Denied`] where there is none.
+pub async fn came_from(tx: &mut TenantTx, session: &Id) -> Result<CameFrom, AuthError> {
+    let org = tx.org();
+    let row = tx.row(CAME_FROM, values![&org, session]).await?;
+    let row = row.ok_or_else(|| AuthError::absent(Action::SessionEnd))?;
+    Ok(CameFrom { method: row.text("method")?, id_token: row.optional_text("id_token")? })
 }
 
 /// Ends every login of `member` but `kept`, and gives how many: after a change
