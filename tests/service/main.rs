@@ -5,5 +5,7 @@
 
 mod rig;
 
+mod attack;
 mod migrations;
+mod requests;
 mod tenants;

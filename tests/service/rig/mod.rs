@@ -5,6 +5,7 @@
 
 pub mod postgres;
 pub mod process;
+pub mod server;
 
 use std::future::Future;
 use std::io::Write as _;

@@ -1,0 +1,342 @@
+//! One organisation against another, over every operation that OpenAPI knows:
+//! what is another's is answered byte for byte like what does not exist, and
+//! nothing of it is shown, counted or changed.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::rig::server::{Answer, Client, Server, create_org};
+use crate::rig::{block_on, postgres};
+
+/// Things of one organisation by the names of path parameters.
+type Things = BTreeMap<&'static str, String>;
+
+/// Ids that are well formed and nobody's.
+fn absent() -> Things {
+    let id = |prefix: &str| format!("{prefix}_01jzzzzzzzzzzzzzzzzzzzzzz0");
+    BTreeMap::from([
+        ("org", id("org")),
+        ("project", id("prj")),
+        ("member", id("mem")),
+        ("group", id("grp")),
+        ("token", id("tok")),
+        ("session", id("ses")),
+        ("upload", id("upl")),
+        ("dataset", id("dat")),
+        ("run", id("run")),
+    ])
+}
+
+/// An organisation with one of everything.
+fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) -> Things {
+    let base = format!("/v1/orgs/{org}");
+    let made = |path: String, body: Value| client.post(path, &body).expect(201).field("id");
+    let member = made(
+        format!("{base}/members"),
+        json!({"kind": "service", "login": "robot", "name": "Robot", "role": "member"}),
+    );
+    let group = made(format!("{base}/groups"), json!({"name": "Chemists"}));
+    let project =
+        made(format!("{base}/projects"), json!({"slug": "secret", "name": format!("of {org}")}));
+    let uploads = format!("{base}/projects/{project}/uploads");
+    let (first, upload) = (upload(client, &uploads), begin_upload(client, &uploads));
+    let dataset = made(
+        format!("{base}/projects/{project}/datasets"),
+        json!({"name": "d", "description": "", "upload": first}),
+    );
+    let run = format!("run_{}", &project[4..]);
+    let insert = format!(
+        "INSERT INTO run (org_id, id, project_id, name, kind, state, created_at) \
+         VALUES ('{org}', '{run}', '{project}', 'r', 'run', 'succeeded', 1)"
+    );
+    database.as_owner(&insert).unwrap();
+    let token = client.get(format!("{base}/tokens")).expect(200).value()["items"][0]["id"].clone();
+    let login = "INSERT INTO session (org_id, id, member_id, secret_hash, method, source_address, \
+        created_at, last_used_at, expires_at) VALUES";
+    let session = format!("ses_{}", &project[4..]);
+    let owner = client.get("/v1/me").expect(200).value()["member"]["id"].clone();
+    let owner = owner.as_str().unwrap();
+    let values = format!("('{org}', '{session}', '{owner}', 'x', 'password', 'local', 1, 1, 2)");
+    database.as_owner(&format!("{login} {values}")).unwrap();
+    BTreeMap::from([
+        ("org", org.to_owned()),
+        ("project", project),
+        ("member", member),
+        ("group", group),
+        ("token", token.as_str().unwrap().to_owned()),
+        ("session", session),
+        ("upload", upload),
+        ("dataset", dataset),
+        ("run", run),
+    ])
+}
+
+const BYTES: &[u8] = b"CCO ethanol\n";
+
+fn begin_upload(client: &Client, uploads: &str) -> String {
+    let sha256 = hex::encode(Sha256::digest(BYTES));
+    let body = json!({"name": "a.smi", "size": BYTES.len(), "sha256": sha256});
+    client.post(uploads, &body).expect(201).field("id")
+}
+
+fn upload(client: &Client, uploads: &str) -> String {
+    let id = begin_upload(client, uploads);
+    let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(BYTES)));
+    let part = client.ask("PUT", format!("{uploads}/{id}/parts/1"));
+    let part = part.header("content-digest", &digest);
+    let put = part.header("content-type", "application/octet-stream").bytes(BYTES.to_vec()).send();
+    assert!(put.status < 300, "{}", put.text());
+    let done = client.ask("POST", format!("{uploads}/{id}/complete")).send();
+    assert!(done.status < 300, "{}", done.text());
+    id
+}
+
+/// An operation of the document.
+struct Operation {
+    method: String,
+    path: String,
+    /// Path parameters that are ids, in order.
+    ids: Vec<&'static str>,
+    body: Option<Value>,
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
+    let names = absent();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            // A link is a credential of its own, tested with uploads.
+            if !path.starts_with("/v1/orgs/") {
+                continue;
+            }
+            let ids: Vec<_> = path
+                .split('/')
+                .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+                .filter(|name| *name != "number")
+                .map(|name| *names.get_key_value(name).unwrap_or_else(|| panic!("{name}")).0)
+                .collect();
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let body = (!schema.is_null()).then(|| example(document, schema));
+            operations.push(Operation { method: method.clone(), path: path.clone(), ids, body });
+        }
+    }
+    operations
+}
+
+/// A value that fits `schema`.
+fn example(document: &Value, schema: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        return example(document, document.pointer(&name[1..]).unwrap());
+    }
+    if let Some(any) = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()) {
+        return example(document, any.iter().find(|s| s["type"] != "null").unwrap());
+    }
+    if !schema["example"].is_null() {
+        return schema["example"].clone();
+    }
+    if let Some(first) = schema["enum"].get(0) {
+        return first.clone();
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().find(|kind| *kind != "null").unwrap().clone(),
+        kind => kind.clone(),
+    };
+    match kind.as_str() {
+        Some("object") => {
+            let of = |(name, schema): (&String, &Value)| (name.clone(), example(document, schema));
+            schema["properties"].as_object().into_iter().flatten().map(of).collect()
+        }
+        Some("string") if schema["format"] == "date-time" => json!("2099-01-01T00:00:00Z"),
+        Some("string") => json!("text of a test"),
+        Some("integer") => schema["minimum"].as_i64().unwrap_or(1).into(),
+        Some("boolean") => json!(true),
+        Some("array") => json!([]),
+        _ => json!({}),
+    }
+}
+
+impl Operation {
+    /// Asks with the ids of `things`, in the path and in the body.
+    fn ask(&self, client: &Client, own: &Things, foreign_from: usize, other: &Things) -> Answer {
+        let mut path = self.path.replace("{number}", "1");
+        for (position, name) in self.ids.iter().enumerate() {
+            let things = if position < foreign_from { own } else { other };
+            path = path.replace(&format!("{{{name}}}"), &things[name]);
+        }
+        let mut ask = client
+            .ask(&self.method, path)
+            .header("x-request-id", "attack")
+            .header("if-match", "\"v1\"");
+        if let Some(body) = &self.body {
+            let mut body = body.clone();
+            for (name, id) in other {
+                if let Some(value) = body.get_mut(*name) {
+                    *value = json!(id);
+                }
+            }
+            ask = ask.json(&body);
+        } else if self.path.ends_with("{number}") {
+            let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(BYTES)));
+            ask = ask.header("content-digest", &digest).bytes(BYTES.to_vec());
+        }
+        ask.send()
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
+    }
+}
+
+/// Tokens of every role and scope in the organisation of `owner`.
+fn credentials(owner: &Client, own: &Things) -> Vec<(String, Client)> {
+    let base = format!("/v1/orgs/{}", own["org"]);
+    let mut all = vec![("owner".to_owned(), owner.clone())];
+    for role in ["admin", "auditor", "member"] {
+        let body = json!({"kind": "service", "login": role, "name": role, "role": role});
+        let member = owner.post(format!("{base}/members"), &body).expect(201).field("id");
+        for scope in ["read", "write", "admin"] {
+            all.push((format!("{role} {scope}"), token(owner, &base, &member, scope, None)));
+        }
+        let only = Some(own["project"].as_str());
+        all.push((format!("{role} of a project"), token(owner, &base, &member, "admin", only)));
+    }
+    all
+}
+
+fn token(owner: &Client, base: &str, member: &str, scope: &str, project: Option<&str>) -> Client {
+    let body = json!({"member": member, "name": "t", "scope": scope, "project": project,
+        "expires_at": "2027-06-01T00:00:00Z"});
+    let made = owner.post(format!("{base}/tokens"), &body).expect(201);
+    Client { url: owner.url.clone(), token: Some(made.field("secret")) }
+}
+
+/// Everything of an organisation but its trail, where refusals are noted.
+fn everything_of(database: &postgres::Database<'_>, org: &str) -> String {
+    let tables = database
+        .as_owner(
+            "SELECT table_name FROM information_schema.columns \
+             WHERE table_schema = 'public' AND column_name = 'org_id' ORDER BY 1",
+        )
+        .unwrap();
+    let kept = |table: &&str| !["audit_event", "idempotency"].contains(table);
+    let of = |table: &str| {
+        let rows = "SELECT string_agg(t::text, E'\\n' ORDER BY t::text) FROM";
+        // When a credential was used last is noted at any use.
+        let sql = format!(
+            "{rows} (SELECT to_jsonb(x) - 'last_used_at' FROM {table} x WHERE org_id = '{org}') t"
+        );
+        format!("{table}: {}\n", database.as_owner(&sql).unwrap())
+    };
+    tables.lines().filter(kept).map(of).collect()
+}
+
+#[test]
+fn what_is_another_organisations_does_not_exist() {
+    let Some(cluster) = postgres::shared() else { return };
+    let database = block_on(cluster.migrated());
+    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
+    let (org_a, token_a) = create_org(&database.owner_url(), "a");
+    let (org_b, token_b) = create_org(&database.owner_url(), "b");
+    let (owner, victim) = (server.client(&token_a), server.client(&token_b));
+    let own = furnish(&owner, &org_a, &database);
+    let foreign = furnish(&victim, &org_b, &database);
+    let nothing = absent();
+    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    assert!(operations.len() >= 40, "{}", operations.len());
+    let before = everything_of(&database, &org_b);
+
+    let mut count = 0;
+    for (who, client) in credentials(&owner, &own) {
+        for operation in &operations {
+            for from in 0..operation.ids.len() {
+                let theirs = operation.ask(&client, &own, from, &foreign);
+                let nobodys = operation.ask(&client, &own, from, &nothing);
+                let what = format!("{who}: {} from {from}", operation.name());
+                assert_eq!(theirs, nobodys, "{what}");
+                if from == 0 || who == "owner" {
+                    assert_eq!(theirs.status, 404, "{what}: {}", theirs.text());
+                }
+                assert!(theirs.status >= 400, "{what}: {}", theirs.text());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 1000, "{count}");
+    for operation in &operations {
+        let theirs = operation.ask(&server.stranger(), &own, 0, &foreign);
+        assert_eq!(theirs, operation.ask(&server.stranger(), &own, 0, &nothing));
+        assert_eq!(theirs.status, 401, "{}", operation.name());
+    }
+    assert_eq!(everything_of(&database, &org_b), before);
+}
+
+#[test]
+fn bodies_that_name_what_is_anothers_are_refused_like_what_does_not_exist() {
+    let Some(cluster) = postgres::shared() else { return };
+    let database = block_on(cluster.migrated());
+    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
+    let (org_a, token_a) = create_org(&database.owner_url(), "a");
+    let (org_b, token_b) = create_org(&database.owner_url(), "b");
+    let (owner, victim) = (server.client(&token_a), server.client(&token_b));
+    let own = furnish(&owner, &org_a, &database);
+    let foreign = furnish(&victim, &org_b, &database);
+    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    let names = absent();
+    let mut count = 0;
+    for operation in &operations {
+        let Some(body) = &operation.body else { continue };
+        if !names.keys().any(|name| body.get(*name).is_some()) {
+            continue;
+        }
+        // The path is the owner's own; the body's ids are not.
+        let all = operation.ids.len();
+        let theirs = operation.ask(&owner, &own, all, &foreign);
+        let nobodys = operation.ask(&owner, &own, all, &names);
+        assert_eq!(theirs, nobodys, "{}", operation.name());
+        assert!(theirs.status >= 400, "{}: {}", operation.name(), theirs.text());
+        count += 1;
+    }
+    assert!(count >= 2, "{count}");
+}
+
+#[test]
+fn lists_neither_show_nor_count_what_is_not_seen() {
+    let Some(cluster) = postgres::shared() else { return };
+    let database = block_on(cluster.migrated());
+    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
+    let (org_a, token_a) = create_org(&database.owner_url(), "a");
+    let (org_b, token_b) = create_org(&database.owner_url(), "b");
+    let (owner, victim) = (server.client(&token_a), server.client(&token_b));
+    let own = furnish(&owner, &org_a, &database);
+    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    let lists: Vec<_> = operations.iter().filter(|o| o.method == "get").collect();
+    let base = format!("/v1/orgs/{org_a}");
+    let body = json!({"kind": "service", "login": "plain", "name": "Plain", "role": "member"});
+    let plain = owner.post(format!("{base}/members"), &body).expect(201).field("id");
+    let plain = token(&owner, &base, &plain, "admin", None);
+    let read = |client: &Client| -> Vec<Answer> {
+        let all = lists.iter().filter(|list| !list.path.ends_with("/audit"));
+        all.map(|list| list.ask(client, &own, list.ids.len(), &own)).collect()
+    };
+    let before = (read(&owner), read(&plain));
+    let foreign = furnish(&victim, &org_b, &database);
+    let after = (read(&owner), read(&plain));
+    assert_eq!(before, after);
+    for answer in after.0.iter().chain(&after.1) {
+        for id in foreign.values() {
+            assert!(!answer.text().contains(id.as_str()), "{}", answer.text());
+        }
+    }
+    // A project of the same organisation that the plain member is not in.
+    let projects = plain.get(format!("{base}/projects")).expect(200).value();
+    assert_eq!(projects, json!({"items": [], "next": null}));
+    let secret = format!("{base}/projects/{}", own["project"]);
+    let nobodys = format!("{base}/projects/{}", absent()["project"]);
+    let ask = |path: &str| plain.ask("GET", path).header("x-request-id", "x").send();
+    assert_eq!(ask(&secret), ask(&nobodys));
+    assert_eq!(ask(&secret).status, 404);
+}
