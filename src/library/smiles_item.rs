@@ -31,11 +31,10 @@ pub fn differing_item(drawn: &[u8], item: &str, canonical: Option<&str>) -> Opti
     if canonical == Some(item_read.canonical_smiles.as_str()) {
         return None;
     }
-    let differs = |smiles: &[u8]| {
-        read(smiles).is_some_and(|drawn| drawn.canonical_smiles != item_read.canonical_smiles)
-    };
+    let is_item = |read: &MolecularGraph| read.canonical_smiles == item_read.canonical_smiles;
     let marks = b"@/\\";
-    let flat = || drawn.iter().copied().filter(|byte| !marks.contains(byte)).collect::<Vec<_>>();
     let is_flat = !item.bytes().any(|byte| marks.contains(&byte));
-    (differs(drawn) && !(is_flat && !differs(&flat()))).then_some(item_read.canonical_smiles)
+    let flat = || drawn.iter().copied().filter(|byte| !marks.contains(byte)).collect::<Vec<_>>();
+    let same = is_item(&read(drawn)?) || is_flat && read(&flat()).as_ref().is_some_and(is_item);
+    (!same).then_some(item_read.canonical_smiles)
 }

@@ -25,11 +25,12 @@ fn moto() -> String {
     std::env::var("HETERO2_MOTO").unwrap_or_else(|_| "moto_server".into())
 }
 
-/// Makes a bucket or an object: moto takes requests without a signature.
+/// Makes a bucket or an object that anybody may read: moto takes such requests without a
+/// signature.
 fn put(port: u16, path: &str, content: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let length = content.len();
-    let host = format!("Host: 127.0.0.1:{port}\r\nConnection: close\r\n");
+    let host = format!("Host: 127.0.0.1:{port}\r\nConnection: close\r\nx-amz-acl: public-read\r\n");
     write!(stream, "PUT {path} HTTP/1.1\r\n{host}Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n").unwrap();
     stream.write_all(content).unwrap();
     let mut answer = String::new();
