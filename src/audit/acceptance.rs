@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `SKIP` reasons that need no human.
-pub const EXPECTED_SKIPS: [Reason; 10] = [
+pub const EXPECTED_SKIPS: [Reason; 11] = [
     Reason::InvalidSmiles,
     Reason::QueryAtom,
     Reason::UnsupportedBond,
     Reason::UnsupportedStereo,
+    Reason::UnsupportedRings,
     Reason::TooManyAtoms,
     Reason::Disconnected,
     Reason::NoDecoysGenerated,

@@ -24,6 +24,8 @@ coded! {
     UnsupportedBond = "unsupported_bond";
     /// SKIP: the molecule has a stereocentre that is not tetrahedral.
     UnsupportedStereo = "unsupported_stereo";
+    /// SKIP: the rings of a cage cannot be found with certainty.
+    UnsupportedRings = "unsupported_rings";
     /// SKIP: the molecule is beyond the limit on heavy atoms, or too large to read.
     TooManyAtoms = "too_many_atoms";
     /// SKIP: the molecule has several fragments, and the run asks for one.

@@ -32,6 +32,9 @@ pub enum MoleculeError {
     /// A bond of no definite order.
     #[error("unsupported chemistry: {0}")]
     UnsupportedBond(String),
+    /// A cage whose rings the chemistry crate does not find.
+    #[error("unsupported chemistry: a cage whose rings are not found with certainty")]
+    UnsupportedRings,
     /// The chemistry crate failed on the molecule: a defect worth a report.
     #[error("the chemistry library failed on this molecule: {0}")]
     Internal(String),
@@ -41,6 +44,9 @@ impl From<cs::RdkitSmilesError> for MoleculeError {
     fn from(error: cs::RdkitSmilesError) -> Self {
         match error {
             cs::RdkitSmilesError::Sanitization(what) => Self::Sanitize(what),
+            cs::RdkitSmilesError::Unsupported(what) if what.contains("ring finder") => {
+                Self::UnsupportedRings
+            }
             cs::RdkitSmilesError::Unsupported(what) => Self::Unsupported(what),
         }
     }

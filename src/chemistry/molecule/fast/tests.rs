@@ -371,3 +371,28 @@ fn a_small_ring_is_aromatic_whatever_large_ring_passes_through_it() {
         assert_eq!(found.as_deref(), Some(smiles), "{text}");
     }
 }
+
+#[test]
+fn cages_whose_rings_the_chemistry_crate_does_not_find_are_read() {
+    // As RDKit 2026.09.1 writes them.
+    for smiles in [
+        "CC1CC23CC4(N)C5(C)CCC6C2CNC4(C3)C1(C)C65",
+        "CC1CC2C3CC45C3CC4C13CC2(C)NC35",
+        "CCC12CC34CCC5C6CC(C3)(C1C)C1C3N(C)C54CC34C61C24C",
+        "CCC12CC3C4CC56CC7(CC18C2(C)CC7(N)C81CC31C5)C6N4",
+    ] {
+        assert!(matches!(by_crate(smiles), Err(MoleculeError::UnsupportedRings)), "{smiles}");
+        let found = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).unwrap();
+        assert_eq!(found.canonical_smiles(), smiles);
+        assert!(found.descriptors().is_ok() && found.fingerprint().is_ok() && found.rings().is_ok());
+    }
+    // Parts, isotopes, metals and what is too symmetric are left to the crate.
+    for smiles in [
+        "C123C45C16C21C34C561",
+        "CC1CC2C3CC45C3CC4C13CC2(C)NC35.C",
+        "[13CH3]C1CC2C3CC45C3CC4C13CC2(C)NC35",
+    ] {
+        let found = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default());
+        assert!(matches!(found, Err(MoleculeError::UnsupportedRings)), "{smiles}: {found:?}");
+    }
+}

@@ -155,6 +155,7 @@ fn readable<T>(out: &mut Chemistry, read: Result<T, MoleculeError>) -> Result<T,
             out.warnings.push(Warning::InvalidSmiles(error.to_string()));
             EarlyEnd::Skip(match error {
                 MoleculeError::UnsupportedBond(_) => Reason::UnsupportedBond,
+                MoleculeError::UnsupportedRings => Reason::UnsupportedRings,
                 _ => Reason::InvalidSmiles,
             })
         }

@@ -11,6 +11,8 @@ use super::super::graph::{FlatMol, Rows};
 use super::rdkit_sssr;
 
 const NONE: u32 = u32::MAX;
+/// More rings than this are left to the general path.
+const MAX_RINGS: usize = 10_000;
 
 /// Which rings to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,19 +90,35 @@ impl RingFinder {
         bonded.then_some(())
     }
 
-    /// The rings as the chemistry crate finds them; `None` where they leave out a
-    /// bond of a cycle, as they do in some macrocycles.
+    /// The rings as the chemistry crate finds them, or all relevant ones where it
+    /// finds too few; `None` where they leave out a bond of a cycle, as they do in
+    /// some macrocycles.
     fn general(&mut self, mol: &mut FlatMol) -> Option<()> {
-        let sure = self.find_as_crate(mol);
+        let independent = mol.bonds.len() + 1 - mol.atoms.len();
+        let sure = self.find_as_crate(mol).filter(|_| self.of_crate.len() >= independent);
         if sure.is_none() {
             self.of_crate.clear();
-            by_crate(mol)?.into_iter().for_each(|ring| self.of_crate.push(ring));
+            let rings = by_crate(mol).or_else(|| self.relevant(mol))?;
+            rings.into_iter().for_each(|ring| self.of_crate.push(ring));
         }
         self.sure = Some(sure == Some(true));
         self.unique &= are_same_rings(&self.of_crate, &self.rings);
         let bonded = mol.set_rings(self.of_crate.iter());
         let covered = |bond: &u32| mol.bond_rings[*bond as usize] > 0;
         (bonded && self.systems().flatten().all(covered)).then_some(())
+    }
+
+    /// All rings of all smallest sets. RDKit 2026.09 takes them for any molecule;
+    /// the search that came before it, which is the chemistry crate's, finds too
+    /// few rings in some cages.
+    fn relevant(&self, mol: &FlatMol) -> Option<Vec<Vec<u32>>> {
+        let bonds = mol.bonds.iter().zip(&self.block);
+        let bonds =
+            bonds.map(|(bond, &block)| (bond.begin as usize, bond.end as usize, block != NONE));
+        let bonds: Vec<_> = bonds.collect();
+        let rings =
+            perception::relevant_cycles_from_graph(mol.atoms.len(), &bonds, MAX_RINGS).ok()?;
+        Some(in_atoms(rings))
     }
 
     /// Fills `of_crate`; see [`rdkit_sssr::find`].
@@ -307,9 +325,12 @@ impl RingFinder {
 pub(in crate::molecule::fast) fn by_crate(mol: &FlatMol) -> Option<Vec<Vec<u32>>> {
     let bonds = mol.bonds.iter().map(|bond| (bond.begin as usize, bond.end as usize, true));
     let bonds: Vec<_> = bonds.collect();
-    let rings = perception::rdkit_symmetrized_sssr(mol.atoms.len(), &bonds)?;
+    Some(in_atoms(perception::rdkit_symmetrized_sssr(mol.atoms.len(), &bonds)?))
+}
+
+fn in_atoms(rings: Vec<Vec<usize>>) -> Vec<Vec<u32>> {
     let ring = |ring: Vec<usize>| ring.into_iter().map(|atom| atom as u32).collect();
-    Some(rings.into_iter().map(ring).collect())
+    rings.into_iter().map(ring).collect()
 }
 
 /// Whether two sets of rings are the same.
