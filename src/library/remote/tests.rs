@@ -52,6 +52,14 @@ fn a_connection_that_is_cut_goes_on_from_the_byte() {
 }
 
 #[test]
+fn a_server_that_fails_for_a_moment_is_asked_again() {
+    let web = Web::start(fs::read(demo()).unwrap(), Manner::Recovers(usize::MAX));
+    let address = PathBuf::from(format!("{}/demo.smi", web.root));
+    assert_eq!(read(&address).unwrap(), read(&demo()).unwrap());
+    assert_eq!(web.asked().len(), 2);
+}
+
+#[test]
 fn what_cannot_be_resumed_or_read_is_an_error_without_secrets() {
     let content = fs::read(demo()).unwrap();
     for (manner, said) in [
@@ -60,6 +68,7 @@ fn what_cannot_be_resumed_or_read_is_an_error_without_secrets() {
         (Manner::SaysNothing(CUT), "neither ETag nor Last-Modified"),
         (Manner::Denies, "denies access"),
         (Manner::Complains, "400 Bad Request"),
+        (Manner::Fails, "500 Internal Server Error"),
     ] {
         let web = Web::start(content.clone(), manner);
         let (_, host) = web.root.split_once("://").unwrap();
