@@ -107,29 +107,29 @@ fn test_mpi() -> Outcome {
         .env("HETERO2_REQUIRE_MPI", "1"))
 }
 
+/// What speaks to other machines: tested with the same features, so that one build serves all.
+const NETWORK: &str = "remote,service";
+
 fn test_remote() -> Outcome {
-    cargo_with(
-        "clippy --locked --release --package hetero2 --package hetero2-library --features remote \
-         --all-targets -- -D warnings",
-    )?;
-    let words = ["test", "--locked", "--release", "--features", "remote"];
     let moto = std::path::absolute(tool("moto_server")?).map_err(|error| error.to_string())?;
     run(cargo()
-        .args(words)
-        .args(["--package", "hetero2", "--package", "hetero2-library"])
-        .args(["--lib", "--test", "remote"])
+        .args(["test", "--locked", "--release", "--features", NETWORK, "--test", "remote"])
         .env("HETERO2_MOTO", moto)
-        .env("HETERO2_REQUIRE_REMOTE", "1"))
+        .env("HETERO2_REQUIRE_REMOTE", "1"))?;
+    cargo_with("test --locked --release --package hetero2-library --features remote --lib")
 }
 
 fn test_service() -> Outcome {
     run(cargo()
-        .args(["test", "--locked", "--release", "--features", "service", "--test", "service"])
+        .args(["test", "--locked", "--release", "--features", NETWORK, "--test", "service"])
         .env("HETERO2_REQUIRE_SERVICE", "1"))
 }
 
 fn lints() -> Outcome {
-    cargo_with("clippy --locked --release --workspace --all-targets -- -D warnings")
+    cargo_with(
+        "clippy --locked --release --workspace --features hetero2/remote --all-targets -- \
+         -D warnings",
+    )
 }
 
 fn docs() -> Outcome {
