@@ -128,12 +128,12 @@ def million_runs(server, project, count, psql):
     """Runs in the table, as if jobs had made them."""
     columns = "org_id, id, project_id, name, kind, state, created_at"
     if psql:
-        psql(f"INSERT INTO run ({columns}) SELECT '{server.organisation}', 'run_' || lpad(n::text, 26, '0'), "
+        psql(f"INSERT INTO run ({columns}) SELECT '{server.organisation}', 'run_' || lpad((n * 10)::text, 26, '0'), "
              f"'{project}', 'run ' || n, 'run', 'succeeded', n FROM generate_series(1, {count}) n")
         psql("ANALYZE run")
         return
     database = sqlite3.connect(server.data / "hetero2.sqlite", timeout=60)
-    rows = ((server.organisation, f"run_{n:026}", project, f"run {n}", "run", "succeeded", n)
+    rows = ((server.organisation, f"run_{n * 10:026}", project, f"run {n}", "run", "succeeded", n)
             for n in range(1, count + 1))
     database.executemany(f"INSERT INTO run ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     database.commit()
@@ -270,7 +270,7 @@ def page(path, number, runs):
     if number % 2 == 0:
         return f"{path}/runs"
     at = (number * 7919) % runs + 1
-    cursor = base64.urlsafe_b64encode(f"run_{at:026}".encode()).decode().rstrip("=")
+    cursor = base64.urlsafe_b64encode(f"run_{at * 10:026}".encode()).decode().rstrip("=")
     return f"{path}/runs?cursor={cursor}"
 
 
