@@ -3,11 +3,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hetero2_service::reqwest;
 use serde_json::{Value, json};
 
-use crate::rig::server::{Answer, Client, Server};
+use crate::rig::server::{Answer, Client, Server, hetero2};
+use crate::rig::{block_on, skip};
 
 struct Setting {
     server: Server,
@@ -287,4 +291,85 @@ fn every_act_and_refusal_is_in_the_trail() {
     assert_eq!(made["source_address"], "127.0.0.1");
     assert_eq!(find("project.read", "refused")["reason"], "not_found");
     find("token.create", "done");
+}
+
+#[test]
+fn plain_http_is_for_loopback() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = hetero2()
+        .args(["serve", "--listen", "0.0.0.0:0", "--data"])
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("TLS") && said.contains("loopback"), "{said}");
+    assert!(!folder.path().join("data").exists());
+}
+
+/// A certificate for `localhost` that signs itself; none, said loudly, where
+/// OpenSSL's program is missing.
+fn certificate(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+    let (certificate, key) = (folder.join("c.pem"), folder.join("k.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output();
+    match made {
+        Ok(output) if output.status.success() => Some((certificate, key)),
+        other => {
+            skip("openssl", &format!("{other:?}"));
+            None
+        }
+    }
+}
+
+#[test]
+fn tls_is_spoken_where_a_certificate_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((certificate, key)) = certificate(folder.path()) else { return };
+    let (certificate_text, key_text) =
+        (certificate.display().to_string(), key.display().to_string());
+    let server = Server::sqlite(&["--tls-certificate", &certificate_text, "--tls-key", &key_text]);
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    let trusted = reqwest::Certificate::from_pem(&std::fs::read(&certificate).unwrap()).unwrap();
+    let status = block_on(async {
+        let http = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
+        let answer = http.get(format!("{}/healthz", server.url)).send().await.unwrap();
+        answer.status().as_u16()
+    });
+    assert_eq!(status, 200);
+    let plain = TcpStream::connect(server.url.strip_prefix("https://").unwrap());
+    let mut plain = plain.unwrap();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut said = Vec::new();
+    let _ = plain.read_to_end(&mut said);
+    assert!(!said.starts_with(b"HTTP/1.1 200"), "{said:?}");
+}
+
+#[test]
+fn a_second_server_on_the_folder_is_refused() {
+    let setting = setting();
+    let output = hetero2()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(setting.server.data())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(setting.client.get("/readyz").status, 200);
+}
+
+#[test]
+fn a_server_stops_on_request_and_goes_on_from_its_folder() {
+    let setting = setting();
+    setting.client.post(&setting.projects, &json!({"slug": "a", "name": "A"})).expect(201);
+    let token = setting.client.token.clone().unwrap();
+    let again = setting.server.restart();
+    assert!(again.first.is_none());
+    let list = again.client(&token).get(&setting.projects).expect(200).value();
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
 }

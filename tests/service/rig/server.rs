@@ -100,14 +100,24 @@ impl Server {
     }
 
     /// Asks it to stop, and waits until it has.
-    pub fn stop(mut self) -> String {
+    pub fn stop(&mut self) {
         terminate(self.pid());
         let start = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
+        let ended = loop {
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                break ended;
+            }
             assert!(start.elapsed() < Duration::from_secs(60), "the server does not stop");
             std::thread::sleep(Duration::from_millis(20));
-        }
-        self.log()
+        };
+        assert!(ended.success(), "{ended}");
+    }
+
+    /// Stops it and starts another on its folder, on SQLite.
+    pub fn restart(mut self) -> Self {
+        self.stop();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Self::start(folder, None, &[])
     }
 }
 

@@ -384,7 +384,9 @@ fn cages_whose_rings_the_chemistry_crate_does_not_find_are_read() {
         assert!(matches!(by_crate(smiles), Err(MoleculeError::UnsupportedRings)), "{smiles}");
         let found = Molecule::from_smiles(smiles.as_bytes(), &ParseLimits::default()).unwrap();
         assert_eq!(found.canonical_smiles(), smiles);
-        assert!(found.descriptors().is_ok() && found.fingerprint().is_ok() && found.rings().is_ok());
+        assert!(
+            found.descriptors().is_ok() && found.fingerprint().is_ok() && found.rings().is_ok()
+        );
     }
     // Parts, isotopes, metals and what is too symmetric are left to the crate.
     for smiles in [
