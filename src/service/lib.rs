@@ -17,6 +17,7 @@ pub mod store;
 mod sweep;
 pub mod tenancy;
 pub mod time;
+pub mod tls;
 pub mod trail;
 pub mod upload;
 

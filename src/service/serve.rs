@@ -206,8 +206,7 @@ pub fn open_depot(storage: &Storage) -> Result<Depot, ServeError> {
 }
 
 async fn certificate(tls: &Tls) -> Result<RustlsConfig, ServeError> {
-    // Two crates could each bring a provider; this names the one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::tls::choose_provider();
     RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await.map_err(|source| {
         ServeError::Certificate {
             certificate: tls.certificate.clone(),

@@ -13,10 +13,10 @@ use crate::rig::server::{Answer, Client, Server, create_org};
 use crate::rig::{block_on, postgres};
 
 /// Things of one organisation by the names of path parameters.
-type Things = BTreeMap<&'static str, String>;
+pub type Things = BTreeMap<&'static str, String>;
 
 /// Ids that are well formed and nobody's.
-fn absent() -> Things {
+pub fn absent() -> Things {
     let id = |prefix: &str| format!("{prefix}_01jzzzzzzzzzzzzzzzzzzzzzz0");
     BTreeMap::from([
         ("org", id("org")),
@@ -32,7 +32,7 @@ fn absent() -> Things {
 }
 
 /// An organisation with one of everything.
-fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) -> Things {
+pub fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) -> Things {
     let base = format!("/v1/orgs/{org}");
     let made = |path: String, body: Value| client.post(path, &body).expect(201).field("id");
     let member = made(
@@ -207,7 +207,13 @@ fn credentials(owner: &Client, own: &Things) -> Vec<(String, Client)> {
     all
 }
 
-fn token(owner: &Client, base: &str, member: &str, scope: &str, project: Option<&str>) -> Client {
+pub fn token(
+    owner: &Client,
+    base: &str,
+    member: &str,
+    scope: &str,
+    project: Option<&str>,
+) -> Client {
     let body = json!({"member": member, "name": "t", "scope": scope, "project": project,
         "expires_at": "2027-06-01T00:00:00Z"});
     let made = owner.post(format!("{base}/tokens"), &body).expect(201);

@@ -7,5 +7,6 @@ mod rig;
 
 mod attack;
 mod migrations;
+mod openapi;
 mod requests;
 mod tenants;

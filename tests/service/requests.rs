@@ -337,6 +337,7 @@ fn tls_is_spoken_where_a_certificate_is_given() {
     let server = Server::sqlite(&["--tls-certificate", &certificate_text, "--tls-key", &key_text]);
     assert!(server.url.starts_with("https://"), "{}", server.url);
     let trusted = reqwest::Certificate::from_pem(&std::fs::read(&certificate).unwrap()).unwrap();
+    hetero2_service::tls::choose_provider();
     let status = block_on(async {
         let http = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
         let answer = http.get(format!("{}/healthz", server.url)).send().await.unwrap();

@@ -72,8 +72,7 @@ impl Objects {
         if bucket.is_empty() {
             return Err(ObjectError::Address(format!("s3://{rest}")));
         }
-        // The process may have chosen one already: then that one serves.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        crate::tls::choose_provider();
         let store = AmazonS3Builder::from_env()
             .with_bucket_name(bucket)
             .build()

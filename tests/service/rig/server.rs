@@ -155,6 +155,7 @@ fn runtime() -> &'static Runtime {
 fn http() -> &'static reqwest::Client {
     static HTTP: OnceLock<reqwest::Client> = OnceLock::new();
     HTTP.get_or_init(|| {
+        hetero2_service::tls::choose_provider();
         let redirects = reqwest::redirect::Policy::none();
         reqwest::Client::builder().redirect(redirects).no_proxy().build().unwrap()
     })

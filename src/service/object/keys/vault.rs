@@ -64,7 +64,7 @@ impl VaultProvider {
     ///
     /// Where no client can be made.
     pub fn new(address: &str, mount: &str, key: &str, token: Secret) -> Result<Self, KeyError> {
-        drop(rustls::crypto::ring::default_provider().install_default());
+        crate::tls::choose_provider();
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
