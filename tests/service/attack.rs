@@ -196,7 +196,8 @@ fn credentials(owner: &Client, own: &Things) -> Vec<(String, Client)> {
     let base = format!("/v1/orgs/{}", own["org"]);
     let mut all = vec![("owner".to_owned(), owner.clone())];
     for role in ["admin", "auditor", "member"] {
-        let body = json!({"kind": "service", "login": role, "name": role, "role": role});
+        let login = format!("an-{role}");
+        let body = json!({"kind": "service", "login": login, "name": role, "role": role});
         let member = owner.post(format!("{base}/members"), &body).expect(201).field("id");
         for scope in ["read", "write", "admin"] {
             all.push((format!("{role} {scope}"), token(owner, &base, &member, scope, None)));
@@ -309,6 +310,17 @@ fn bodies_that_name_what_is_anothers_are_refused_like_what_does_not_exist() {
     assert!(count >= 2, "{count}");
 }
 
+/// Without when a credential was used last, which reading changes.
+fn timeless(mut answer: Answer) -> Answer {
+    let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+    for item in value["items"].as_array_mut().into_iter().flatten() {
+        item.as_object_mut().unwrap().remove("last_used_at");
+    }
+    answer.headers.retain(|(name, _)| name != "content-length");
+    answer.body = value.to_string().into_bytes();
+    answer
+}
+
 #[test]
 fn lists_neither_show_nor_count_what_is_not_seen() {
     let Some(cluster) = postgres::shared() else { return };
@@ -326,12 +338,14 @@ fn lists_neither_show_nor_count_what_is_not_seen() {
     let plain = token(&owner, &base, &plain, "admin", None);
     let read = |client: &Client| -> Vec<Answer> {
         let all = lists.iter().filter(|list| !list.path.ends_with("/audit"));
-        all.map(|list| list.ask(client, &own, list.ids.len(), &own)).collect()
+        all.map(|list| timeless(list.ask(client, &own, list.ids.len(), &own))).collect()
     };
     let before = (read(&owner), read(&plain));
     let foreign = furnish(&victim, &org_b, &database);
     let after = (read(&owner), read(&plain));
-    assert_eq!(before, after);
+    for (before, after) in before.0.iter().zip(&after.0).chain(before.1.iter().zip(&after.1)) {
+        assert_eq!(before, after, "{} {}", before.text(), after.text());
+    }
     for answer in after.0.iter().chain(&after.1) {
         for id in foreign.values() {
             assert!(!answer.text().contains(id.as_str()), "{}", answer.text());

@@ -43,7 +43,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            let field = if path == "." { "body" } else { path.as_str() };
+            let field = if matches!(path.as_str(), "." | "?") { "body" } else { path.as_str() };
             Problem::invalid_field(field, error.inner().to_string())
         })?;
         reader.end().map_err(|error| Problem::invalid_field("body", error.to_string()))?;

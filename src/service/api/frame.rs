@@ -113,7 +113,8 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
         return None;
     }
     Some(match status {
-        StatusCode::NOT_FOUND => Problem::not_found(),
+        // An address that is no text names nothing either.
+        StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Problem::not_found(),
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new(status, "method_not_allowed", "the method is not one of this address")
         }
