@@ -37,6 +37,8 @@ mod proxy_truth;
 mod publish;
 mod reduce;
 mod registry;
+#[cfg(feature = "service")]
+mod remote;
 mod rerun;
 mod run;
 mod schema;
@@ -113,6 +115,8 @@ enum Command {
     Serve(serve::ServeArguments),
     #[cfg(feature = "service")]
     Admin(admin::AdminArguments),
+    #[cfg(feature = "service")]
+    Remote(remote::RemoteArguments),
     Completions(generate::CompletionsArguments),
     Man(generate::ManArguments),
 }
@@ -179,6 +183,8 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(arguments) => serve::serve(arguments, global),
         #[cfg(feature = "service")]
         Command::Admin(arguments) => admin::admin(arguments, global),
+        #[cfg(feature = "service")]
+        Command::Remote(arguments) => remote::remote(arguments, global),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),
     }

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod auth;
 pub mod backup;
+pub mod client;
 pub mod config;
 pub mod dataset;
 pub mod directory;
