@@ -167,3 +167,75 @@ impl KeyProvider for VaultProvider {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::{Path, State};
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::routing::post;
+    use axum::{Json, Router};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::id::Kind;
+
+    /// Speaks the transit engine's protocol; "encrypts" by turning text around.
+    async fn transit(
+        State(token): State<&'static str>,
+        Path((verb, key)): Path<(String, String)>,
+        headers: HeaderMap,
+        Json(body): Json<Value>,
+    ) -> (StatusCode, Json<Value>) {
+        let turned = |text: &str| text.chars().rev().collect::<String>();
+        if headers.get("x-vault-token").is_none_or(|found| found != token) {
+            return (StatusCode::FORBIDDEN, Json(json!({"errors": ["permission denied"]})));
+        }
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let prefix = format!("vault:v1:{key}:");
+        let data = match verb.as_str() {
+            "encrypt" => json!({"ciphertext": format!("{prefix}{}", turned(&text("plaintext")))}),
+            _ => match text("ciphertext").strip_prefix(&prefix) {
+                Some(rest) => json!({"plaintext": turned(rest)}),
+                None => {
+                    let errors = json!({"errors": ["invalid ciphertext: no prefix"]});
+                    return (StatusCode::BAD_REQUEST, Json(errors));
+                }
+            },
+        };
+        (StatusCode::OK, Json(json!({"request_id": "1", "data": data})))
+    }
+
+    async fn vault() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router =
+            Router::new().route("/v1/transit/{verb}/{key}", post(transit)).with_state("a-token");
+        tokio::spawn(async { axum::serve(listener, router).await });
+        address
+    }
+
+    fn provider(address: &str, token: &str) -> VaultProvider {
+        VaultProvider::new(address, "transit", "hetero2", Secret::new(token.to_owned())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn keys_are_wrapped_and_unwrapped_by_transit() {
+        let address = vault().await;
+        let vault = provider(&address, "a-token");
+        let (key, secret) = (Id::fresh(Kind::DataKey), Secret::new("a secret".to_owned()));
+        let wrapped = vault.wrap(&secret).await.unwrap();
+        assert!(wrapped.starts_with("vault:v1:") && !wrapped.contains("a secret"));
+        let unwrapped = vault.unwrap(&key, &wrapped, "vault:transit/hetero2").await.unwrap();
+        assert_eq!(unwrapped.reveal(), "a secret");
+
+        let other = vault.unwrap(&key, &wrapped, "file:age1").await;
+        assert!(matches!(other, Err(KeyError::OtherProvider { .. })));
+        let broken = vault.unwrap(&key, "vault:v1:x", "vault:transit/hetero2").await;
+        assert!(matches!(broken, Err(KeyError::Refused { status: 400, .. })));
+        let Err(refused) = provider(&address, "wrong").wrap(&secret).await else { panic!() };
+        assert!(refused.to_string().contains("403: permission denied"), "{refused}");
+        assert!(!refused.to_string().contains("wrong"));
+        let nowhere = provider("http://127.0.0.1:9", "a-token").wrap(&secret).await;
+        assert!(matches!(nowhere, Err(KeyError::Unreachable { .. })));
+    }
+}
