@@ -9,7 +9,7 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::caller::id;
 use super::{App, Asked, Body, Caller, Problem, Problems};
-use crate::dataset::{self, Content, Dataset, link};
+use crate::dataset::{self, Content, Dataset, DatasetError, link};
 use crate::id::Kind;
 use crate::object::Depot;
 use crate::tenancy::{Action, Origin};
@@ -294,8 +294,11 @@ async fn give(depot: &Depot, content: &Content, wanted: Wanted) -> Result<Respon
         Wanted::Whole => (StatusCode::OK, 0, size),
         Wanted::Range(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
     };
-    let plain = content.read(depot, start, end).await?;
-    // Too late for a status: the connection ends early.
+    let mut plain = content.read(depot, start, end).await?;
+    // Damage in the first bytes is answered, not sent.
+    let first = plain.try_next().await.map_err(DatasetError::from)?;
+    let plain = stream::iter(first.map(Ok)).chain(plain);
+    // After that it is too late for a status: the connection ends early.
     let plain = plain.inspect_err(|error| {
         let error = hetero2_common::errors::with_causes(error);
         tracing::error!(error, "a download ends early");

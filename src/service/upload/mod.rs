@@ -37,6 +37,8 @@ statements! {
         ORDER BY id DESC LIMIT $4";
     PARTS = "SELECT number, size, sha256, object_name, stored_size, head_size, head_sha256, \
         data_key_id FROM upload_part WHERE org_id = $1 AND upload_id = $2 ORDER BY number";
+    PART = "SELECT size, sha256, object_name, stored_size, head_size, head_sha256, data_key_id \
+        FROM upload_part WHERE org_id = $1 AND upload_id = $2 AND number = $3";
     /// Whoever changes an open upload waits here for the others.
     LOCK_OPEN = "UPDATE upload SET version = version + 1 \
         WHERE org_id = $1 AND id = $2 AND state = 'open' AND expires_at > $3";

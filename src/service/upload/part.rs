@@ -5,7 +5,7 @@ use futures_util::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BodyError, DROP_PART, Leftovers, PARTS, PUT_PART, Part, UploadError, UploadState, get,
+    BodyError, DROP_PART, Leftovers, PART, PUT_PART, Part, UploadError, UploadState, get,
     lock_open, number,
 };
 use crate::id::Id;
@@ -77,12 +77,8 @@ where
 
 async fn known(tx: &mut TenantTx, upload: &Id, at: i64) -> Result<Option<Sealed>, StoreError> {
     let org = tx.org();
-    for row in tx.rows(PARTS, values![&org, upload]).await? {
-        if row.number("number")? == at {
-            return Sealed::of(&row).map(Some);
-        }
-    }
-    Ok(None)
+    let row = tx.row(PART, values![&org, upload, at]).await?;
+    row.map(|row| Sealed::of(&row)).transpose()
 }
 
 /// Writes the part's row; gives the object of a former one.
