@@ -22,10 +22,10 @@ use super::output::{print_json, print_text, stderr_is_terminal};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hetero2 remote login https://hetero2.example.org < token.txt
-  hetero2 remote upload factor-xa library.smi --description 'Enamine REAL, 2026-11'
+  hetero2 remote upload library.smi --project factor-xa --description 'Enamine REAL, 2026-11'
   hetero2 remote ls
-  hetero2 remote ls factor-xa --json
-  hetero2 remote download factor-xa library.smi --out copy.smi
+  hetero2 remote ls --project factor-xa --json
+  hetero2 remote download library.smi --project factor-xa --out copy.smi
 
 Exit codes: 0 done; 2 wrong usage, or not logged in; 3 bytes that are not those that were stored;
 4 the server has no such thing; 1 anything else.")]
@@ -49,10 +49,13 @@ enum RemoteCommand {
     },
     /// Send a file and make it a dataset
     Upload {
-        /// Project: its id or name in addresses
-        project: String,
         /// The file
         file: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        /// Make the project where there is none of the name
+        #[arg(long)]
+        create_project: bool,
         /// Name of the dataset; the file's where not given
         #[arg(long)]
         name: Option<String>,
@@ -63,18 +66,26 @@ enum RemoteCommand {
     /// List projects, or the datasets of one
     Ls {
         /// Project: its id or name in addresses
+        #[arg(long)]
         project: Option<String>,
     },
     /// Receive a dataset
     Download {
-        /// Project: its id or name in addresses
-        project: String,
         /// Dataset: its id or name
         dataset: String,
+        #[command(flatten)]
+        place: Place,
         /// The new file; the dataset's name where not given
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Project: its id or name in addresses
+    #[arg(long)]
+    project: String,
 }
 
 /// Runs `remote`.
@@ -102,16 +113,22 @@ async fn run(command: &RemoteCommand, global: &GlobalArguments) -> Result<(), Fa
             let project = client.project(project).await.map_err(failure)?;
             show_datasets(&client.datasets(&project).await.map_err(failure)?, global)
         }
-        RemoteCommand::Upload { project, file, name, description } => {
-            let project = client.project(project).await.map_err(failure)?;
+        RemoteCommand::Upload { file, place, create_project, name, description } => {
+            let found = match client.project(&place.project).await {
+                Err(ClientError::Absent { .. }) if *create_project => {
+                    client.create_project(&place.project).await
+                }
+                found => found,
+            };
+            let project = found.map_err(failure)?;
             let named = Named { name: name.as_deref(), description };
             let bar = Bar::new(global);
             let made = upload(&client, &project, file, named, &|at| bar.show(at)).await;
             bar.finish();
             show_datasets(&[made.map_err(failure)?], global)
         }
-        RemoteCommand::Download { project, dataset, out } => {
-            let project = client.project(project).await.map_err(failure)?;
+        RemoteCommand::Download { dataset, place, out } => {
+            let project = client.project(&place.project).await.map_err(failure)?;
             let dataset = client.dataset(&project, dataset).await.map_err(failure)?;
             let out = match out {
                 Some(out) => out.clone(),

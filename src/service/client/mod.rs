@@ -86,8 +86,7 @@ impl Client {
     ///
     /// Where its certificate is not readable.
     pub fn new(login: Login) -> Result<Self, ClientError> {
-        // The process may have chosen one already: then that one serves.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        crate::tls::choose_provider();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("hetero2/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(PATIENCE)
@@ -137,6 +136,16 @@ impl Client {
         let found =
             projects.into_iter().find(|project| project.id == wanted || project.slug == wanted);
         found.ok_or_else(|| ClientError::Absent { what: "project", name: wanted.to_owned() })
+    }
+
+    /// Makes a project, called `slug` in addresses and by name.
+    ///
+    /// # Errors
+    ///
+    /// Where the server refuses.
+    pub async fn create_project(&self, slug: &str) -> Result<Project, ClientError> {
+        let new = serde_json::json!({"slug": slug, "name": slug});
+        self.post("/projects", None, &new).await
     }
 
     /// The datasets of a project, newest first.
