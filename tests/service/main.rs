@@ -6,7 +6,10 @@
 mod rig;
 
 mod attack;
+mod backup;
 mod migrations;
+mod objects;
 mod openapi;
 mod requests;
 mod tenants;
+mod uploads;

@@ -5,6 +5,8 @@
 
 pub mod postgres;
 pub mod process;
+pub mod project;
+pub mod s3;
 pub mod server;
 
 use std::future::Future;

@@ -13,7 +13,8 @@ use serde_json::Value;
 /// A server that runs until it is dropped.
 pub struct Server {
     child: Child,
-    folder: tempfile::TempDir,
+    /// There until it is killed.
+    folder: Option<tempfile::TempDir>,
     /// `http://127.0.0.1:…`.
     pub url: String,
     /// What its first start made: organisation and token of its owner.
@@ -30,15 +31,30 @@ pub fn hetero2() -> Command {
 impl Server {
     /// Starts one on SQLite in a fresh folder, with `options` besides.
     pub fn sqlite(options: &[&str]) -> Self {
-        Self::start(tempfile::tempdir().unwrap(), None, options)
+        Self::start(tempfile::tempdir().unwrap(), None, options, &[])
+    }
+
+    /// Starts one on SQLite in `folder`, which may have been another's, with
+    /// `options` and an environment besides.
+    pub fn in_folder(
+        folder: tempfile::TempDir,
+        options: &[&str],
+        environment: &[(&str, String)],
+    ) -> Self {
+        Self::start(folder, None, options, environment)
     }
 
     /// Starts one on the PostgreSQL at `database`, with `options` besides.
     pub fn postgres(database: &str, options: &[&str]) -> Self {
-        Self::start(tempfile::tempdir().unwrap(), Some(database), options)
+        Self::start(tempfile::tempdir().unwrap(), Some(database), options, &[])
     }
 
-    fn start(folder: tempfile::TempDir, database: Option<&str>, options: &[&str]) -> Self {
+    fn start(
+        folder: tempfile::TempDir,
+        database: Option<&str>,
+        options: &[&str],
+        environment: &[(&str, String)],
+    ) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut command = hetero2();
         command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]);
@@ -46,6 +62,7 @@ impl Server {
         if let Some(database) = database {
             command.env("HETERO2_DATABASE", database);
         }
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.env("HETERO2_LOG", "trace").stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
@@ -56,17 +73,28 @@ impl Server {
         });
         let text = |name: &str| ready[name].as_str().map(str::to_owned);
         let first = text("organisation").zip(text("token"));
-        Self { child, folder, url: text("url").unwrap(), first }
+        Self { child, folder: Some(folder), url: text("url").unwrap(), first }
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
+    /// Ends it as a failing machine does, and gives its folder.
+    pub fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.folder.take().unwrap()
     }
 
     /// The folder of what it keeps.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder().join("data")
     }
 
     /// What it wrote to its log, at the level `trace`.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+        std::fs::read_to_string(self.folder().join("log")).unwrap()
     }
 
     /// Its process.
@@ -116,8 +144,8 @@ impl Server {
     /// Stops it and starts another on its folder, on SQLite.
     pub fn restart(mut self) -> Self {
         self.stop();
-        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        Self::start(folder, None, &[])
+        let folder = self.folder.take().unwrap();
+        Self::start(folder, None, &[], &[])
     }
 }
 
