@@ -65,7 +65,7 @@ async fn read(
     let wanted = match Wanted::of(caller.headers(), &content.dataset) {
         Ok(wanted) => wanted,
         // Nothing is read.
-        Err(answer) => return Ok(answer),
+        Err(answer) => return Ok(*answer),
     };
     tx.commit(Entry::on(&id)).await?;
     give(depot, &content, wanted).await
@@ -166,7 +166,7 @@ async fn follow(
     let content = link::follow(app.store(), app.depot(), &origin, &token).await?;
     match Wanted::of(&headers, &content.dataset) {
         Ok(wanted) => give(app.depot(), &content, wanted).await,
-        Err(answer) => Ok(answer),
+        Err(answer) => Ok(*answer),
     }
 }
 
@@ -180,9 +180,9 @@ enum Wanted {
 
 impl Wanted {
     /// What is wanted, or an answer without bytes.
-    fn of(headers: &HeaderMap, dataset: &Dataset) -> Result<Self, Response> {
+    fn of(headers: &HeaderMap, dataset: &Dataset) -> Result<Self, Box<Response>> {
         if has_it(headers, dataset) {
-            return Err(not_modified(dataset));
+            return Err(Box::new(not_modified(dataset)));
         }
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let is_of_this =
@@ -193,7 +193,7 @@ impl Wanted {
         match Self::parse(range, dataset.size) {
             Parsed::Range(start, end) => Ok(Self::Range(start, end)),
             Parsed::Ignored => Ok(Self::Whole),
-            Parsed::Unsatisfiable => Err(unsatisfiable(dataset.size)),
+            Parsed::Unsatisfiable => Err(Box::new(unsatisfiable(dataset.size))),
         }
     }
 

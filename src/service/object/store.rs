@@ -316,11 +316,11 @@ impl Put {
         if !self.buffer.is_empty() {
             self.send().await?;
         }
-        if let Some(mut multipart) = self.multipart.take() {
-            if let Err(error) = multipart.complete().await {
-                drop(multipart.abort().await);
-                return Err(failed(error));
-            }
+        if let Some(mut multipart) = self.multipart.take()
+            && let Err(error) = multipart.complete().await
+        {
+            drop(multipart.abort().await);
+            return Err(failed(error));
         }
         Ok(self.size)
     }
