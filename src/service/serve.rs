@@ -144,6 +144,7 @@ async fn run(
     };
     let store = Store::open(&config.database).await?;
     let depot = Arc::new(open_depot(&config.storage)?);
+    depot.keys.check(&store).await?;
     let app = App::new(store.clone(), depot, config.settings.clone());
     let sweeper = tokio::spawn(sweep::forever(app.clone()));
 

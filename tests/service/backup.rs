@@ -227,6 +227,43 @@ fn kills_lose_no_key_in_a_rotation() {
 }
 
 #[test]
+fn rotations_while_projects_are_made_lose_no_key() {
+    let Some(cluster) = postgres::shared() else { return };
+    let database = crate::rig::block_on(cluster.migrated());
+    let (org, token) = create_org(&database.owner_url(), "acme");
+    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "10000"]);
+    let client = server.client(&token);
+    let admin = |arguments: &[&str]| {
+        let mut command = hetero2();
+        command.args(["admin", "--json", "--data"]).arg(server.data()).args(arguments);
+        done(&command.env("HETERO2_DATABASE", database.owner_url()).output().unwrap())
+    };
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let makers: Vec<_> = (0..4_u64)
+            .map(|maker| {
+                let (client, org) = (&client, &org);
+                let one = move |at: u64| {
+                    // A project of its own: its key is made now.
+                    let project = Project::of(client.clone(), org, &format!("p{maker}-{at}"));
+                    let plain = bytes(1000, maker * 100 + at);
+                    (project.dataset(&plain), project, plain)
+                };
+                scope.spawn(move || (0..6).map(one).collect::<Vec<_>>())
+            })
+            .collect();
+        while makers.iter().any(|maker| !maker.is_finished()) {
+            admin(&["rotate-keys", "--org", &org]);
+        }
+        makers.into_iter().flat_map(|maker| maker.join().unwrap()).collect()
+    });
+    let checked = admin(&["verify-data"]);
+    assert_eq!((&checked["blobs"], &checked["damaged"]), (&json!(24), &json!([])));
+    for (dataset, project, plain) in made {
+        assert!(project.content(&dataset).expect(200).body == plain);
+    }
+}
+
+#[test]
 fn kills_of_the_server_leave_uploads_whole_or_open() {
     let mut server = Server::sqlite(&[]);
     let mut project = Project::new(&server);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::rig::project::{PART, Project, admin, bytes, done};
-use crate::rig::server::Server;
+use crate::rig::server::{Server, hetero2};
 use crate::rig::{s3, skip};
 
 /// Decrypts `sealed` with the identity in `key`.
@@ -155,7 +155,7 @@ fn a_flipped_cut_swapped_or_lost_object_is_answered_never_served() {
 }
 
 #[test]
-fn a_wrong_master_key_opens_nothing_and_makes_no_key_in_its_place() {
+fn a_server_with_another_master_key_does_not_start() {
     let server = Server::sqlite(&[]);
     let project = Project::new(&server);
     let dataset = project.dataset(b"CCO ethanol\n");
@@ -164,13 +164,18 @@ fn a_wrong_master_key_opens_nothing_and_makes_no_key_in_its_place() {
     let master = folder.path().join("data/master.key");
     let kept = std::fs::read(&master).unwrap();
     std::fs::remove_file(&master).unwrap();
-    let server = Server::in_folder(folder, &[], &[]);
-    let again = server.client(client.token.as_ref().unwrap());
-    let other = Project { client: again, ..project.clone() };
-    assert_eq!(other.content(&dataset).expect(500).field("code"), "internal");
-    let new = serde_json::json!({"name": "b", "size": 1, "sha256": "0".repeat(64)});
-    other.client.post(format!("{}/uploads", other.at), &new).expect(500);
-    let folder = server.kill();
+    // A server that could read nothing does not start, whatever key it made.
+    for _ in 0..2 {
+        let mut start = hetero2();
+        start.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("data"));
+        let output = start.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("was wrapped by file:age1"), "{said}");
+    }
+    let data = folder.path().join("data");
+    let checked = admin(&data, &["verify-data"]);
+    assert_eq!(checked.status.code(), Some(3), "{checked:?}");
+    assert!(!admin(&data, &["rotate-keys"]).status.success());
     std::fs::write(&master, kept).unwrap();
     let server = Server::in_folder(folder, &[], &[]);
     let again = server.client(client.token.as_ref().unwrap());

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
 use super::{DataKey, KeyProvider, OrgKey};
+use crate::directory::org;
 use crate::id::Id;
 use crate::object::KeyError;
-use crate::store::{Columns, StoreError, statements, values};
-use crate::tenancy::TenantTx;
+use crate::store::{Columns, Store, StoreError, statements, values};
+use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
 use crate::time::Instant;
 
 statements! {
@@ -177,6 +178,36 @@ impl Keyring {
         // A rotation that is under way ends first, or waits for this.
         tx.execute(LOCK, values![&org]).await?;
         self.org_or_fresh(tx).await
+    }
+
+    /// Whether what wraps keys here wrapped those of `store`: of the first
+    /// organisation that has one. A key manager that does not answer may do so
+    /// later, and is no error.
+    ///
+    /// # Errors
+    ///
+    /// Where it did not, or the database fails.
+    pub async fn check(&self, store: &Store) -> Result<(), KeyError> {
+        for org in org::ids(store).await? {
+            let (system, origin) = (Principal::system(org), Origin::local());
+            let tx = TenantTx::read(store, &system, &origin, Action::OrgRead, None).await;
+            let mut tx = match tx {
+                Ok(tx) => tx,
+                Err(Denied::Store(error)) => return Err(error.into()),
+                // Deleted meanwhile.
+                Err(_) => continue,
+            };
+            match self.org(&mut tx).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(()),
+                Err(error @ (KeyError::Unreachable { .. } | KeyError::Refused { .. })) => {
+                    tracing::warn!(%error, "stored bytes cannot be read for now");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Forgets every unwrapped key.
