@@ -199,11 +199,8 @@ pub fn open_depot(storage: &Storage) -> Result<Depot, ServeError> {
             Box::new(VaultProvider::new(address, mount, key, token)?)
         }
     };
-    Ok(Depot {
-        objects: Objects::open(&storage.objects)?,
-        keys: Keyring::new(provider),
-        largest_upload: storage.largest_upload,
-    })
+    let objects = Objects::open(&storage.objects)?;
+    Ok(Depot::new(objects, Keyring::new(provider), storage.largest_upload))
 }
 
 async fn certificate(tls: &Tls) -> Result<RustlsConfig, ServeError> {

@@ -161,10 +161,12 @@ async fn put_part(
 }
 
 /// Joins the parts: once their bytes are those that were declared, the upload is
-/// complete. Asked again, it answers the same.
+/// complete. Asked again, it answers the same. Joining goes on where the client
+/// does not wait for it; the upload's state says when it is done.
 ///
-/// Problems of its own: 409 `parts_missing`, `upload_closed`; 422
-/// `digest_mismatch`: the parts are still there, and can be replaced.
+/// Problems of its own: 409 `parts_missing`, `upload_closed`, `upload_joining`
+/// (it is at work, ask for the state); 422 `digest_mismatch`: the parts are still
+/// there, and can be replaced.
 #[utoipa::path(post, path = "/v1/orgs/{org}/projects/{project}/uploads/{upload}/complete",
     tag = "uploads",
     params(("org" = String, Path, description = "the organisation's id"),
@@ -249,6 +251,7 @@ impl From<UploadError> for Problem {
             UploadError::PartSize { .. } => unfit("part_size", detail),
             UploadError::Digest { .. } => unfit("digest_mismatch", detail),
             UploadError::Missing { .. } => Self::conflict("parts_missing", detail),
+            UploadError::Joining => Self::conflict("upload_joining", detail).retry_after(2),
             UploadError::Body(BodyError::Slow) => super::body::slow(),
             UploadError::Body(BodyError::Broken(_)) => {
                 Self::new(StatusCode::BAD_REQUEST, "body_broken", "the body ended too early")

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,9 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{Client, ClientError, Dataset, Project, Transfer, Watch};
+
+/// How often joining is asked for, two seconds apart: it may take an hour.
+const JOINS: u32 = 1800;
 
 /// What the dataset is called.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +73,7 @@ pub async fn upload(
     if upload.state == "open" {
         send(client, &at, file, watch).await?;
         watch(Transfer::Joining);
-        client.post::<Upload>(&format!("{at}/complete"), None, &json!({})).await?;
+        join(client, &at).await?;
     }
     let new = json!({
         "upload": upload.id,
@@ -117,6 +121,30 @@ async fn send(client: &Client, at: &str, path: &Path, watch: Watch<'_>) -> Resul
     }
     watch(Transfer::Sending(sent, upload.size));
     Ok(())
+}
+
+/// Has the parts joined, which may take longer than an answer: then it asks how
+/// the upload stands until it stands no more.
+async fn join(client: &Client, at: &str) -> Result<(), ClientError> {
+    let complete = format!("{at}/complete");
+    let mut last = None;
+    for _ in 0..JOINS {
+        match client.post::<Upload>(&complete, None, &json!({})).await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_at_work(&error) => last = Some(error),
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    last.map_or(Ok(()), Err)
+}
+
+/// The server did not answer yet, or says that it is at it.
+fn is_at_work(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { source, .. } => source.is_timeout(),
+        error => matches!(error.code(), Some("upload_joining" | "timeout")),
+    }
 }
 
 fn read_part(file: &mut File, path: &Path, at: u64, length: u64) -> Result<Bytes, ClientError> {

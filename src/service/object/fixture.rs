@@ -52,7 +52,7 @@ impl Desk {
         let provider = FileProvider::open_or_create(&directory.path().join("master.key")).unwrap();
         let objects = Objects::directory(&directory.path().join("objects")).unwrap();
         let keys = Keyring::new(Box::new(provider));
-        let depot = Arc::new(Depot { objects, keys, largest_upload: 1 << 30 });
+        let depot = Arc::new(Depot::new(objects, keys, 1 << 30));
         let mut tx = fixture.write(Action::ProjectCreate).await;
         let new = NewProject { slug: "one".into(), name: "One".into(), description: String::new() };
         let project = project::create(&mut tx, &new).await.unwrap().id;

@@ -7,6 +7,11 @@
 //! rows of `data_key` and the program `age`, an operator recovers every byte
 //! without this server.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::id::Id;
+
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -44,6 +49,36 @@ pub struct Depot {
     pub keys: Keyring,
     /// Most plain bytes of an upload.
     pub largest_upload: u64,
+    joining: Mutex<HashSet<Id>>,
+}
+
+impl Depot {
+    /// Bytes in `objects`, encrypted under `keys`; uploads of at most
+    /// `largest_upload` plain bytes.
+    #[must_use]
+    pub fn new(objects: Objects, keys: Keyring, largest_upload: u64) -> Self {
+        Self { objects, keys, largest_upload, joining: Mutex::default() }
+    }
+
+    /// Claims the joining of an upload's parts until the claim is dropped; none
+    /// where this process is at it already.
+    pub(crate) fn claim(&self, upload: &Id) -> Option<Claim<'_>> {
+        let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        joining.insert(upload.clone()).then(|| Claim { depot: self, upload: upload.clone() })
+    }
+}
+
+/// An upload that is being joined.
+pub(crate) struct Claim<'a> {
+    depot: &'a Depot,
+    upload: Id,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let joining = &self.depot.joining;
+        joining.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.upload);
+    }
 }
 
 /// Most plain bytes of an upload unless the server is set up otherwise, and the

@@ -29,7 +29,8 @@ struct Piece {
 /// # Errors
 ///
 /// Where parts are missing or the digest differs: the upload stays open, and
-/// parts can be replaced.
+/// parts can be replaced. Where it is being joined already: its state says when
+/// that is done.
 pub async fn complete(door: Door<'_>, depot: &Depot, id: &Id) -> Result<Upload, UploadError> {
     let mut tx = door.read(Action::UploadWrite).await?;
     let upload = get(&mut tx, door.project, id).await?;
@@ -38,6 +39,7 @@ pub async fn complete(door: Door<'_>, depot: &Depot, id: &Id) -> Result<Upload, 
         UploadState::Open if upload.expires_at > Instant::now() => {}
         UploadState::Open | UploadState::Aborted => return Err(UploadError::Closed),
     }
+    let _claim = depot.claim(id).ok_or(UploadError::Joining)?;
     let pieces = pieces(&mut tx, depot, &upload).await?;
     let key = depot.keys.current(&mut tx, door.project).await?;
     let org = tx.org();

@@ -206,6 +206,9 @@ pub enum UploadError {
         /// The first.
         first: u64,
     },
+    /// Its parts are being joined.
+    #[error("the upload's parts are being joined: its state says when that is done")]
+    Joining,
     /// The client's bytes did not arrive.
     #[error(transparent)]
     Body(#[from] BodyError),
