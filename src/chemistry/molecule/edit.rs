@@ -120,7 +120,7 @@ impl EditableGraph {
     /// reading and writing again leaves as it is (see [`fixed_form`]).
     pub(super) fn stable_text(&self) -> Result<String, MoleculeError> {
         let text = catch_panic(|| fixed_form(cs::rdkit_canonical_smiles(&self.model())?))??;
-        catch_panic(|| fast::with_smallest_rings(text))
+        catch_panic(|| fast::with_relevant_rings(text))
     }
 
     pub(super) fn coloured(&self) -> ColouredGraph {

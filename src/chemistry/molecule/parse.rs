@@ -76,7 +76,7 @@ impl Molecule {
         if !molecule.perceived_as_written()? {
             molecule = Self::from_canonical(fixed_form(molecule.canonical_smiles)?)?;
         }
-        let text = fast::with_smallest_rings(molecule.canonical_smiles.clone());
+        let text = fast::with_relevant_rings(molecule.canonical_smiles.clone());
         if text == molecule.canonical_smiles { Ok(molecule) } else { Self::from_canonical(text) }
     }
 }

@@ -142,7 +142,7 @@ impl Perceiver {
             self.subset.extend(0..size);
             loop {
                 if self.is_connected() && self.obeys_huckel() {
-                    left -= self.mark(mol)?;
+                    left -= self.mark(mol);
                 }
                 if !next_combination(&mut self.subset, count) {
                     break;
@@ -204,8 +204,8 @@ impl Perceiver {
     }
 
     /// Marks the bonds that only one ring of the subset has; the number of new
-    /// ones. `None` for a triple bond, which would stay one.
-    fn mark(&mut self, mol: &mut FlatMol) -> Option<usize> {
+    /// ones. A triple bond stays one.
+    fn mark(&mut self, mol: &mut FlatMol) -> usize {
         let rings = || self.subset.iter().map(|&place| self.bonds.row(self.system[place]));
         for &bond in rings().flatten() {
             self.bond_counts[bond as usize] += 1;
@@ -216,16 +216,15 @@ impl Perceiver {
                 continue;
             }
             let bond = &mut mol.bonds[index as usize];
-            if bond.order == Order::Triple {
-                return None;
-            }
             bond.aromatic = true;
-            bond.order = Order::Aromatic;
+            if bond.order != Order::Triple {
+                bond.order = Order::Aromatic;
+            }
             mol.atoms[bond.begin as usize].aromatic = true;
             mol.atoms[bond.end as usize].aromatic = true;
             new += usize::from(!std::mem::replace(&mut self.marked[index as usize], true));
         }
-        Some(new)
+        new
     }
 }
 

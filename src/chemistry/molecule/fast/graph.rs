@@ -96,6 +96,12 @@ impl Bond {
         Self { begin, end, order: Order::Single, aromatic: false, rises: None }
     }
 
+    /// What it counts as for ranks: a triple bond of an aromatic ring stays one, and
+    /// counts as aromatic.
+    pub(super) fn kind(&self) -> Order {
+        if self.aromatic { Order::Aromatic } else { self.order }
+    }
+
     /// The other end.
     pub(super) fn other(&self, atom: u32) -> u32 {
         if self.begin == atom { self.end } else { self.begin }

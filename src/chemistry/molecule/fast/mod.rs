@@ -6,7 +6,7 @@
 //! metals, charges of one at most. For them this module does what the chemistry
 //! crate does when it sanitises and writes a molecule, with the same result, in
 //! a fraction of the time: both follow RDKit 2026.03 (BSD-3-Clause, see NOTICE),
-//! operation for operation. Whatever is not plain, or wrong in any way, is
+//! operation for operation, but for rings, which are those of RDKit 2026.09 here. Whatever is not plain, or wrong in any way, is
 //! `None`, and the chemistry crate decides. It must not know of files, operators
 //! or runs.
 
@@ -43,6 +43,8 @@ use super::morgan::{MorganAtom, MorganBond};
 pub(super) struct Sanitized<'a> {
     pub canonical_smiles: &'a str,
     mol: &'a FlatMol,
+    /// Whether its rings are the only smallest ones possible.
+    has_unique_rings: bool,
 }
 
 impl Sanitized<'_> {
@@ -121,20 +123,22 @@ fn morgan_atoms(mol: &FlatMol) -> impl Iterator<Item = MorganAtom> {
     })
 }
 
-/// The canonical SMILES of one part that has an oxygen or sulfur in a small ring and a large one:
-/// the smaller decides whether it is aromatic, whichever of them the chemistry crate meets first.
-pub(super) fn by_smallest_ring(part: &str) -> Option<String> {
+/// The canonical SMILES of one part in which the chemistry crate may find other rings than RDKit:
+/// several sets of rings are smallest, or an oxygen or sulfur is in a small ring and a large one, of
+/// which the smaller decides whether it is aromatic.
+pub(super) fn of_relevant_rings(part: &str) -> Option<String> {
     let written = sanitized(part, |found, _| {
         let mut atoms = 0..found.mol.atoms.len() as u32;
-        let both = atoms.any(|atom| aromatic::depends_on_ring_order(found.mol, atom));
-        both.then(|| found.canonical_smiles.to_owned())
+        let differs = !found.has_unique_rings
+            || atoms.any(|atom| aromatic::depends_on_ring_order(found.mol, atom));
+        differs.then(|| found.canonical_smiles.to_owned())
     });
     written.flatten()
 }
 
 /// A canonical text of the chemistry crate, each such part of it written again.
-pub(super) fn with_smallest_rings(text: String) -> String {
-    let again: Vec<Option<String>> = text.split('.').map(by_smallest_ring).collect();
+pub(super) fn with_relevant_rings(text: String) -> String {
+    let again: Vec<Option<String>> = text.split('.').map(of_relevant_rings).collect();
     if again.iter().all(Option::is_none) {
         return text;
     }
@@ -184,8 +188,9 @@ pub(super) fn sanitized<T>(
             return None;
         }
         let graph = workspace.rewirable();
-        let canonical_smiles = &workspace.writer.text;
-        Some(take(Sanitized { canonical_smiles, mol: &workspace.mol }, graph))
+        let Workspace { writer, mol, rings, .. } = &*workspace;
+        let (canonical_smiles, has_unique_rings) = (&*writer.text, rings.unique);
+        Some(take(Sanitized { canonical_smiles, mol, has_unique_rings }, graph))
     })
 }
 
@@ -202,7 +207,9 @@ pub(super) fn perceived<T>(text: &str, take: impl FnOnce(Sanitized<'_>, bool) ->
     WORKSPACE.with(|workspace| {
         let mut workspace = workspace.try_borrow_mut().ok()?;
         let as_written = workspace.perceive(text, Marks::Ignore)?;
-        Some(take(Sanitized { canonical_smiles: text, mol: &workspace.mol }, as_written))
+        let Workspace { mol, rings, .. } = &*workspace;
+        let found = Sanitized { canonical_smiles: text, mol, has_unique_rings: rings.unique };
+        Some(take(found, as_written))
     })
 }
 
@@ -234,7 +241,11 @@ impl Workspace {
     /// Whether what `fast` holds, written with the aromatic atoms and bonds that
     /// were found, is sure to be found again.
     fn reads_the_same(&self) -> bool {
-        self.rings.unique && !self.mol.atoms.iter().any(graph::Atom::loses_bracket)
+        // A triple bond of an aromatic ring is not written as aromatic.
+        let is_written = |bond: &graph::Bond| !bond.aromatic || bond.order == Order::Aromatic;
+        self.rings.unique
+            && self.mol.bonds.iter().all(is_written)
+            && !self.mol.atoms.iter().any(graph::Atom::loses_bracket)
     }
 
     /// Perception may depend on the numbering, so that a molecule is what its

@@ -4,7 +4,7 @@
 //! equal atoms comes first follows from the order in which classes are sorted.
 //! RDKit's `hanoisort` leaves equal atoms in the order in which they were.
 
-use super::graph::{Bond, FlatMol, Neighbor, Order};
+use super::graph::{Bond, FlatMol, Neighbor};
 use super::stereo::ChiralTag;
 use super::ties::{self, TiedClass};
 
@@ -101,7 +101,7 @@ impl Ranker {
         self.kinds.clear();
         self.kinds.extend(mol.all_neighbors().iter().map(|neighbor| {
             let bond = &mol.bonds[neighbor.bond as usize];
-            let order = if bond.aromatic { Order::Aromatic } else { bond.order };
+            let order = bond.kind();
             // Aromatic bonds come last.
             ((order as u16).min(4) - 1) << (CLASS_BITS + 2)
         }));

@@ -7,7 +7,7 @@ use super::aromatic::{depends_on_ring_order, is_crowded};
 use super::graph::{Atom, Bond, FlatMol, Order};
 use super::numbering::{Components, depends_on_numbering};
 use super::read::Marks;
-use super::rings::{RingFinder, Rings, is_same_ring};
+use super::rings::{Rings, is_same_ring};
 use super::stereo::ChiralTag;
 use super::{WORKSPACE, Workspace, morgan_atoms};
 use crate::molecule::fingerprint::Fingerprint;
@@ -208,9 +208,8 @@ pub(in crate::molecule) fn fingerprint(canonical_smiles: &str) -> Option<Fingerp
             if has_isotopes(part) {
                 return None;
             }
-            workspace.perceive(part, Marks::Ignore)?;
-            let Workspace { mol, rings, .. } = &mut *workspace;
-            whole = whole.union(&fingerprint_as_read(mol, rings)?);
+            let as_written = workspace.perceive(part, Marks::Ignore)?;
+            whole = whole.union(&workspace.fingerprint_as_read(as_written)?);
         }
         Some(whole)
     })
@@ -293,7 +292,7 @@ impl Workspace {
         let mut texts = Vec::with_capacity(components.count as usize);
         for part in 0..components.count {
             self.take(part, &components, atoms, bonds);
-            self.sanitize_with(Rings::OfCrate)?;
+            self.sanitize_product(Rings::OfCrate)?;
             self.stereo.perceive(&mut self.mol)?;
             texts.push(self.canonical_text()?);
         }
@@ -303,7 +302,8 @@ impl Workspace {
             let mut fingerprint = Some(Fingerprint::empty());
             for text in &mut texts {
                 *text = self.rewritten(text, Rings::OfCrate).ok_or(())?;
-                fingerprint = union(fingerprint, self.fingerprint_in_crate_order());
+                let as_written = self.is_aromatic_as_noted();
+                fingerprint = union(fingerprint, self.fingerprint_as_read(as_written));
             }
             read = (text.to_owned(), fingerprint);
             Ok::<_, ()>(joined(&texts))
@@ -314,11 +314,14 @@ impl Workspace {
         Some(FastProduct { smiles, fingerprint })
     }
 
-    /// The fingerprint of what was sanitised with the rings of the chemistry
-    /// crate; `None` where others could be found, as its fingerprint finds rings in another way.
-    fn fingerprint_in_crate_order(&mut self) -> Option<Fingerprint> {
-        let (mol, rings) = (&self.mol, &mut self.rings);
-        if rings.unique { fingerprint_of(mol) } else { fingerprint_as_read(mol, rings) }
+    /// The fingerprint of what was read and sanitised, and found as aromatic as it
+    /// was written or not. `None` where aromaticity depends on the numbering.
+    fn fingerprint_as_read(&mut self, as_written: bool) -> Option<Fingerprint> {
+        let Self { mol, rings, .. } = self;
+        let is_sure = rings.unique
+            || as_written && rings.complete
+            || !depends_on_numbering(mol, Some(rings), mol.bonds.len());
+        is_sure.then(|| fingerprint_of(mol)).flatten()
     }
 
     /// Takes over one component of a graph, numbered as there.
@@ -364,6 +367,9 @@ impl Workspace {
     /// and their atoms give them what they gave.
     fn close_rings(&mut self, made: usize) -> Option<bool> {
         self.rings.find(&mut self.mol, Rings::Smallest)?;
+        if self.rings.beyond_crate {
+            return None;
+        }
         let of_crate = self.is_stable(made, true)?;
         let mol = &self.mol;
         let made = mol.bonds.len() - made;
@@ -382,9 +388,17 @@ impl Workspace {
         (!changes).then_some(of_crate)
     }
 
+    /// Sanitises a part of a product; `None` also where the chemistry crate refuses
+    /// it, because the product has to be read again as a whole, which it does.
+    fn sanitize_product(&mut self, rings: Rings) -> Option<()> {
+        self.sanitize_with(rings)?;
+        (!self.rings.beyond_crate).then_some(())
+    }
+
     fn rewritten(&mut self, text: &str, rings: Rings) -> Option<String> {
         self.reader.read(text.as_bytes(), Marks::Read, &mut self.mol)?;
-        self.sanitize_with(rings)?;
+        self.note_aromatic();
+        self.sanitize_product(rings)?;
         self.stereo.perceive(&mut self.mol)?;
         self.canonical_text()
     }
@@ -403,7 +417,7 @@ impl Workspace {
     /// some rings in some numberings only.
     fn canonicalize_connected(&mut self, made: usize) -> Option<(String, bool)> {
         self.note_aromatic();
-        self.sanitize()?;
+        self.sanitize_product(Rings::Smallest)?;
         let as_noted = self.is_aromatic_as_noted();
         if !(as_noted || self.is_aromatic_where_noted()) {
             return None;
@@ -418,7 +432,8 @@ impl Workspace {
     fn is_stable(&mut self, made: usize, as_noted: bool) -> Option<bool> {
         let made = self.mol.bonds.len() - made;
         let apart = as_noted && !depends_on_numbering(&self.mol, Some(&mut self.rings), made);
-        (apart || self.rings.are_sure(&self.mol)).then_some(apart || self.rings.unique)
+        let is_sure = apart || self.rings.unique || as_noted && self.rings.complete;
+        (apart || self.rings.are_sure(&self.mol)).then_some(is_sure)
     }
 
     /// Writes what was sanitised, and found as aromatic as it was before or not.
@@ -448,16 +463,6 @@ fn fingerprint_of(mol: &FlatMol) -> Option<Fingerprint> {
         order: bond.order as u32,
     });
     morgan(morgan_atoms(mol), &bonds.collect::<Vec<_>>())
-}
-
-/// The same of a molecule that was read; `None` also where aromaticity depends on
-/// the numbering, so that the chemistry crate may see another.
-fn fingerprint_as_read(mol: &FlatMol, finder: &mut RingFinder) -> Option<Fingerprint> {
-    if depends_on_numbering(mol, Some(finder), mol.bonds.len()) {
-        None
-    } else {
-        fingerprint_of(mol)
-    }
 }
 
 fn union(whole: Option<Fingerprint>, part: Option<Fingerprint>) -> Option<Fingerprint> {

@@ -62,7 +62,7 @@ impl<'a> BothWays<'a> {
         for found in [&mut own, &mut general] {
             // Where the crate's aromaticity depends on its numbering, so does its fingerprint.
             if let Ok(Some((smiles, fingerprint))) = found
-                && smiles.split('.').any(|part| fast::by_smallest_ring(part).is_some())
+                && smiles.split('.').any(|part| fast::of_relevant_rings(part).is_some())
             {
                 *fingerprint = None;
             }

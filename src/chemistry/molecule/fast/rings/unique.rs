@@ -11,8 +11,8 @@ use super::super::graph::{FlatMol, Rows};
 use super::rdkit_sssr;
 
 const NONE: u32 = u32::MAX;
-/// More rings than this are left to the general path.
-const MAX_RINGS: usize = 10_000;
+/// Of more rings than this only those are taken that the chemistry crate finds.
+const MAX_RINGS: usize = 256;
 
 /// Which rings to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,10 @@ pub(in crate::molecule::fast) struct RingFinder {
     members: Vec<Vec<u32>>,
     /// Whether the rings last found are the only smallest ones possible.
     pub unique: bool,
+    /// Whether they are all relevant ones.
+    pub complete: bool,
+    /// Whether the chemistry crate finds too few rings, and refuses the molecule.
+    pub beyond_crate: bool,
     /// The rings as the chemistry crate finds them.
     of_crate: Rows,
     /// Whether it finds the rings last found in any numbering, once asked.
@@ -64,6 +68,8 @@ impl RingFinder {
         self.block.resize(mol.bonds.len(), NONE);
         self.cycles.clear();
         self.unique = true;
+        self.complete = true;
+        self.beyond_crate = false;
         self.sure = None;
         if mol.bonds.len() >= mol.atoms.len() {
             self.find_blocks(mol);
@@ -72,6 +78,7 @@ impl RingFinder {
                 list.resize(mol.atoms.len(), NONE);
             }
             self.unique = self.find_unique(mol);
+            self.complete = self.unique;
             if !self.unique || wanted == Rings::OfCrate {
                 return self.general(mol);
             }
@@ -84,22 +91,25 @@ impl RingFinder {
             .iter()
             .any(|ring| ring.iter().all(|&bond| mol.bond_rings[bond as usize] > 1));
         if shared {
-            self.unique = false;
+            (self.unique, self.complete) = (false, false);
             return self.general(mol);
         }
         bonded.then_some(())
     }
 
-    /// The rings as the chemistry crate finds them, or all relevant ones where it
-    /// finds too few; `None` where they leave out a bond of a cycle, as they do in
-    /// some macrocycles.
+    /// All relevant rings; those of the chemistry crate where they are too many.
+    /// `None` where these leave out a bond of a cycle, as they do in some macrocycles.
     fn general(&mut self, mol: &mut FlatMol) -> Option<()> {
         let independent = mol.bonds.len() + 1 - mol.atoms.len();
         let sure = self.find_as_crate(mol).filter(|_| self.of_crate.len() >= independent);
-        if sure.is_none() {
+        if let Some(rings) = self.relevant(mol) {
             self.of_crate.clear();
-            let rings = by_crate(mol).or_else(|| self.relevant(mol))?;
             rings.into_iter().for_each(|ring| self.of_crate.push(ring));
+            self.complete = true;
+            self.beyond_crate = sure.is_none() && by_crate(mol).is_none();
+        } else if sure.is_none() {
+            self.of_crate.clear();
+            by_crate(mol)?.into_iter().for_each(|ring| self.of_crate.push(ring));
         }
         self.sure = Some(sure == Some(true));
         self.unique &= are_same_rings(&self.of_crate, &self.rings);
@@ -108,9 +118,10 @@ impl RingFinder {
         (bonded && self.systems().flatten().all(covered)).then_some(())
     }
 
-    /// All rings of all smallest sets. RDKit 2026.09 takes them for any molecule;
-    /// the search that came before it, which is the chemistry crate's, finds too
-    /// few rings in some cages.
+    /// All rings of all smallest sets, which do not depend on the numbering: RDKit
+    /// takes them since 2026.09. The search before that, which is the chemistry
+    /// crate's, finds some of them, and too few in some cages. `None` for more than
+    /// [`MAX_RINGS`].
     fn relevant(&self, mol: &FlatMol) -> Option<Vec<Vec<u32>>> {
         let bonds = mol.bonds.iter().zip(&self.block);
         let bonds =
