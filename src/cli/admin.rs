@@ -7,7 +7,7 @@ use hetero2::service::api::is_slug;
 use hetero2::service::directory::member::is_login;
 use hetero2::service::directory::org::{Founding, found};
 use hetero2::service::serve::{ServeError, first_token};
-use hetero2::service::store::{Store, migrate};
+use hetero2::service::store::{Store, StoreError, migrate};
 use serde_json::json;
 
 use super::admin_data::{self, DataCommand};
@@ -134,7 +134,13 @@ impl Failure {
     /// A server that cannot start as asked, or failed.
     pub fn from_serve(error: ServeError) -> Self {
         match error {
-            ServeError::Plain(_) | ServeError::Certificate { .. } | ServeError::Lock(_) => {
+            ServeError::Plain(_) => Self::usage(error)
+                .with_cure("give --tls-certificate and --tls-key, or listen on 127.0.0.1"),
+            ServeError::Lock(_) => Self::usage(error).with_cure("stop it, or give another --data"),
+            ServeError::Store(error @ StoreError::OldSchema { .. }) => Self::usage(error)
+                .with_cure("run hetero2 admin migrate with the login of the database's owner"),
+            ServeError::Certificate { .. }
+            | ServeError::Store(StoreError::Privileged(_) | StoreError::NewSchema { .. }) => {
                 Self::usage(error)
             }
             error => Self::other(error),

@@ -22,6 +22,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long an answer may take to begin.
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
+/// Characters of an address that the trail keeps.
+const LONGEST_PATH: usize = 300;
+
 /// Wraps every request.
 pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let request_id = request_id(request.headers());
@@ -50,7 +53,8 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
     if let Some(problem) = problem {
         if let Some(principal) = asker.0.get().filter(|_| is_refusal(problem.status())) {
             let action = problem.refused().unwrap_or("request");
-            let entry = Entry::on(&path);
+            let shown: String = path.chars().take(LONGEST_PATH).collect();
+            let entry = Entry::on(&shown);
             let recorded =
                 record_refusal(app.store(), principal, &origin, action, &entry, problem.code());
             if let Err(error) = recorded.instrument(span.clone()).await {
@@ -93,15 +97,10 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Id::fresh(Kind::Request).to_string(), str::to_owned)
 }
 
-/// Refusals of authorisation and of limits; errors of form are none.
+/// Refusals of authorisation. Errors of form are none, and what is over the
+/// limit of requests is logged only: else a flood would fill the database.
 fn is_refusal(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::TOO_MANY_REQUESTS
-    )
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
 }
 
 /// A problem for an error that the framework answered by itself.

@@ -54,7 +54,12 @@ pub struct NewMember {
     pub kind: MemberKind,
     /// Its name at login, unique in the organisation: 1 to 100 characters of
     /// a-z, 0-9 and `._@+-`.
-    #[schema(example = "ada@example.org", min_length = 1, max_length = 100, pattern = "^[a-z0-9._@+-]+$")]
+    #[schema(
+        example = "ada@example.org",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[a-z0-9._@+-]+$"
+    )]
     pub login: String,
     /// Its name.
     #[schema(example = "Ada Lovelace", min_length = 1, max_length = 200)]

@@ -38,7 +38,12 @@ statements! {
 pub struct NewProject {
     /// Its name in addresses, unique in the organisation: 1 to 40 characters of
     /// a-z, 0-9 and `-`.
-    #[schema(example = "factor-xa", min_length = 1, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    #[schema(
+        example = "factor-xa",
+        min_length = 1,
+        max_length = 40,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+    )]
     pub slug: String,
     /// Its name.
     #[schema(example = "Factor Xa inhibitors", min_length = 1, max_length = 200)]

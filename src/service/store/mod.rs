@@ -42,7 +42,7 @@ pub enum StoreError {
     )]
     Privileged(String),
     /// The schema is older than this server.
-    #[error("the database has schema {found}, this server needs {needed}: migrate it first")]
+    #[error("the database has schema {found}, this server needs {needed}")]
     OldSchema {
         /// Newest migration applied.
         found: i64,
