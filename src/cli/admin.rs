@@ -11,6 +11,7 @@ use hetero2::service::store::{Store, StoreError, migrate};
 use serde_json::json;
 
 use super::admin_data::{self, DataCommand};
+use super::admin_user::{self, UserCommand};
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::output::{print_json, print_text};
@@ -23,6 +24,7 @@ use super::serve::DatabaseArguments;
 #[command(after_help = "Examples:
   hetero2 admin migrate --database postgres://owner@db/hetero2
   hetero2 admin org create acme --name 'Acme Therapeutics' --owner ada@example.org
+  hetero2 admin user create bob@example.org --with-password
   hetero2 admin backup /backups/2026-11-30 --previous /backups/2026-11-29
   hetero2 admin restore /backups/2026-11-30 --data /srv/hetero2
 
@@ -48,6 +50,9 @@ enum AdminCommand {
     /// Organisations
     #[command(subcommand)]
     Org(OrgCommand),
+    /// Accounts of an organisation
+    #[command(subcommand)]
+    User(UserCommand),
     #[command(flatten)]
     Data(DataCommand),
 }
@@ -84,6 +89,7 @@ pub fn admin(arguments: &AdminArguments, global: &GlobalArguments) -> Result<Exi
             AdminCommand::Data(command) => {
                 admin_data::run(command, &store, &arguments.data, global).await
             }
+            AdminCommand::User(command) => admin_user::run(command, &store, global).await,
             AdminCommand::Org(OrgCommand::Create { slug, name, owner }) => {
                 let name = name.as_deref().unwrap_or(slug);
                 create_org(&store, &Founding { slug, name, owner }, global).await

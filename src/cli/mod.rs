@@ -11,6 +11,8 @@ mod accept;
 mod admin;
 #[cfg(feature = "service")]
 mod admin_data;
+#[cfg(feature = "service")]
+mod admin_user;
 mod arguments;
 mod audit;
 mod batch;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hetero2::service::auth::oidc::OidcSettings;
+use hetero2::service::auth::session::Policy;
 use hetero2::service::config::{MasterKey, ServerConfig, Settings, Storage, Tls};
 use hetero2::service::object::LARGEST_UPLOAD;
 use hetero2::service::serve::{Ready, default_database, serve as run};
@@ -52,6 +54,18 @@ pub struct ServeArguments {
     /// Requests a second of each account; bursts may have twice as many
     #[arg(long, value_name = "N", default_value = "100")]
     requests_per_second: NonZeroU32,
+    /// Identity providers, TOML: see docs/service/accounts.md
+    #[arg(long, value_name = "FILE")]
+    oidc: Option<PathBuf>,
+    /// Seconds without use after which a login ends
+    #[arg(long, value_name = "SECONDS", default_value = "3600")]
+    session_idle: NonZeroU32,
+    /// Seconds after which a login ends, used or not
+    #[arg(long, value_name = "SECONDS", default_value = "43200")]
+    session_longest: NonZeroU32,
+    /// Logins of an account at once; another one ends the oldest
+    #[arg(long, value_name = "N", default_value = "10")]
+    sessions_per_account: NonZeroU32,
 }
 
 /// Where the server's database is.
@@ -129,6 +143,8 @@ pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<Exi
         }
         _ => None,
     };
+    let oidc = arguments.oidc.as_deref().map(OidcSettings::read).transpose();
+    let oidc = oidc.map_err(Failure::usage)?;
     let config = ServerConfig {
         data: arguments.data.clone(),
         listen: arguments.listen,
@@ -136,8 +152,13 @@ pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<Exi
         storage: arguments.storage.storage(&arguments.data),
         settings: Settings {
             requests_per_second: arguments.requests_per_second,
+            sessions: Policy {
+                idle: Duration::from_secs(arguments.session_idle.get().into()),
+                absolute: Duration::from_secs(arguments.session_longest.get().into()),
+                per_member: arguments.sessions_per_account.get(),
+            },
+            oidc,
             is_tls: tls.is_some(),
-            ..Settings::default()
         },
         tls,
     };

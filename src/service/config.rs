@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use crate::auth::oidc::OidcSettings;
 use crate::auth::session::Policy;
 use crate::store::Address;
 
@@ -14,6 +15,8 @@ pub struct Settings {
     pub requests_per_second: NonZeroU32,
     /// How long logins live.
     pub sessions: Policy,
+    /// Who else vouches for accounts.
+    pub oidc: Option<OidcSettings>,
     /// Whether clients reach the server by TLS, so that cookies are for it only.
     pub is_tls: bool,
 }
@@ -23,6 +26,7 @@ impl Default for Settings {
         Self {
             requests_per_second: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
             sessions: Policy::default(),
+            oidc: None,
             is_tls: false,
         }
     }

@@ -22,7 +22,7 @@ pub mod tls;
 pub mod trail;
 pub mod upload;
 
-// What the program's tests wait with and speak HTTP with, in the versions that
-// the server uses.
+// What the program's tests wait, speak HTTP and make codes with, in the versions
+// that the server uses.
 #[doc(hidden)]
-pub use {reqwest, tokio};
+pub use {reqwest, tokio, totp_rs};

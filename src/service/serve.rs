@@ -15,6 +15,7 @@ use hetero2_common::files::{Lock, LockError};
 
 use crate::api::{App, router};
 use crate::auth::AuthError;
+use crate::auth::oidc::{OidcError, Providers};
 use crate::auth::secret::SecretText;
 use crate::auth::token::{self, NewToken};
 use crate::config::{MasterKey, ServerConfig, Storage, Tls};
@@ -48,6 +49,9 @@ pub enum ServeError {
     /// What wraps keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The identity providers.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
     /// The first organisation.
     #[error("the first organisation was not made")]
     Found(#[from] FoundError),
@@ -145,7 +149,8 @@ async fn run(
     let store = Store::open(&config.database).await?;
     let depot = Arc::new(open_depot(&config.storage)?);
     depot.keys.check(&store).await?;
-    let app = App::new(store.clone(), depot, config.settings.clone());
+    let providers = Providers::new(config.settings.oidc.as_ref())?;
+    let app = App::new(store.clone(), depot, providers, config.settings.clone());
     let sweeper = tokio::spawn(sweep::forever(app.clone()));
 
     let listener = std::net::TcpListener::bind(config.listen)

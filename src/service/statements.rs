@@ -10,6 +10,8 @@ const LISTS: &[&[Statement]] = &[
     auth::ALL,
     auth::credential::ALL,
     auth::login::ALL,
+    auth::oidc::ACCOUNT_STATEMENTS,
+    auth::oidc::FLOW_STATEMENTS,
     auth::session::ALL,
     auth::token::ALL,
     backup::RESTORE_STATEMENTS,

@@ -7,8 +7,10 @@ mod rig;
 
 mod attack;
 mod backup;
+mod login;
 mod migrations;
 mod objects;
+mod oidc;
 mod openapi;
 mod requests;
 mod tenants;

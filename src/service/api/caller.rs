@@ -76,7 +76,7 @@ fn carried(parts: &Parts) -> Result<Carried, Problem> {
             false => Err(Problem::unauthenticated()),
         };
     }
-    let cookie = session_cookie(&parts.headers).ok_or_else(Problem::unauthenticated)?;
+    let cookie = cookie(&parts.headers, SESSION_COOKIE).ok_or_else(Problem::unauthenticated)?;
     if !parts.method.is_safe() && !is_same_origin(&parts.headers) {
         let detail = "a login's cookie changes nothing from another site's page";
         return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
@@ -84,15 +84,15 @@ fn carried(parts: &Parts) -> Result<Carried, Problem> {
     Ok(Carried::Cookie(cookie))
 }
 
-/// The value of the cookie of a login.
-pub(super) fn session_cookie(headers: &HeaderMap) -> Option<String> {
+/// The value of the cookie called `wanted`.
+pub(super) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value.to_owned())
 }
 

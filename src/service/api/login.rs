@@ -68,10 +68,16 @@ impl From<AuthError> for Problem {
     }
 }
 
+/// Where browsers reach this server by TLS, cookies are for TLS alone.
+pub(super) fn secure(app: &App) -> &'static str {
+    let is_public_tls = app.providers().public_url().is_some_and(|url| url.scheme() == "https");
+    if app.settings().is_tls || is_public_tls { "; Secure" } else { "" }
+}
+
 /// What sets the cookie of a login: for this server alone, out of reach of
 /// scripts, not sent along by other sites' forms.
 pub(super) fn cookie(app: &App, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
-    let secure = if app.settings().is_tls { "; Secure" } else { "" };
+    let secure = secure(app);
     let text = format!(
         "{SESSION_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
     );
@@ -160,9 +166,11 @@ async fn logout(caller: Caller) -> Result<Response, Problem> {
         return Err(Problem::conflict("no_login", "a token is revoked, not logged out"));
     };
     let mut tx = caller.write_own(Action::SessionEnd).await?;
+    let came_from = session::came_from(&mut tx, id).await?;
     session::end(&mut tx, id).await?;
     tx.commit(Entry::on(id)).await?;
-    let end_session_url = None;
+    let end_session_url = app.providers().end_session_url(&came_from).await;
+    let end_session_url = end_session_url.map(String::from);
     let cookie = cookie(app, "", 0)?;
     Ok(([(header::SET_COOKIE, cookie)], Json(LogoutAnswer { end_session_url })).into_response())
 }

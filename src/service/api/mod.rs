@@ -13,6 +13,7 @@ mod groups;
 mod limits;
 mod login;
 mod members;
+mod oidc;
 pub(crate) mod once;
 mod orgs;
 mod page;
@@ -38,6 +39,7 @@ pub use once::{Asked, Once};
 pub use page::{Listing, Page, PageQuery};
 pub use problem::{FieldError, Problem, ProblemDocument, Problems};
 
+use crate::auth::oidc::Providers;
 use crate::auth::password::Passwords;
 use crate::config::Settings;
 use crate::directory::DirectoryError;
@@ -54,16 +56,18 @@ struct Parts {
     depot: Arc<Depot>,
     limits: Limits,
     passwords: Passwords,
+    providers: Providers,
     settings: Settings,
 }
 
 impl App {
-    /// An application over an open database and a store of objects.
+    /// An application over an open database, a store of objects and identity
+    /// providers.
     #[must_use]
-    pub fn new(store: Store, depot: Arc<Depot>, settings: Settings) -> Self {
+    pub fn new(store: Store, depot: Arc<Depot>, providers: Providers, settings: Settings) -> Self {
         let limits = Limits::new(settings.requests_per_second);
         let passwords = Passwords::default();
-        Self(Arc::new(Parts { store, depot, limits, passwords, settings }))
+        Self(Arc::new(Parts { store, depot, limits, passwords, providers, settings }))
     }
 
     /// The database.
@@ -88,6 +92,12 @@ impl App {
     #[must_use]
     pub fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// Who else vouches for accounts.
+    #[must_use]
+    pub fn providers(&self) -> &Providers {
+        &self.0.providers
     }
 
     /// How the server was set up.
@@ -128,6 +138,7 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(system::routes())
         .merge(login::routes())
+        .merge(oidc::routes())
         .merge(sessions::routes())
         .merge(tokens::routes())
         .merge(orgs::routes())

@@ -3,6 +3,7 @@
 
 pub mod credential;
 pub mod login;
+pub mod oidc;
 pub mod password;
 pub mod secret;
 pub mod session;
@@ -81,7 +82,8 @@ impl AuthError {
     }
 }
 
-/// A credential's use is recorded at most this often.
+/// A credential's use is recorded at most this often, but that of a login often
+/// enough for its idle limit.
 const USE_RECORDED: Duration = Duration::from_secs(60);
 
 /// What a request carries, unread.
@@ -124,7 +126,11 @@ pub async fn authenticate(
         return Ok(None);
     }
     let principal = principal(&credential, kind, &row)?;
-    if is_due(&row, now)? {
+    let pause = match kind {
+        CredentialKind::Token => USE_RECORDED,
+        CredentialKind::Session => USE_RECORDED.min(policy.idle / 4),
+    };
+    if is_due(&row, pause, now)? {
         record_use(store, &system, origin, used, &credential, now).await?;
     }
     Ok(principal)
@@ -164,9 +170,9 @@ fn principal(
     Ok(Some(Principal { org: credential.org.clone(), member, role, via }))
 }
 
-fn is_due(row: &Columns, now: Instant) -> Result<bool, StoreError> {
+fn is_due(row: &Columns, pause: Duration, now: Instant) -> Result<bool, StoreError> {
     let last = row.optional_number("last_used_at")?;
-    Ok(last.is_none_or(|last| Instant(last).plus(USE_RECORDED) <= now))
+    Ok(last.is_none_or(|last| Instant(last).plus(pause) <= now))
 }
 
 async fn record_use(

@@ -14,6 +14,8 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     GET = "SELECT id, kind, login, name, role, disabled_at, version, created_at \
         FROM member WHERE org_id = $1 AND id = $2";
+    BY_LOGIN = "SELECT id, kind, login, name, role, disabled_at, version, created_at \
+        FROM member WHERE org_id = $1 AND login = $2";
     LIST = "SELECT id, kind, login, name, role, disabled_at, version, created_at \
         FROM member WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     UPDATE = "UPDATE member SET name = $3, role = $4, disabled_at = $5, version = version + 1 \
@@ -157,6 +159,17 @@ pub async fn get(tx: &mut TenantTx, id: &Id) -> Result<Member, DirectoryError> {
     let org = tx.org();
     let row = tx.row(GET, values![&org, id]).await?.ok_or(DirectoryError::Absent("member"))?;
     Ok(read(&row)?)
+}
+
+/// The account called `login`.
+///
+/// # Errors
+///
+/// Where there is none.
+pub async fn by_login(tx: &mut TenantTx, login: &str) -> Result<Member, DirectoryError> {
+    let org = tx.org();
+    let row = tx.row(BY_LOGIN, values![&org, login]).await?;
+    Ok(read(&row.ok_or(DirectoryError::Absent("member"))?)?)
 }
 
 /// Accounts with ids less than `before`, newest first.

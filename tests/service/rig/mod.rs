@@ -3,22 +3,29 @@
 // Every test file uses a part of this.
 #![allow(dead_code)]
 
+pub mod browser;
+pub mod house;
 pub mod postgres;
 pub mod process;
 pub mod project;
+pub mod provider;
 pub mod s3;
 pub mod server;
 
 use std::future::Future;
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use hetero2_service::tokio;
 
-/// Runs `future` to its end.
+/// Runs `future` to its end; not from within another.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.unwrap().block_on(future)
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().build().unwrap()
+    });
+    runtime.block_on(future)
 }
 
 /// Says that `what` is missing, because of `why`; a failure where it has to be

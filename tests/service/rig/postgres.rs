@@ -100,7 +100,7 @@ impl Cluster {
         let start = Instant::now();
         while let Err(error) = self.psql("postgres", "postgres", "SELECT 1") {
             if start.elapsed() > Duration::from_secs(30) {
-                let said = std::fs::read_to_string(log).unwrap_or_default();
+                let said = std::fs::read_to_string(log.with_extension("err")).unwrap_or_default();
                 return Err(format!("{error}\n{said}"));
             }
             std::thread::sleep(Duration::from_millis(50));

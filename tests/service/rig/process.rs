@@ -46,9 +46,10 @@ pub fn hand_over(folder: &Path) {
 pub struct Kept(Child);
 
 impl Kept {
-    /// Starts `command`, which writes what it says into `log`; `folder` is
-    /// removed after its end.
+    /// Starts `command`, which writes what it says into `log`, and its errors
+    /// beside it into `….err`; `folder` is removed after its end.
     pub fn start(command: &Command, log: &Path, folder: Option<&Path>) -> Self {
+        let errors = std::fs::File::create(log.with_extension("err")).unwrap();
         let log = std::fs::File::create(log).unwrap();
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(folder.unwrap_or(Path::new("")));
@@ -64,7 +65,7 @@ impl Kept {
         }
         // Interrupts from the terminal are for the tests.
         keeper.process_group(0).stdin(Stdio::piped());
-        keeper.stdout(log.try_clone().unwrap()).stderr(log);
+        keeper.stdout(log).stderr(errors);
         Self(keeper.spawn().unwrap())
     }
 }

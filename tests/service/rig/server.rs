@@ -23,8 +23,12 @@ pub struct Server {
 
 /// The program.
 pub fn hetero2() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hetero2"));
+    // Tests that were compiled apart from the program are told of it.
+    let built = option_env!("CARGO_BIN_EXE_hetero2").map(str::to_owned);
+    let program = built.or_else(|| std::env::var("HETERO2_PROGRAM").ok());
+    let mut command = Command::new(program.expect("the program hetero2"));
     command.env_remove("HETERO2_DATABASE").env_remove("HETERO2_LOG");
+    command.env("NO_PROXY", "127.0.0.1,localhost");
     command
 }
 
@@ -57,8 +61,10 @@ impl Server {
     ) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut command = hetero2();
-        command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]);
-        command.arg(folder.path().join("data")).args(options);
+        command.args(["serve", "--json", "--data"]).arg(folder.path().join("data")).args(options);
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         if let Some(database) = database {
             command.env("HETERO2_DATABASE", database);
         }
@@ -175,12 +181,13 @@ pub fn create_org(owner_url: &str, slug: &str) -> (String, String) {
     (text("organisation"), text("token"))
 }
 
-fn runtime() -> &'static Runtime {
+pub(super) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
-fn http() -> &'static reqwest::Client {
+/// The client that follows no redirect.
+pub(super) fn http() -> &'static reqwest::Client {
     static HTTP: OnceLock<reqwest::Client> = OnceLock::new();
     HTTP.get_or_init(|| {
         hetero2_service::tls::choose_provider();
@@ -279,7 +286,7 @@ impl Ask<'_> {
     }
 }
 
-fn headers(map: &HeaderMap) -> Vec<(String, String)> {
+pub(super) fn headers(map: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &reqwest::header::HeaderValue| {
         String::from_utf8_lossy(value.as_bytes()).into_owned()
     };
@@ -313,6 +320,14 @@ impl Answer {
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// The same, where it is this problem.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Self {
+        let found = self.value()["code"].as_str().map(str::to_owned);
+        assert_eq!((self.status, found.as_deref()), (status, Some(code)));
         self
     }
 

@@ -46,9 +46,11 @@ CREATE TABLE identity (
 CREATE TABLE oidc_attempt (
     org_id TEXT NOT NULL REFERENCES org (id),
     state_hash TEXT NOT NULL,
-    issuer TEXT NOT NULL,
+    browser_hash TEXT NOT NULL,
+    provider TEXT NOT NULL,
     nonce TEXT NOT NULL,
     pkce_verifier TEXT NOT NULL,
+    return_to TEXT NOT NULL,
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (org_id, state_hash)
 );
