@@ -1,13 +1,15 @@
 //! Logging in as people do, over HTTP: passwords, second factors, sessions,
 //! tokens; and that no secret is ever logged.
 
+use std::io::Write as _;
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hetero2_service::totp_rs::{Builder, Secret};
 use serde_json::{Value, json};
 
 use crate::rig::house::{House, Seat};
-use crate::rig::server::Answer;
+use crate::rig::server::{Answer, hetero2};
 use crate::rig::{block_on, postgres};
 
 const PASSWORD: &str = "correct horse battery";
@@ -202,10 +204,8 @@ fn forced_logout(house: &House, cookie: &str) {
 
 #[test]
 fn sessions_are_limited_in_time_and_number() {
-    let arguments =
-        ["--session-idle", "2", "--session-longest", "4", "--sessions-per-account", "2"];
-    let arguments = arguments.map(str::to_owned).to_vec();
-    let house = Server::start(&Setup { arguments, ..Setup::default() });
+    let limits = ["--session-idle", "2", "--session-longest", "4", "--sessions-per-account", "2"];
+    let house = House::sqlite(&limits);
     person(&house, "ada");
     let cookies = [(); 3].map(|()| cookie(&house.login("ada", PASSWORD, None).expect(200)));
     let alive = |cookie: &str| house.seat(cookie).get("/v1/me").status == 200;
@@ -223,6 +223,53 @@ fn sessions_are_limited_in_time_and_number() {
         std::thread::sleep(Duration::from_millis(200));
     }
     assert!(!alive(&cookies[2]), "too old");
+}
+
+/// Runs `admin user` on the server's data with `input` on standard input.
+fn admin_user(house: &House, arguments: &[&str], input: &str) -> (bool, String) {
+    let mut command = hetero2();
+    command.args(["admin", "user"]).args(arguments).arg("--data").arg(house.server.data());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Refused arguments are refused before anything is read.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+    (output.status.success(), said.concat())
+}
+
+#[test]
+fn accounts_are_made_and_reset_at_the_machine() {
+    let house = House::sqlite(&[]);
+    let create = ["create", "ada", "--name", "Ada", "--role", "admin", "--with-password"];
+    let (done, said) = admin_user(&house, &create, "short\n");
+    assert!(!done && said.contains("12 characters") && !said.contains("short\n"), "{said}");
+    let (done, said) = admin_user(&house, &create, &format!("{PASSWORD}\n"));
+    assert!(done && !said.contains(PASSWORD), "{said}");
+    house.login("ada", PASSWORD, None).expect(200);
+    let (done, _) = admin_user(&house, &create, &format!("{PASSWORD}\n"));
+    assert!(!done, "the login is taken");
+    let (done, _) = admin_user(&house, &["create", "bob"], "");
+    assert!(done);
+    house.login("bob", PASSWORD, None).problem(401, "login_refused");
+    let (done, said) = admin_user(&house, &["reset-password", "bob"], "another horse battery");
+    assert!(done, "{said}");
+    house.login("bob", "another horse battery", None).expect(200);
+    for arguments in [&["reset-totp", "bob"][..], &["reset-totp", "bob", "--org", "local"]] {
+        assert!(admin_user(&house, arguments, "").0);
+    }
+    for arguments in [
+        &["reset-totp", "nobody"][..],
+        &["reset-password", "bob", "--org", "nowhere"],
+        &["reset-password", "bob", "--password", PASSWORD],
+        &["create", "Not A Login"],
+    ] {
+        let (done, said) = admin_user(&house, arguments, &format!("{PASSWORD}\n"));
+        assert!(!done, "{arguments:?}: {said}");
+    }
+    let (_, said) = admin_user(&house, &["list"], "");
+    let logins = ["bob", "ada", "admin"].map(|login| said.find(&format!("  {login}\n")));
+    assert!(logins.is_sorted() && logins[0].is_some(), "newest first: {said}");
 }
 
 /// The same answer, whatever carries the credential wrongly.

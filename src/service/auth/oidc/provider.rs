@@ -227,7 +227,7 @@ impl Providers {
     pub fn new(settings: Option<&OidcSettings>) -> Result<Self, OidcError> {
         let wrong =
             |reason: String| OidcError::Settings { path: "identity providers".into(), reason };
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::choose_provider();
         let http = reqwest::Client::builder()
             // A redirect would lead this server to wherever its sender likes.
             .redirect(reqwest::redirect::Policy::none())
