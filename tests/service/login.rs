@@ -64,6 +64,7 @@ fn people_log_in(house: &House) {
         house.login("ada", "wrong horse battery", None),
         house.login("nobody", PASSWORD, None),
         house.login("admin", PASSWORD, None),
+        house.login("a\0da", PASSWORD, None),
     ]
     .into_iter()
     .map(|answer| {
@@ -74,6 +75,7 @@ fn people_log_in(house: &House) {
     .collect();
     assert_eq!(unlike[0], unlike[1]);
     assert_eq!(unlike[0], unlike[2]);
+    assert_eq!(unlike[0], unlike[3]);
 
     let answer = house.login("ada", PASSWORD, None).expect(200);
     let set = answer.header("set-cookie").unwrap();

@@ -11,6 +11,7 @@ use super::password::{Password, Passwords};
 use super::secret::SecretText;
 use super::session::{self, NewSession, Policy, Session};
 use super::totp::SharedSecret;
+use crate::directory::member::is_login;
 use crate::directory::org;
 use crate::id::Id;
 use crate::object::Keyring;
@@ -170,6 +171,11 @@ impl Gate<'_> {
         proof: Proof,
     ) -> Result<LoggedIn, AuthError> {
         let started = tokio::time::Instant::now();
+        // What cannot be a name is asked of no database.
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        let slug = if slug.bytes().all(is_name) { slug } else { "" };
+        let login = login.to_lowercase();
+        let login = if is_login(&login) { login.as_str() } else { "" };
         let Some(org) = org::by_slug(self.store, slug).await? else {
             self.passwords.verify(proof.password, None).await?;
             tokio::time::sleep_until(started + REFUSAL_TAKES).await;

@@ -90,7 +90,8 @@ async fn link(
     vouched: &Vouched,
 ) -> Result<Option<crate::store::Columns>, OidcError> {
     let org = tx.org();
-    let Some(login) = &vouched.login else { return Ok(None) };
+    let login = vouched.login.as_ref().filter(|login| is_login(login));
+    let Some(login) = login else { return Ok(None) };
     let Some(row) = tx.row(BY_LOGIN, values![&org, login]).await? else { return Ok(None) };
     let member = row.id("id")?;
     if tx.row(TAKEN, values![&org, &config.issuer, &member]).await?.is_some() {

@@ -331,7 +331,7 @@ fn vouched(provider: &Provider, claims: &Claims) -> Result<Vouched, OidcError> {
         _ => BTreeSet::new(),
     });
     let subject = claims.subject().to_string();
-    if subject.is_empty() || subject.len() > 255 {
+    if subject.is_empty() || subject.len() > 255 || subject.contains(char::is_control) {
         return Err(OidcError::Refused("the subject is not valid"));
     }
     let name = claims.name().and_then(|name| name.get(None)).map(|name| name.to_string());
