@@ -44,11 +44,11 @@ const provider = new Provider(issuer, {
   features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_, id) => ({
-    accountId: `subject-of-${id.replace('subject-of-', '')}`,
+    accountId: id,
     claims: () => {
       const login = id.replace('subject-of-', '');
       return {
-        sub: `subject-of-${login}`,
+        sub: id,
         name: `Name of ${login}`,
         preferred_username: login,
         email: `${login}@example.org`,
@@ -108,7 +108,7 @@ server.on('request', async (request, response) => {
       Object.assign(control, JSON.parse(text));
       response.end();
     } else if (request.url.startsWith('/interaction/')) {
-      const accountId = request.headers['x-account'] ?? 'nobody';
+      const accountId = `subject-of-${request.headers['x-account'] ?? 'nobody'}`;
       await provider.interactionFinished(request, response, { login: { accountId } });
     } else {
       answer(request, response);
