@@ -56,6 +56,9 @@ pub struct Programs {
     pub away: &'static [&'static str],
     /// What to do when a program is missing.
     pub cure: &'static str,
+    /// Pauses after which a submission to a scheduler that is away or busy is
+    /// tried again.
+    pub pauses: Vec<Duration>,
 }
 
 /// What a command answered, whatever its exit status.
@@ -77,7 +80,8 @@ impl Programs {
     pub fn new(scheduler: Kind, away: &'static [&'static str], cure: &'static str) -> Self {
         let limit = Duration::from_secs(60);
         let environment = BTreeMap::new();
-        Self { scheduler, limit, environment, inherited: None, away, cure }
+        let pauses = [1, 2, 4, 8].map(Duration::from_secs).to_vec();
+        Self { scheduler, limit, environment, inherited: None, away, cure, pauses }
     }
 
     /// Runs a command that has to succeed; gives its standard output.

@@ -51,6 +51,7 @@ pub(crate) fn stand_in(folder: &Path, scheduler: Kind, programs: &[(&str, &str)]
     let mut result = Programs::new(scheduler, &[], "install it");
     let path = format!("{}:/usr/bin:/bin", folder.display());
     result.environment.insert("PATH".to_owned(), path);
+    result.pauses.clear();
     result
 }
 

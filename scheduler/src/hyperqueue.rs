@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::command::{Answer, Programs};
 use crate::job::{check_ids, finish_first};
+use crate::once::once;
 use crate::script::{self, Number, argument, document};
 use crate::{
     Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
@@ -54,7 +55,7 @@ impl Scheduler for HyperQueue {
             // It fails if the server is away, not if tasks failed.
             let wait = "hq job wait \"${1:?}\" || exit\n";
             documents.push(document(work, "finish.sh", script::finish(work, finish, wait)));
-            let name = format!("{}-finish", work.name);
+            let name = finish_name(work);
             let mut command = submit(work, &name, &work.finish_resources)?;
             command.push("--priority=-1".to_owned());
             let set = self.programs.environment.get(SERVER).cloned();
@@ -82,16 +83,34 @@ impl Scheduler for HyperQueue {
                     JobRole::Finish
                 }
             };
-            match self.ask::<Submitted>(&command) {
-                Ok(said) => jobs.push(Job { id: said.id.to_string(), role }),
-                Err(error) => {
-                    // The first failure is what the caller has to hear of.
-                    let _ = self.cancel(&jobs);
-                    return Err(error);
-                }
+            let name = if jobs.is_empty() { work.name.clone() } else { finish_name(work) };
+            let id = once(
+                &self.programs.pauses,
+                || Ok(self.ask::<Submitted>(&command)?.id),
+                || Ok(self.listed()?.into_iter().find(|job| job.name == name).map(|job| job.id)),
+            );
+            match id {
+                Ok(id) => jobs.push(Job { id: id.to_string(), role }),
+                // What cannot be cancelled is there: whoever submitted has to know.
+                Err(error) => return Err(self.cancel(&jobs).err().unwrap_or(error)),
             }
         }
         Ok(jobs)
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::HyperQueue)?;
+        let finish = finish_name(work);
+        let role = |name: &str| match name {
+            name if name == work.name => {
+                Some(JobRole::Tasks { offset: 0, tasks: work.tasks.clone() })
+            }
+            name => (name == finish).then_some(JobRole::Finish),
+        };
+        let listed = self.listed()?.into_iter();
+        let found =
+            listed.filter_map(|job| Some(Job { id: job.id.to_string(), role: role(&job.name)? }));
+        Ok(found.collect())
     }
 
     fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
@@ -123,6 +142,11 @@ impl Scheduler for HyperQueue {
 }
 
 impl HyperQueue {
+    /// All jobs that the server knows, ended ones too.
+    fn listed(&self) -> Result<Vec<Listed>, SchedulerError> {
+        self.ask(&hq(&["job", "list", "--all"]))
+    }
+
     fn ask<T: for<'a> Deserialize<'a>>(&self, command: &[String]) -> Result<T, SchedulerError> {
         let mut answer = self.programs.answer(command, None)?;
         if !answer.status.success() {
@@ -155,6 +179,11 @@ fn is_id(id: &str) -> bool {
 
 fn ids(jobs: &[Job]) -> String {
     jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// Name of the job of the last command.
+fn finish_name(work: &Work) -> String {
+    format!("{}-finish", work.name)
 }
 
 /// `hq submit` with everything but the array and the script.
@@ -199,6 +228,13 @@ fn start(work: &Work, name: &str, command: &mut Vec<String>) {
 #[derive(Debug, Deserialize)]
 struct Complaint {
     error: String,
+}
+
+/// One job of `hq job list`.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    id: u64,
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -339,5 +375,21 @@ mod tests {
         let error = complaint("Too much");
         assert!(matches!(&error, SchedulerError::Refused { why, .. } if why.trim() == "Too much"));
         assert!(!calls(folder.path()).contains("cancel"));
+    }
+
+    #[test]
+    fn what_was_accepted_without_an_answer_is_found_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = r#"case "$*" in
+*"job list"*) echo '[{"id":4,"name":"spectra","task_count":3},{"id":5,"name":"spectra-finish"},{"id":6,"name":"other"}]' ;;
+*) echo 'No running instance of HQ found' >&2; exit 1 ;;
+esac"#;
+        let server = server(folder.path(), answer);
+        let work = work(folder.path());
+        let jobs = server.submit(&work).unwrap();
+        assert_eq!(jobs, server.find(&work).unwrap());
+        let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+        assert_eq!(ids, ["4", "5"]);
+        assert_eq!(calls(folder.path()).matches(" submit ").count(), 2);
     }
 }

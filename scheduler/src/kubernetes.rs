@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::command::Programs;
 use crate::job::finish_first;
+use crate::once::once;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
 use manifest::Site;
@@ -75,6 +76,7 @@ impl Scheduler for Kubernetes {
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
         let prepared = self.prepare(work)?;
+        let site = Site::of(work)?;
         prepared.write(work)?;
         let mut jobs: Vec<Job> = Vec::new();
         for command in &prepared.commands {
@@ -82,20 +84,28 @@ impl Scheduler for Kubernetes {
                 true => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
                 false => JobRole::Finish,
             };
-            let id = self.ask::<Manifest>(command).and_then(|created| {
-                let created = created.and_then(|job| job.metadata.namespace.zip(job.metadata.name));
-                let (namespace, name) =
-                    created.ok_or_else(|| refused(command, "it names no Job that it created"))?;
-                Ok(format!("{namespace}/{name}"))
-            });
+            let suffix = if jobs.is_empty() { manifest::TASKS } else { manifest::FINISH };
+            let create = || {
+                let created = self.ask::<Manifest>(command)?.and_then(id_of);
+                created.ok_or_else(|| refused(command, "it names no Job that it created"))
+            };
+            let id = once(&self.programs.pauses, create, || self.named(work, &site, suffix));
             match id {
                 Ok(id) => jobs.push(Job { id, role }),
-                Err(error) => {
-                    // The first failure is what the caller has to hear of.
-                    let _ = self.cancel(&jobs);
-                    return Err(error);
-                }
+                // What cannot be cancelled is there: whoever submitted has to know.
+                Err(error) => return Err(self.cancel(&jobs).err().unwrap_or(error)),
             }
+        }
+        Ok(jobs)
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::Kubernetes)?;
+        let site = Site::of(work)?;
+        let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
+        let mut jobs = Vec::new();
+        for (suffix, role) in [(manifest::TASKS, tasks), (manifest::FINISH, JobRole::Finish)] {
+            jobs.extend(self.named(work, &site, suffix)?.map(|id| Job { id, role }));
         }
         Ok(jobs)
     }
@@ -157,6 +167,21 @@ impl Kubernetes {
             .map_err(|error| refused(command, &format!("the answer is not understood: {error}")))
     }
 
+    /// The id of a Job of a submission, if it is there.
+    fn named(
+        &self,
+        work: &Work,
+        site: &Site,
+        suffix: &str,
+    ) -> Result<Option<String>, SchedulerError> {
+        let name = manifest::name(work, suffix);
+        let namespace = site.namespace.iter().flat_map(|name| ["--namespace", name]);
+        let rest = ["get", "job", &name, "--ignore-not-found", "-o", "json"];
+        let command: Vec<String> =
+            ["kubectl"].into_iter().chain(namespace).chain(rest).map(str::to_owned).collect();
+        Ok(self.ask::<Manifest>(&command)?.and_then(id_of))
+    }
+
     fn job(&self, id: &str) -> Result<Option<Manifest>, SchedulerError> {
         let mut command = on("get", id)?;
         command.extend(["--ignore-not-found", "-o", "json"].map(str::to_owned));
@@ -189,6 +214,12 @@ fn create(work: &Work, name: &str) -> Vec<String> {
 fn on(verb: &str, id: &str) -> Result<Vec<String>, SchedulerError> {
     let (namespace, name) = parts(id)?;
     Ok(["kubectl", "--namespace", namespace, verb, "job", name].map(str::to_owned).to_vec())
+}
+
+/// The id of a Job that the cluster knows.
+fn id_of(job: Manifest) -> Option<String> {
+    let (namespace, name) = job.metadata.namespace.zip(job.metadata.name)?;
+    Some(format!("{namespace}/{name}"))
 }
 
 /// Namespace and name of a Job.

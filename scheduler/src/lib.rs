@@ -13,6 +13,7 @@ mod job;
 pub mod kubernetes;
 pub mod local;
 pub mod mpi;
+mod once;
 pub mod pbs;
 pub mod ray;
 mod resources;
@@ -87,12 +88,21 @@ pub trait Scheduler {
 
     /// Writes the documents of [`Scheduler::prepare`] and submits them:
     /// the tasks, and [`Work::finish`] to run when every task has ended,
-    /// however it ended.
+    /// however it ended. What the scheduler accepted without saying so is found
+    /// by its name and adopted.
     ///
     /// # Errors
     /// [`SchedulerError`]; whatever was submitted before the failure is
-    /// cancelled again.
+    /// cancelled again. After [`SchedulerError::Unreachable`] it is not known
+    /// what the scheduler has: [`Scheduler::find`] says so later.
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError>;
+
+    /// The jobs that a submission of this work left with the scheduler, known by
+    /// [`Work::name`], which no other work may have.
+    ///
+    /// # Errors
+    /// [`SchedulerError`] when the scheduler does not answer, or not sensibly.
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError>;
 
     /// What became of jobs that [`Scheduler::submit`] returned.
     ///

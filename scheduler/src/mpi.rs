@@ -28,13 +28,11 @@ impl Scheduler for Mpi {
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
-        let mut jobs = self.local.submit(&local(work)?)?;
-        for job in &mut jobs {
-            if let JobRole::Tasks { tasks, .. } = &mut job.role {
-                tasks.clone_from(&work.tasks);
-            }
-        }
-        Ok(jobs)
+        Ok(with_all_tasks(self.local.submit(&local(work)?)?, work))
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        Ok(with_all_tasks(self.local.find(&local(work)?)?, work))
     }
 
     fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
@@ -60,6 +58,15 @@ impl Scheduler for Mpi {
     fn cancel(&self, jobs: &[Job]) -> Result<(), SchedulerError> {
         self.local.cancel(jobs)
     }
+}
+
+fn with_all_tasks(mut jobs: Vec<Job>, work: &Work) -> Vec<Job> {
+    for job in &mut jobs {
+        if let JobRole::Tasks { tasks, .. } = &mut job.role {
+            tasks.clone_from(&work.tasks);
+        }
+    }
+    jobs
 }
 
 fn first(tasks: &TaskSet) -> TaskSet {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::command::{Answer, Programs};
 use crate::job::{check_ids, finish_first};
+use crate::once::once;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{
     Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
@@ -29,7 +30,14 @@ pub struct Pbs {
 impl Default for Pbs {
     fn default() -> Self {
         let cure = "submit from a login node of the cluster, perhaps after `module load pbs`";
-        let away = &["cannot connect to server", "unknown host", "no default server"];
+        let away = &[
+            "cannot connect to server",
+            "unknown host",
+            "no default server",
+            "end of file",
+            "server is busy",
+            "too many open connections",
+        ];
         Self { programs: Programs::new(Kind::Pbs, away, cure) }
     }
 }
@@ -61,7 +69,7 @@ impl Scheduler for Pbs {
         let mut commands = vec![qsub];
         if let Some(command) = &work.finish {
             documents.push(document(work, "finish.sh", script::finish(work, command, "")));
-            let name = format!("{}-finish", work.name);
+            let name = finish_name(work);
             let mut qsub = self::qsub(work, &name, &work.finish_resources)?;
             qsub.extend(["-W".to_owned(), after("JOB_ID")]);
             qsub.push(argument(&work.folder.join("finish.sh")));
@@ -82,14 +90,29 @@ impl Scheduler for Pbs {
                 true => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
                 false => JobRole::Finish,
             };
-            match self.qsub(&command) {
+            let name = if jobs.is_empty() { work.name.clone() } else { finish_name(work) };
+            let id = once(
+                &self.programs.pauses,
+                || self.qsub(&command),
+                || Ok(self.named(&name)?.into_iter().next()),
+            );
+            match id {
                 Ok(id) => jobs.push(Job { id, role }),
-                Err(error) => {
-                    // The first failure is what the caller has to hear of.
-                    let _ = self.cancel(&jobs);
-                    return Err(error);
-                }
+                // What cannot be cancelled is there: whoever submitted has to know.
+                Err(error) => return Err(self.cancel(&jobs).err().unwrap_or(error)),
             }
+        }
+        Ok(jobs)
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::Pbs)?;
+        let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
+        let tasks = self.named(&work.name)?.into_iter().map(|id| Job { id, role: tasks.clone() });
+        let mut jobs: Vec<Job> = tasks.collect();
+        if work.finish.is_some() {
+            let finish = self.named(&finish_name(work))?.into_iter();
+            jobs.extend(finish.map(|id| Job { id, role: JobRole::Finish }));
         }
         Ok(jobs)
     }
@@ -127,6 +150,11 @@ impl Scheduler for Pbs {
     }
 }
 
+/// Name of the job of the last command.
+fn finish_name(work: &Work) -> String {
+    format!("{}-finish", work.name)
+}
+
 /// The dependency of the last command on the job that `id` names.
 fn after(id: &str) -> String {
     format!("depend=afterany:{id}")
@@ -154,6 +182,13 @@ impl Pbs {
                 why: format!("it printed no job id but {id:?}"),
             }),
         }
+    }
+
+    /// Ids of the jobs with a name that wait or run.
+    fn named(&self, name: &str) -> Result<Vec<String>, SchedulerError> {
+        let said = self.programs.run(&["qselect", "-N", name].map(str::to_owned), None)?;
+        let ids = said.lines().map(str::trim).filter(|id| is_id(id));
+        Ok(ids.map(str::to_owned).collect())
     }
 
     /// What PBS knows of one job. Asked of two, OpenPBS 23.06 leaves out what
@@ -408,5 +443,22 @@ mod tests {
         for error in [poll.unwrap_err(), cancel.unwrap_err()] {
             assert!(matches!(error, SchedulerError::Unreachable { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn what_was_accepted_without_an_answer_is_found_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let lost = "echo 'qsub: End of File' >&2; exit 1";
+        let named = r#"case "$2" in *-finish) echo 13.head ;; *) echo '12[].head' ;; esac"#;
+        let programs = [("qsub", lost), ("qselect", named)];
+        let pbs = Pbs { programs: stand_in(folder.path(), Kind::Pbs, &programs) };
+        let work = work(folder.path());
+        let jobs = pbs.submit(&work).unwrap();
+        assert_eq!(jobs, pbs.find(&work).unwrap());
+        let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+        assert_eq!(ids, ["12[].head", "13.head"]);
+        let calls = calls(folder.path());
+        assert_eq!(calls.matches("qsub ").count(), 2, "{calls}");
+        assert!(calls.contains("depend=afterany:12[].head"), "{calls}");
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Programs, quoted};
 use crate::job::check_ids;
+use crate::once::once;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{
     Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
@@ -79,6 +80,8 @@ impl Scheduler for Ray {
             ["python3".to_owned(), argument(&driver), argument(&work.folder.join("ray.json"))];
         let request = json!({
             "entrypoint": quoted(&entry),
+            // A cluster takes each once.
+            "submission_id": work.name,
             "metadata": { "name": work.name, "folder": argument(&work.folder) },
         });
         let mut documents = vec![
@@ -103,18 +106,27 @@ impl Scheduler for Ray {
         let url = format!("{}/api/jobs/", self.address(&work.extra)?);
         let mut jobs = Vec::new();
         for command in &prepared.commands {
-            let said: Submitted = self.ask(command)?;
-            if !is_word(&said.submission_id, "_-") {
-                return Err(refused(command, "it gives no id of a submission"));
-            }
-            let id = url.clone() + &said.submission_id;
-            let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
-            jobs.push(Job { id: id.clone(), role: tasks });
-            if work.finish.is_some() {
-                jobs.push(Job { id, role: JobRole::Finish });
-            }
+            let create = || {
+                let said: Submitted = self.ask(command)?;
+                match is_word(&said.submission_id, "_-") {
+                    true => Ok(said.submission_id),
+                    false => Err(refused(command, "it gives no id of a submission")),
+                }
+            };
+            let find = || {
+                let found = self.record(&(url.clone() + &work.name))?;
+                Ok(found.map(|_| work.name.clone()))
+            };
+            let id = url.clone() + &once(&self.programs.pauses, create, find)?;
+            jobs.extend(self::jobs(work, &id));
         }
         Ok(jobs)
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::Ray)?;
+        let id = format!("{}/api/jobs/{}", self.address(&work.extra)?, work.name);
+        Ok(self.record(&id)?.map_or_else(Vec::new, |_| jobs(work, &id)))
     }
 
     fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
@@ -197,6 +209,14 @@ impl Ray {
         serde_json::from_str(&answer.stdout)
             .map_err(|error| refused(command, &format!("the answer is not understood: {error}")))
     }
+}
+
+/// The jobs of a submission, which are one job of Ray.
+fn jobs(work: &Work, id: &str) -> Vec<Job> {
+    let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
+    let finish = work.finish.as_ref().map(|_| JobRole::Finish);
+    let roles = [tasks].into_iter().chain(finish);
+    roles.map(|role| Job { id: id.to_owned(), role }).collect()
 }
 
 /// The id of a job is its address.
@@ -412,5 +432,23 @@ mod tests {
                 assert!(matches!(refused, Err(SchedulerError::Invalid { .. })), "{bad}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_accepted_without_an_answer_is_found_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = r#"case "$*" in
+*--data-binary*) echo 'curl: (28) Connection timed out' >&2; exit 28 ;;
+*/spectra) echo '{"status":"RUNNING"}' ;;
+*) exit 1 ;;
+esac"#;
+        let ray = cluster(folder.path(), answer);
+        let work = work(folder.path());
+        let jobs = ray.submit(&work).unwrap();
+        assert_eq!(jobs, ray.find(&work).unwrap());
+        assert!(jobs.iter().all(|job| job.id == "http://head:8265/api/jobs/spectra"), "{jobs:?}");
+        assert_eq!(jobs.len(), 2);
+        let request = fs::read_to_string(work.folder.join("request.json")).unwrap();
+        assert!(request.contains(r#""submission_id": "spectra""#), "{request}");
     }
 }

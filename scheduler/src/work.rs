@@ -16,7 +16,8 @@ const NAME_LIMIT: usize = 40;
 /// An array of tasks and a command that follows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
-    /// Name of the jobs: letters, digits, `-`; at most 40 characters.
+    /// Name of the jobs: letters, digits, `-`; at most 40 characters. Each
+    /// submission has its own, by which its jobs are found.
     pub name: String,
     /// Absolute folder for scripts and manifests; each submission has its own.
     pub folder: PathBuf,

@@ -7,6 +7,7 @@
 
 mod error;
 mod quantity;
+mod rounds;
 mod settings;
 mod status;
 mod submission;

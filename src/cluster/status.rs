@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
-use hetero2_scheduler::{Kind, Poll, SchedulerError, TaskSet, TaskState};
+use hetero2_scheduler::{Kind, Poll, TaskSet, TaskState};
 use serde::Serialize;
 
 use super::error::ClusterError;
+use super::rounds::jobs_of_last_round;
 use super::submission::{Round, Submission};
 use hetero2_engine::run::{
     Plan, RunDir, RunReport, finished_pack, open_plan, shard_record_unverified,
@@ -133,7 +134,7 @@ pub fn status(dir: &RunDir) -> Result<RunStatus, ClusterError> {
             pack,
         });
     }
-    let (poll, scheduler_error) = match record.as_ref().map(ask) {
+    let (poll, scheduler_error) = match record.as_ref().map(|record| ask(dir, &plan, record)) {
         Some(Ok(poll)) => (poll, None),
         Some(Err(error)) => (Poll::default(), Some(error.to_string())),
         None => (Poll::default(), None),
@@ -155,10 +156,10 @@ pub fn status(dir: &RunDir) -> Result<RunStatus, ClusterError> {
 }
 
 /// What the scheduler says of the last round.
-pub(super) fn ask(record: &Submission) -> Result<Poll, SchedulerError> {
-    match record.jobs() {
+pub(super) fn ask(dir: &RunDir, plan: &Plan, record: &Submission) -> Result<Poll, ClusterError> {
+    match &jobs_of_last_round(dir, plan, record)?[..] {
         [] => Ok(Poll::default()),
-        jobs => hetero2_scheduler::scheduler(record.scheduler).poll(jobs),
+        jobs => Ok(hetero2_scheduler::scheduler(record.scheduler).poll(jobs)?),
     }
 }
 

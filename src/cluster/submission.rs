@@ -37,13 +37,18 @@ pub struct Submission {
 pub struct Round {
     /// When, in UTC.
     pub submitted_at: String,
+    /// Name of its jobs, which no other round has; absent in records of versions
+    /// whose rounds had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The shards.
     pub shards: TaskSet,
     /// What each of them was given.
     pub resources: Resources,
     /// Whether the reducer of the round before submitted it.
     pub automatic: bool,
-    /// The jobs; none where the program ended while it submitted them.
+    /// The jobs; none where the program ended while it submitted them, or could
+    /// not learn what the scheduler accepted. They are found by `name`.
     pub jobs: Vec<Job>,
 }
 

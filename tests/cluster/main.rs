@@ -6,6 +6,7 @@ mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod lost_answers;
 mod slurm;
 mod stages;
 mod submit;

@@ -11,14 +11,15 @@ use crate::sandbox::Sandbox;
 use crate::support::{Done, Run, call, demo_library, hetero2, verify, write};
 use serde_json::Value;
 
-struct Cluster {
-    sandbox: Sandbox,
+/// A cluster, and a folder of runs.
+pub struct Cluster {
+    pub sandbox: Sandbox,
     /// On a file system that all nodes see.
-    folder: PathBuf,
+    pub folder: PathBuf,
 }
 
 impl Cluster {
-    fn hetero2(&self, arguments: &[&str]) -> Done {
+    pub fn hetero2(&self, arguments: &[&str]) -> Done {
         let mut command = hetero2();
         command.current_dir(&self.folder).env("SLURM_CONF", self.sandbox.path("slurm.conf"));
         // Neither the settings nor the login profile of whoever runs the tests.
@@ -26,17 +27,17 @@ impl Cluster {
         call(command.args(arguments))
     }
 
-    fn plan(&self, run: &str, shards: &str) {
+    pub fn plan(&self, run: &str, shards: &str) {
         let plan = ["plan", "library.smi", "--out", run, "--decoys", "1", "--shards", shards];
         self.hetero2(&plan).expect_code(0);
     }
 
-    fn submit(&self, run: &str, more: &[&str]) -> Done {
+    pub fn submit(&self, run: &str, more: &[&str]) -> Done {
         let submit = ["submit", run, "--scheduler", "slurm", "--cpus", "1", "--mem", "200M"];
         self.hetero2(&[&submit[..], more].concat())
     }
 
-    fn status(&self, run: &str) -> Value {
+    pub fn status(&self, run: &str) -> Value {
         self.hetero2(&["status", run, "--json"]).json()
     }
 
@@ -55,7 +56,7 @@ impl Cluster {
 
     /// Waits for the pack; returns its digest.
     #[track_caller]
-    fn complete(&self, run: &str) -> String {
+    pub fn complete(&self, run: &str) -> String {
         self.until(run, "complete", |status| {
             assert!(status["stage"] != "stopped" || !ended(self, run), "{status}");
             status["stage"] == "complete"
@@ -63,11 +64,11 @@ impl Cluster {
         verify(&self.folder.join(run).join("pack"))
     }
 
-    fn shards(&self, run: &str) -> PathBuf {
+    pub fn shards(&self, run: &str) -> PathBuf {
         self.folder.join(run).join("shards")
     }
 
-    fn jobs(&self, run: &str) -> Vec<String> {
+    pub fn jobs(&self, run: &str) -> Vec<String> {
         let path = self.folder.join(run).join("submit/submission.json");
         let record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         let rounds = record["rounds"].as_array().unwrap();
@@ -154,6 +155,10 @@ fn shards_gone(cluster: &Cluster, expected: &str) {
     };
     scontrol("hold");
     cluster.until("gone", "all shards done", |s| s["progress"]["done"] == 5);
+    // One core was asked for, and nothing on this node keeps a task to it.
+    let record = fs::read(cluster.shards("gone").join("00000/shard.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["attempt"]["threads"], 1, "{record}");
     fs::remove_dir_all(cluster.shards("gone").join("00001")).unwrap();
     fs::write(cluster.shards("gone").join("00003/spectra.parquet"), "damaged").unwrap();
     scontrol("release");

@@ -24,7 +24,7 @@ const VOLUME: &str = "shared";
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Site {
     image: String,
-    namespace: Option<String>,
+    pub(super) namespace: Option<String>,
     volume: Volume,
     /// Where the volume lies, here and in the pods.
     mount: String,
@@ -87,6 +87,10 @@ impl Site {
     }
 }
 
+/// Suffixes of the names of a submission's Jobs.
+pub(super) const TASKS: &str = "-tasks";
+pub(super) const FINISH: &str = "-finish";
+
 /// The Job of the tasks: an index is a position in their list.
 pub(super) fn tasks(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
     let count = i32::try_from(work.tasks.len())
@@ -101,7 +105,7 @@ pub(super) fn tasks(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
         backoff_limit_per_index: Some(0),
         ..spec(work, site, "task.sh", &work.resources)?
     };
-    Ok(job(work, site, "", spec))
+    Ok(job(work, site, TASKS, spec))
 }
 
 /// The Job of the last command, which waits to be resumed.
@@ -111,14 +115,20 @@ pub(super) fn finish(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
         backoff_limit: Some(0),
         ..spec(work, site, "finish.sh", &work.finish_resources)?
     };
-    Ok(job(work, site, "finish-", spec))
+    Ok(job(work, site, FINISH, spec))
+}
+
+/// Name of the Job of a submission, for one of the suffixes.
+pub(super) fn name(work: &Work, suffix: &str) -> String {
+    work.name.to_ascii_lowercase() + suffix
 }
 
 fn job(work: &Work, site: &Site, suffix: &str, spec: JobSpec) -> Job {
     Job {
         metadata: ObjectMeta {
-            // The server appends what makes it unique.
-            generate_name: Some(format!("{}-{suffix}", work.name.to_ascii_lowercase())),
+            // Not one that the server completes: a name is there once, however often
+            // it is asked for.
+            name: Some(name(work, suffix)),
             namespace: site.namespace.clone(),
             labels: Some(labels()),
             ..ObjectMeta::default()

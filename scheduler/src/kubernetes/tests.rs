@@ -40,7 +40,7 @@ fn the_tasks_are_one_indexed_job() {
     let expected = json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": { "generateName": "spectra-", "namespace": "chem", "labels": label },
+        "metadata": { "name": "spectra-tasks", "namespace": "chem", "labels": label },
         "spec": {
             "completionMode": "Indexed",
             "completions": 3,
@@ -84,7 +84,7 @@ fn the_tasks_are_one_indexed_job() {
     assert!(!script.contains("apptainer") && script.contains("JOB_COMPLETION_INDEX"), "{script}");
 
     let finish = manifest(&work, "finish.json");
-    assert_eq!(finish["metadata"]["generateName"], "spectra-finish-");
+    assert_eq!(finish["metadata"]["name"], "spectra-finish");
     assert_eq!(finish["spec"]["suspend"], true);
     assert_eq!(finish["spec"]["completions"], Value::Null);
 }
@@ -118,11 +118,11 @@ fn cluster(folder: &Path) -> Kubernetes {
     let here = folder.display();
     let answer = format!(
         r#"case "$*" in
-*create*tasks.json*) name=spectra-abcde ;;
-*create*) [ ! -e '{here}/full' ] || {{ echo 'exceeded quota' >&2; exit 1; }}; name=spectra-finish-abcde ;;
-*"get pods"*spectra-abcde*) cat '{here}/pods.json'; exit ;;
+*create*tasks.json*) name=spectra-tasks ;;
+*create*) [ ! -e '{here}/full' ] || {{ echo 'exceeded quota' >&2; exit 1; }}; name=spectra-finish ;;
+*"get pods"*spectra-tasks*) cat '{here}/pods.json'; exit ;;
 *"get pods"*) echo '{{"apiVersion":"v1","kind":"List","items":[],"metadata":{{"resourceVersion":""}}}}'; exit ;;
-*"get job spectra-abcde"*) cat '{here}/job.json'; exit ;;
+*"get job spectra-tasks"*) cat '{here}/job.json'; exit ;;
 *"get job spectra-finish"*) cat '{here}/finish.json'; exit ;;
 *) exit ;;
 esac
@@ -136,7 +136,7 @@ fn pod(index: u32, status: &Value) -> Value {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": format!("spectra-abcde-{index}-x"),
+            "name": format!("spectra-tasks-{index}-x"),
             "annotations": { "batch.kubernetes.io/job-completion-index": index.to_string() },
             "creationTimestamp": "2026-01-01T00:00:00Z",
         },
@@ -158,7 +158,7 @@ fn the_last_command_is_started_once_the_tasks_have_ended() {
     let scheduler = cluster(folder);
     let jobs = scheduler.submit(&ours(folder)).unwrap();
     let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-    assert_eq!(ids, ["chem/spectra-abcde", "chem/spectra-finish-abcde"]);
+    assert_eq!(ids, ["chem/spectra-tasks", "chem/spectra-finish"]);
 
     let pods = [
         pod(0, &json!({ "phase": "Running" })),
@@ -200,7 +200,7 @@ fn the_last_command_is_started_once_the_tasks_have_ended() {
     let poll = scheduler.poll(&jobs).unwrap();
     assert_eq!((&poll.tasks[&2], &poll.tasks[&9]), (&Succeeded, &Succeeded));
     assert_eq!(poll.finish, Some(Pending { reason: None }));
-    let patch = "--namespace chem patch job spectra-finish-abcde --type=merge -p";
+    let patch = "--namespace chem patch job spectra-finish --type=merge -p";
     assert_eq!(calls(folder).matches(patch).count(), 1);
 
     let done = json!({
@@ -226,7 +226,7 @@ fn tasks_without_their_last_command_are_deleted_again() {
     fs::write(folder.path().join("full"), "").unwrap();
     let error = cluster(folder.path()).submit(&ours(folder.path())).unwrap_err();
     assert!(error.to_string().contains("exceeded quota"), "{error}");
-    assert!(calls(folder.path()).contains("delete job spectra-abcde"));
+    assert!(calls(folder.path()).contains("delete job spectra-tasks"));
 }
 
 #[test]
@@ -235,4 +235,22 @@ fn ids_are_no_flags() {
     for id in ["job", "/job", "--all/job", "chem/--all", "a b/c"] {
         assert!(parts(id).is_err(), "{id}");
     }
+}
+
+#[test]
+fn what_was_accepted_without_an_answer_is_found_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = r#"case "$*" in
+*create*) echo 'Unable to connect to the server: net/http: TLS handshake timeout' >&2; exit 1 ;;
+*"--namespace chem get job "*) name=$5 ;;
+esac
+echo '{"apiVersion":"batch/v1","kind":"Job","metadata":{"namespace":"chem","name":"'$name'"}}'"#;
+    let programs = stand_in(folder.path(), Kind::Kubernetes, &[("kubectl", answer)]);
+    let away = Kubernetes::default().programs.away;
+    let scheduler = Kubernetes { programs: Programs { away, ..programs } };
+    let work = ours(folder.path());
+    let jobs = scheduler.submit(&work).unwrap();
+    assert_eq!(jobs, scheduler.find(&work).unwrap());
+    let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(ids, ["chem/spectra-tasks", "chem/spectra-finish"]);
 }

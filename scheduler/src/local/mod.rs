@@ -92,11 +92,13 @@ impl Scheduler for Local {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        let id = text(&work.folder);
-        let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
-        let mut jobs = vec![Job { id: id.clone(), role: tasks }];
-        jobs.extend(work.finish.as_ref().map(|_| Job { id, role: JobRole::Finish }));
-        Ok(jobs)
+        Ok(jobs(work))
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::Local)?;
+        let is_there = work.folder.join("supervisor").exists();
+        Ok(if is_there { jobs(work) } else { Vec::new() })
     }
 
     fn poll(&self, jobs: &[Job]) -> Result<Poll, SchedulerError> {
@@ -135,6 +137,15 @@ impl Scheduler for Local {
         }
         Ok(())
     }
+}
+
+/// The jobs of a submission, which its folder names.
+fn jobs(work: &Work) -> Vec<Job> {
+    let id = text(&work.folder);
+    let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
+    let finish = work.finish.as_ref().map(|_| JobRole::Finish);
+    let roles = [tasks].into_iter().chain(finish);
+    roles.map(|role| Job { id: id.clone(), role }).collect()
 }
 
 /// The lines of the script that differ from submission to submission.

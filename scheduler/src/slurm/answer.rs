@@ -9,6 +9,9 @@ use crate::TaskState;
 pub const SQUEUE: &str =
     "--Format=ArrayJobID:0|,ArrayTaskID:0|,State:0|,exit_code:0|,NodeList:0|,Reason:0";
 
+/// Fields of `squeue` that say which job is whose; a name holds no bar.
+pub const NAMES: &str = "--Format=ArrayJobID:0|,Name:0";
+
 /// Fields of `sacct`.
 pub const SACCT: &str = "--format=JobID,State,ExitCode,NodeList";
 
@@ -109,6 +112,15 @@ fn ended(exit: &str) -> String {
         Some((code, 0)) => format!("exit code {code}"),
         Some((_, signal)) => format!("signal {signal}"),
     }
+}
+
+/// Ids and names of jobs in what `squeue` printed.
+pub fn names(text: &str) -> BTreeSet<(String, String)> {
+    let pair = |line: &str| {
+        let (id, name) = line.split_once('|')?;
+        Some((job_id(id)?, name.trim().to_owned()))
+    };
+    text.lines().filter_map(pair).collect()
 }
 
 /// Limits of job arrays in what `scontrol show config` prints.

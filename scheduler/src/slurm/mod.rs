@@ -13,9 +13,12 @@ use std::collections::BTreeSet;
 use tracing::{debug, warn};
 
 use self::answer::{Key, States};
-use self::script::{Array, ArrayLimits, arrays, documents, submit_array, submit_finish};
+use self::script::{
+    Array, ArrayLimits, array_name, arrays, documents, finish_name, submit_array, submit_finish,
+};
 use crate::command::Programs;
 use crate::job::check_ids;
+use crate::once::{once, patiently};
 use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
 
 /// What SLURM's programs say when `slurmctld` or `slurmdbd` is away.
@@ -33,6 +36,10 @@ const AWAY: &[&str] = &[
     "slurm_persist_conn",
     "communication connection failure",
     "communications connection failure",
+    "temporarily unable to accept job",
+    "resource temporarily unavailable",
+    "unable to process request, try again",
+    "rate limit exceeded",
 ];
 
 const CURE: &str = "submit from a login node of the cluster, or load its SLURM module";
@@ -54,7 +61,14 @@ const INHERITED: &[&str] = &[
     "TZ",
     "SLURM_CONF",
     "SLURM_JWT",
-    "SBATCH_*",
+    "SLURM_CLUSTERS",
+    "KRB5CCNAME",
+    // Placement that a user has in a profile. The other variables of `sbatch`
+    // change what it does (SBATCH_WAIT waits for the job) and are dropped.
+    "SBATCH_ACCOUNT",
+    "SBATCH_PARTITION",
+    "SBATCH_QOS",
+    "SBATCH_RESERVATION",
 ];
 
 /// What SLURM answers to an id that it does not know (any more).
@@ -91,14 +105,22 @@ impl Slurm {
         &self,
         jobs: &mut Vec<Job>,
         command: &[String],
+        name: &str,
         role: JobRole,
     ) -> Result<String, SchedulerError> {
-        let printed = self.programs.run(command, None)?;
-        let id = answer::job_id(&printed).ok_or_else(|| SchedulerError::Refused {
-            scheduler: Kind::Slurm,
-            command: "sbatch".to_owned(),
-            why: format!("it printed no job id but: {}", printed.trim()),
-        })?;
+        let submit = || {
+            let printed = self.programs.run(command, None)?;
+            answer::job_id(&printed).ok_or_else(|| SchedulerError::Refused {
+                scheduler: Kind::Slurm,
+                command: "sbatch".to_owned(),
+                why: format!("it printed no job id but: {}", printed.trim()),
+            })
+        };
+        let found = || {
+            let named = self.named(&[format!("--name={name}")])?;
+            Ok(named.into_iter().next().map(|(id, _)| id))
+        };
+        let id = once(&self.programs.pauses, submit, found)?;
         debug!(id, "submitted");
         jobs.push(Job { id: id.clone(), role });
         Ok(id)
@@ -115,12 +137,20 @@ impl Slurm {
         for array in arrays {
             let command = submit_array(work, &tasks.path, array, earlier(work, &ids))?;
             let role = JobRole::Tasks { offset: array.offset, tasks: array.tasks.clone() };
-            ids.push(self.add(jobs, &command, role)?);
+            ids.push(self.add(jobs, &command, &array_name(work, array), role)?);
         }
         if let Some(finish) = finish {
-            self.add(jobs, &submit_finish(work, &finish.path, &ids)?, JobRole::Finish)?;
+            let command = submit_finish(work, &finish.path, &ids)?;
+            self.add(jobs, &command, &finish_name(work), JobRole::Finish)?;
         }
         Ok(())
+    }
+
+    /// Ids and names of this user's jobs that `slurmctld` remembers.
+    fn named(&self, options: &[String]) -> Result<BTreeSet<(String, String)>, SchedulerError> {
+        let mut command = words(&["squeue", "--me", "--noheader", "--states=all", answer::NAMES]);
+        command.extend_from_slice(options);
+        Ok(answer::names(&self.programs.run(&command, None)?))
     }
 
     /// States of jobs that `slurmctld` remembers: those that have not ended,
@@ -189,7 +219,7 @@ impl Scheduler for Slurm {
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
         work.check(Kind::Slurm)?;
-        let arrays = arrays(&work.tasks, self.limits()?);
+        let arrays = arrays(&work.tasks, patiently(&self.programs.pauses, || self.limits())?);
         let (tasks, finish) = documents(work);
         let documents = [tasks].into_iter().chain(finish).collect();
         Prepared { documents, commands: Vec::new() }.write(work)?;
@@ -197,12 +227,33 @@ impl Scheduler for Slurm {
         match self.submit_all(work, &arrays, &mut jobs) {
             Ok(()) => Ok(jobs),
             Err(error) => {
-                if let Err(cancel) = self.cancel(&jobs) {
-                    warn!(?jobs, error = %cancel, "what was submitted cannot be cancelled");
+                // What cannot be cancelled is there: whoever submitted has to know.
+                match self.cancel(&jobs) {
+                    Ok(()) => Err(error),
+                    Err(cancel) => {
+                        warn!(?jobs, %error, "what was submitted cannot be cancelled");
+                        Err(cancel)
+                    }
                 }
-                Err(error)
             }
         }
+    }
+
+    fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
+        work.check(Kind::Slurm)?;
+        let named = self.named(&[])?;
+        let finish = finish_name(work);
+        let mut jobs = Vec::new();
+        let with = |name: &str| -> Vec<String> {
+            named.iter().filter(|(_, other)| other == name).map(|(id, _)| id.clone()).collect()
+        };
+        for array in arrays(&work.tasks, self.limits()?) {
+            let role = JobRole::Tasks { offset: array.offset, tasks: array.tasks.clone() };
+            let ids = with(&array_name(work, &array)).into_iter();
+            jobs.extend(ids.map(|id| Job { id, role: role.clone() }));
+        }
+        jobs.extend(with(&finish).into_iter().map(|id| Job { id, role: JobRole::Finish }));
+        Ok(jobs)
     }
 
     /// One command, or two where jobs have ended long ago, for any number of

@@ -104,6 +104,16 @@ fn filled(template: &str, lines: &str) -> String {
     text
 }
 
+/// Name of the job of an array: no other array of this or another submission has it.
+pub fn array_name(work: &Work, array: &Array) -> String {
+    format!("{}-{}", work.name, array.tasks.iter().next().unwrap_or(array.offset))
+}
+
+/// Name of the job of the last command.
+pub fn finish_name(work: &Work) -> String {
+    format!("{}-finish", work.name)
+}
+
 /// The command that submits an array; it waits for `after`.
 pub fn submit_array(
     work: &Work,
@@ -121,7 +131,7 @@ pub fn submit_array(
     };
     let indices = array.tasks.iter().map(|task| task - array.offset).collect::<TaskSet>();
     let throttle = work.concurrency.map(|most| format!("%{most}")).unwrap_or_default();
-    let mut command = sbatch(&work.name, &work.resources);
+    let mut command = sbatch(&array_name(work, array), &work.resources);
     command.push(format!("--array={indices}{throttle}"));
     command.push(format!("--output={}/{output}", pattern(&work.logs)?));
     command.extend(dependency(after));
@@ -136,7 +146,7 @@ pub fn submit_finish(
     script: &Path,
     after: &[String],
 ) -> Result<Vec<String>, SchedulerError> {
-    let mut command = sbatch(&format!("{}-finish", work.name), &work.finish_resources);
+    let mut command = sbatch(&finish_name(work), &work.finish_resources);
     command.push(format!("--output={}/finish.out", pattern(&work.logs)?));
     command.extend(dependency(after));
     command.extend(work.extra.iter().cloned());

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::answer::{array_limits, job_id, sacct, squeue};
+use super::answer::{array_limits, job_id, names, sacct, squeue};
 use super::script::{ArrayLimits, arrays};
 use super::*;
 use crate::{Resources, TaskSet};
@@ -94,11 +94,11 @@ fn options_hold_everything_that_was_asked_for() {
         prepared.commands.iter().map(|c| c.join(" ")).collect::<Vec<_>>(),
         [
             format!(
-                "{common} --job-name=h2-demo {asked} --array=0-999%50 \
+                "{common} --job-name=h2-demo-0 {asked} --array=0-999%50 \
                  --output=/data/my run/100%%/00%3a.out {script}/tasks.sbatch 0"
             ),
             format!(
-                "{common} --job-name=h2-demo {asked} --array=0-199%50 \
+                "{common} --job-name=h2-demo-1000 {asked} --array=0-199%50 \
                  --output=/data/my run/100%%/01%3a.out --dependency=afterany:JOB_ID \
                  {script}/tasks.sbatch 1000"
             ),
@@ -250,6 +250,14 @@ fn hostile_answers_do_no_harm() {
         assert!(sacct(text, 99).len() <= 100, "{text}");
     }
     assert_eq!(array_limits("MaxArraySize"), None);
+}
+
+#[test]
+fn names_are_read() {
+    // An array has a line for each task that runs.
+    let states = names("7|a-0\n7|a-0\n9|a-finish \nCLUSTER: x\n|\n--me|a\n");
+    let pair = |id: &str, name: &str| (id.to_owned(), name.to_owned());
+    assert_eq!(states, [pair("7", "a-0"), pair("9", "a-finish")].into());
 }
 
 #[test]

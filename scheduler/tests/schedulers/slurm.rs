@@ -204,7 +204,7 @@ fn refused(sandbox: &Sandbox) {
     let slurm = sandbox.slurm();
     let refused = slurm.submit(&work).unwrap_err();
     assert!(matches!(&refused, SchedulerError::Refused { why, .. } if why.contains("partition")));
-    let squeue = ["squeue", "--noheader", "--name=refused", "--states=pending,running"];
+    let squeue = ["squeue", "--noheader", "--name=refused-0", "--states=pending,running"];
     let start = Instant::now();
     while !slurm.programs.run(&squeue.map(str::to_owned), None).unwrap().trim().is_empty() {
         assert!(start.elapsed() < Duration::from_secs(30), "the array was not cancelled");
@@ -274,6 +274,7 @@ fn controller_away(sandbox: &Sandbox) {
     sandbox.inflict("stop", "slurmctld");
     let mut hasty = slurm.clone();
     hasty.programs.limit = Duration::from_secs(3);
+    hasty.programs.pauses.clear();
     for error in [
         hasty.poll(&jobs).unwrap_err(),
         hasty.cancel(&jobs).unwrap_err(),

@@ -10,6 +10,7 @@ mod world;
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use self::world::World;
@@ -18,6 +19,9 @@ use hetero2_scheduler::mpi::Mpi;
 use hetero2_scheduler::pbs::Pbs;
 use hetero2_scheduler::ray::Ray;
 use hetero2_scheduler::{Job, Kind, Poll, Resources, Scheduler, SchedulerError, TaskState, Work};
+
+/// Each submission has a name of its own.
+static SUBMISSIONS: AtomicU32 = AtomicU32::new(0);
 
 const PATIENCE: Duration = Duration::from_secs(150);
 
@@ -35,7 +39,7 @@ fn work(folder: &Path, task: &str) -> Work {
         ("LOGS".to_owned(), logs.to_str().unwrap().to_owned()),
     ];
     Work {
-        name: "real-test".to_owned(),
+        name: format!("real-test-{}", SUBMISSIONS.fetch_add(1, Ordering::Relaxed)),
         folder: folder.join("submit"),
         logs,
         task: shell(task),

@@ -1,0 +1,184 @@
+//! One round of a submission: what it asks of the scheduler, and which jobs of
+//! the scheduler are its.
+
+use std::collections::hash_map::RandomState;
+use std::env;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use hetero2_scheduler::{Job, Resources, SchedulerError, TaskSet, Work, scheduler};
+
+use super::error::ClusterError;
+use super::settings::Settings;
+use super::submission::{Round, Submission};
+use super::submit::Submitted;
+use hetero2_common::files::disk;
+use hetero2_common::time::utc_timestamp;
+use hetero2_engine::run::{Plan, RunDir};
+
+/// Who asks for a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A person.
+    Person,
+    /// The reducer of the round before.
+    Reducer,
+}
+
+/// Digits of a plan's digest in the names of jobs.
+const PLAN_DIGITS: usize = 12;
+
+/// A name for the jobs of a round that no other has: of this run, of another, or
+/// of a round that was given up because nobody could say whether it was accepted.
+fn unique_name(plan: &Plan, number: usize) -> String {
+    // Keys of a RandomState are drawn by the system.
+    let drawn = RandomState::new().build_hasher().finish() as u32;
+    format!("{}-{number}-{drawn:08x}", name_of(plan))
+}
+
+fn name_of(plan: &Plan) -> String {
+    format!("hetero2-{}", &plan.digest()[..PLAN_DIGITS])
+}
+
+/// The jobs of the last round: as they were recorded, or as the scheduler finds
+/// them by the round's name.
+pub(super) fn jobs_of_last_round(
+    dir: &RunDir,
+    plan: &Plan,
+    record: &Submission,
+) -> Result<Vec<Job>, ClusterError> {
+    match record.rounds.last() {
+        Some(round) if round.jobs.is_empty() => found(dir, plan, record, record.rounds.len()),
+        Some(round) => Ok(round.jobs.clone()),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Every job that may still be the scheduler's: of the last round, whatever was
+/// recorded of it, and of rounds of which nothing was.
+pub(super) fn jobs_to_cancel(
+    dir: &RunDir,
+    plan: &Plan,
+    record: &Submission,
+) -> Result<Vec<Job>, ClusterError> {
+    let mut jobs = record.jobs().to_vec();
+    for (index, round) in record.rounds.iter().enumerate() {
+        if round.jobs.is_empty() || index + 1 == record.rounds.len() {
+            let more = found(dir, plan, record, index + 1)?;
+            jobs.extend(more.into_iter().filter(|job| !jobs.contains(job)).collect::<Vec<_>>());
+        }
+    }
+    Ok(jobs)
+}
+
+/// What the scheduler has of a round, by its name.
+fn found(
+    dir: &RunDir,
+    plan: &Plan,
+    record: &Submission,
+    number: usize,
+) -> Result<Vec<Job>, ClusterError> {
+    let Some((round, name)) = number
+        .checked_sub(1)
+        .and_then(|index| record.rounds.get(index))
+        .and_then(|round| Some((round, round.name.clone()?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let (settings, shards) = (&record.settings, round.shards.clone());
+    let work = work(dir, plan, settings, &round.resources, shards, number)?;
+    Ok(scheduler(record.scheduler).find(&Work { name, ..work })?)
+}
+
+/// Submits a round and records it.
+pub(super) fn submit_round(
+    dir: &RunDir,
+    plan: &Plan,
+    mut record: Submission,
+    resources: Resources,
+    shards: TaskSet,
+    asker: Asker,
+) -> Result<Submitted, ClusterError> {
+    let number = record.rounds.len() + 1;
+    let mut work = work(dir, plan, &record.settings, &resources, shards.clone(), number)?;
+    work.name = unique_name(plan, number);
+    for folder in [&work.folder, &work.logs] {
+        disk::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
+    }
+    let submitted_at = utc_timestamp(SystemTime::now());
+    record.rounds.push(Round {
+        submitted_at,
+        name: Some(work.name.clone()),
+        shards: shards.clone(),
+        resources,
+        automatic: asker == Asker::Reducer,
+        jobs: Vec::new(),
+    });
+    // Before submitting, so that whoever ends this program in between leaves a trace.
+    record.save(dir)?;
+    let jobs = match scheduler(record.scheduler).submit(&work) {
+        Ok(jobs) => jobs,
+        // Its name is what the round is found by when the scheduler answers again.
+        Err(error @ SchedulerError::Unreachable { .. }) => return Err(error.into()),
+        Err(error) => {
+            record.rounds.pop();
+            record.save(dir)?;
+            return Err(error.into());
+        }
+    };
+    if let Some(round) = record.rounds.last_mut() {
+        round.jobs.clone_from(&jobs);
+    }
+    record.save(dir)?;
+    Ok(Submitted { scheduler: record.scheduler, round: number, shards, jobs })
+}
+
+/// What a round asks of the scheduler; a name is still to be given where it is
+/// submitted.
+pub(super) fn work(
+    dir: &RunDir,
+    plan: &Plan,
+    settings: &Settings,
+    resources: &Resources,
+    tasks: TaskSet,
+    round: usize,
+) -> Result<Work, ClusterError> {
+    let root = dir.root();
+    let root = root.canonicalize().map_err(ClusterError::io("read", root))?;
+    let absolute = RunDir::new(&root);
+    let run = root.display().to_string();
+    let program = program(settings)?;
+    let device = settings.device_options();
+    let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
+        let name = [program.clone(), name.to_owned()];
+        let more = more.iter().map(|word| (*word).to_owned());
+        name.into_iter().chain(options.iter().cloned()).chain(more).collect()
+    };
+    Ok(Work {
+        name: name_of(plan),
+        folder: absolute.submit().join(format!("round-{round:02}")),
+        logs: absolute.logs(),
+        task: command("shard", &device, &[&run]),
+        tasks,
+        program: Some(command("mpi", &device, &[&run])),
+        finish: Some(command("reduce", &[], &[&run, "--resubmit"])),
+        resources: resources.clone(),
+        finish_resources: settings.reduce.clone(),
+        environment: settings.environment.clone(),
+        secrets: settings.secrets.clone(),
+        modules: settings.modules.clone(),
+        container: settings.container.clone(),
+        concurrency: settings.array_limit,
+        extra: settings.extra.clone(),
+    })
+}
+
+/// This program: by its path, or by its name in a container.
+fn program(settings: &Settings) -> Result<String, ClusterError> {
+    if settings.container.is_some() {
+        return Ok("hetero2".into());
+    }
+    let path: PathBuf = env::current_exe().map_err(ClusterError::io("find", "hetero2".as_ref()))?;
+    Ok(path.display().to_string())
+}
