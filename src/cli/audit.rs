@@ -7,6 +7,7 @@ use hetero2::run::{MAX_AUDIT_TOP, RescoreRequest, RunError, ZipOutput, rescore};
 
 use super::arguments::{GlobalArguments, TruthArguments};
 use super::failure::Failure;
+use super::granted::threads;
 use super::progress::watched;
 use super::run::print_report;
 
@@ -41,7 +42,7 @@ pub struct AuditArguments {
     /// Directory of the new pack; it must not exist, or be empty
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// Worker threads; all cores without it
+    /// Worker threads; without it as many as the job has cores, else all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Do not write evidence_pack.zip
@@ -60,7 +61,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         audit_top: arguments.audit_top,
         out: arguments.out.clone(),
         zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
-        threads: arguments.threads.map(usize::from),
+        threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| rescore(&request, progress));
     let report = result.map_err(|error| match error {

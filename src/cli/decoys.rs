@@ -11,6 +11,7 @@ use hetero2::run::{DecoyExport, DecoyFormat, RunError, ScoreMode, export_decoys}
 use super::arguments::{GlobalArguments, ReadingArguments, SettingsArguments};
 use super::failure::Failure;
 use super::force::ForceArguments;
+use super::granted::threads;
 use super::library_files::LibraryArguments;
 use super::output::{print_json, print_text};
 use super::progress::watched;
@@ -42,7 +43,7 @@ pub struct DecoysArguments {
     settings: SettingsArguments,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// Worker threads; all cores without it
+    /// Worker threads; without it as many as the job has cores, else all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -69,7 +70,7 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
         out: arguments.out.clone(),
         format,
         occupied: arguments.force.occupied(),
-        threads: arguments.threads.map(usize::from),
+        threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| export_decoys(&export, progress));
     let (report, digest) = result.map_err(|error| match error {

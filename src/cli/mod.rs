@@ -28,6 +28,7 @@ mod diff;
 mod failure;
 mod force;
 mod generate;
+mod granted;
 mod keygen;
 mod library_files;
 mod logging;

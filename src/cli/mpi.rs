@@ -25,7 +25,8 @@ pub struct MpiArguments {
     output: OutputArguments,
     #[command(flatten)]
     backend: BackendArguments,
-    /// Worker threads of each rank; all cores that it may use without it
+    /// Worker threads of each rank; without it as many as the job has cores for it, else all that it
+    /// may use
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -46,7 +47,7 @@ pub fn mpi(arguments: &MpiArguments, global: &GlobalArguments) -> Result<ExitCod
 
     let dir = RunDir::new(&arguments.run);
     let output = arguments.output.output();
-    let threads = arguments.threads.map(usize::from);
+    let threads = super::granted::threads(arguments.threads);
     let options = MpiOptions {
         threads,
         gather: arguments.gather,

@@ -8,6 +8,7 @@ use hetero2_scheduler::TaskSet;
 
 use super::arguments::{GlobalArguments, OutputArguments};
 use super::failure::Failure;
+use super::granted::threads;
 use super::output::print_text;
 use super::progress::watched;
 use super::run::print_report;
@@ -27,7 +28,7 @@ pub struct ReduceArguments {
     /// rounds
     #[arg(long)]
     resubmit: bool,
-    /// Worker threads; all cores without it
+    /// Worker threads; without it as many as the job has cores, else all
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -40,7 +41,7 @@ const EXAMPLES: &str = "Examples:
 pub fn reduce(arguments: &ReduceArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let dir = RunDir::new(&arguments.run);
     let output = arguments.output.output();
-    let threads = arguments.threads.map(usize::from);
+    let threads = threads(arguments.threads);
     let reduced =
         watched(global, |progress| hetero2::run::reduce(&dir, &output, threads, progress));
     match reduced {

@@ -10,6 +10,7 @@ use hetero2::run::{RerunError, RerunReport, RerunRequest, RerunVerdict};
 
 use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
+use super::granted::threads;
 use super::library_files::library_of;
 use super::output::{print_json, print_text};
 use super::progress::watched;
@@ -46,7 +47,7 @@ pub struct RerunArguments {
     /// Keep the run in DIR; it is removed without it
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Worker threads; all cores without it
+    /// Worker threads; without it as many as the job has cores, else all
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -68,7 +69,7 @@ pub fn rerun(arguments: &RerunArguments, global: &GlobalArguments) -> Result<Exi
         training: arguments.train.clone(),
         decoys: arguments.decoys_from.clone(),
         out: arguments.out.clone(),
-        threads: arguments.threads.map(usize::from),
+        threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| hetero2::run::rerun(&request, progress));
     let report = result.map_err(failure)?;

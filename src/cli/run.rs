@@ -8,6 +8,7 @@ use hetero2::run::{Resume, RunReport, RunRequest, ScoreMode};
 
 use super::arguments::{BackendArguments, GlobalArguments, OutputArguments, RequestArguments};
 use super::failure::Failure;
+use super::granted::threads;
 use super::output::{print_json, print_text};
 use super::progress::watched;
 
@@ -21,7 +22,7 @@ pub struct RunArguments {
     output: OutputArguments,
     #[command(flatten)]
     backend: BackendArguments,
-    /// Worker threads; all cores without it
+    /// Worker threads; without it as many as the job has cores, else all
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Go on from what an interrupted run left in DIR
@@ -47,7 +48,7 @@ pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCod
     let request = RunRequest {
         output: arguments.output.output(),
         resume: if arguments.resume { Resume::Continue } else { Resume::Fresh },
-        threads: arguments.threads.map(usize::from),
+        threads: threads(arguments.threads),
         backend: arguments.backend.choice()?,
         ..arguments.request.request(demo.as_ref())?
     };

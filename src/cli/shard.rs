@@ -10,6 +10,7 @@ use hetero2_scheduler::TaskSet;
 
 use super::arguments::{BackendArguments, GlobalArguments};
 use super::failure::Failure;
+use super::granted::threads;
 use super::output::{print_json, print_text};
 use super::progress::{Progress, watched};
 
@@ -28,7 +29,7 @@ pub struct ShardArguments {
     shards: Vec<TaskSet>,
     #[command(flatten)]
     backend: BackendArguments,
-    /// Worker threads; all cores without it
+    /// Worker threads; without it as many as the job has cores, else all
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -73,7 +74,7 @@ fn compute(
     let rows = |index| worker.plan().shard(index).map(|shard| shard.rows);
     let rows = shards.iter().map(rows).sum::<Result<u64, _>>()?;
     progress.event(Event::Computing { rows, done: 0 });
-    let threads = arguments.threads.map(usize::from);
+    let threads = threads(arguments.threads);
     let compute = |index| {
         let record = worker.compute_on(threads, index, progress)?;
         let attempt = &record.attempt;

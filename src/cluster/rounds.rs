@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use hetero2_scheduler::{Job, Resources, SchedulerError, TaskSet, Work, scheduler};
+use hetero2_scheduler::{Job, Kind, Resources, SchedulerError, TaskSet, Work, scheduler};
 
 use super::error::ClusterError;
 use super::settings::Settings;
@@ -87,7 +87,13 @@ fn found(
         return Ok(Vec::new());
     };
     let (settings, shards) = (&record.settings, round.shards.clone());
-    let work = work(dir, plan, settings, &round.resources, shards, number)?;
+    let work = work(
+        dir,
+        plan,
+        &Asked { kind: record.scheduler, settings, resources: &round.resources },
+        shards,
+        number,
+    )?;
     Ok(scheduler(record.scheduler).find(&Work { name, ..work })?)
 }
 
@@ -101,7 +107,13 @@ pub(super) fn submit_round(
     asker: Asker,
 ) -> Result<Submitted, ClusterError> {
     let number = record.rounds.len() + 1;
-    let mut work = work(dir, plan, &record.settings, &resources, shards.clone(), number)?;
+    let mut work = work(
+        dir,
+        plan,
+        &Asked { kind: record.scheduler, settings: &record.settings, resources: &resources },
+        shards.clone(),
+        number,
+    )?;
     work.name = unique_name(plan, number);
     for folder in [&work.folder, &work.logs] {
         disk::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
@@ -134,22 +146,64 @@ pub(super) fn submit_round(
     Ok(Submitted { scheduler: record.scheduler, round: number, shards, jobs })
 }
 
+/// What a round is to be given, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The scheduler.
+    pub kind: Kind,
+    /// What was asked for.
+    pub settings: &'a Settings,
+    /// What each shard is given this time.
+    pub resources: &'a Resources,
+}
+
+impl Asked<'_> {
+    /// Worker threads of a shard: the cores that it is given; `None` where only the
+    /// job itself will see how many these are.
+    fn shard_threads(&self) -> Option<u32> {
+        match self.kind {
+            // The cores are ranks, unless their number is said by itself.
+            Kind::Mpi if self.settings.array_limit.is_none() => self.resources.cpus.map(|_| 1),
+            _ => self.resources.cpus.or(implied_cores(self.kind)),
+        }
+    }
+
+    /// Worker threads of the reducer, likewise.
+    fn reduce_threads(&self) -> Option<u32> {
+        self.settings.reduce.cpus.or(implied_cores(self.kind))
+    }
+}
+
+/// Cores that the adapter of a scheduler asks for where nobody says how many.
+fn implied_cores(kind: Kind) -> Option<u32> {
+    match kind {
+        Kind::Pbs | Kind::HyperQueue | Kind::Ray => Some(1),
+        Kind::Local | Kind::Slurm | Kind::Mpi | Kind::Kubernetes => None,
+    }
+}
+
+fn threads_option(threads: Option<u32>) -> Option<String> {
+    threads.map(|threads| format!("--threads={threads}"))
+}
+
 /// What a round asks of the scheduler; a name is still to be given where it is
 /// submitted.
 pub(super) fn work(
     dir: &RunDir,
     plan: &Plan,
-    settings: &Settings,
-    resources: &Resources,
+    asked: &Asked<'_>,
     tasks: TaskSet,
     round: usize,
 ) -> Result<Work, ClusterError> {
+    let Asked { settings, resources, .. } = asked;
     let root = dir.root();
     let root = root.canonicalize().map_err(ClusterError::io("read", root))?;
     let absolute = RunDir::new(&root);
     let run = root.display().to_string();
     let program = program(settings)?;
-    let device = settings.device_options();
+    let mut shard = settings.device_options();
+    shard.extend(threads_option(asked.shard_threads()));
+    let reduce: Vec<String> = threads_option(asked.reduce_threads()).into_iter().collect();
     let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
         let name = [program.clone(), name.to_owned()];
         let more = more.iter().map(|word| (*word).to_owned());
@@ -159,11 +213,11 @@ pub(super) fn work(
         name: name_of(plan),
         folder: absolute.submit().join(format!("round-{round:02}")),
         logs: absolute.logs(),
-        task: command("shard", &device, &[&run]),
+        task: command("shard", &shard, &[&run]),
         tasks,
-        program: Some(command("mpi", &device, &[&run])),
-        finish: Some(command("reduce", &[], &[&run, "--resubmit"])),
-        resources: resources.clone(),
+        program: Some(command("mpi", &shard, &[&run])),
+        finish: Some(command("reduce", &reduce, &[&run, "--resubmit"])),
+        resources: (*resources).clone(),
         finish_resources: settings.reduce.clone(),
         environment: settings.environment.clone(),
         secrets: settings.secrets.clone(),

@@ -3,7 +3,7 @@
 use hetero2_scheduler::{Job, Kind, Prepared, TaskSet};
 
 use super::error::ClusterError;
-use super::rounds::{Asker, jobs_of_last_round, jobs_to_cancel, submit_round, work};
+use super::rounds::{Asked, Asker, jobs_of_last_round, jobs_to_cancel, submit_round, work};
 use super::settings::Settings;
 use super::status::{ask, is_active, missing};
 use super::submission::{SUBMISSION_SCHEMA, Submission, SubmitLock};
@@ -30,7 +30,8 @@ pub fn prepare(dir: &RunDir, kind: Kind, settings: &Settings) -> Result<Prepared
     let plan = open_plan(dir)?;
     let shards = shards_to_submit(dir, &plan)?;
     let rounds = Submission::load(dir)?.map_or(0, |record| record.rounds.len());
-    let work = work(dir, &plan, settings, &settings.shard, shards, rounds + 1)?;
+    let asked = Asked { kind, settings, resources: &settings.shard };
+    let work = work(dir, &plan, &asked, shards, rounds + 1)?;
     Ok(hetero2_scheduler::scheduler(kind).prepare(&work)?)
 }
 

@@ -106,6 +106,30 @@ fn no_byte_of_the_pack_depends_on_the_partition() {
 }
 
 #[test]
+fn threads_follow_what_was_granted() {
+    let scratch = scratch();
+    let library = library(scratch.path(), 4 * BLOCK);
+    let run = scratch.path().join("run");
+    plan(&library, &run, "4");
+    let threads = |index: usize, set: &[(&str, &str)], options: &[&str]| {
+        let number = index.to_string();
+        let mut command = shard_command(&run, &[&[&number[..], "--quiet"], options].concat());
+        command.env_remove("OMP_NUM_THREADS").env_remove("RAYON_NUM_THREADS");
+        call(command.envs(set.iter().copied())).expect_code(0);
+        let record = fs::read(run.join(format!("shards/{index:05}/shard.json"))).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        record["attempt"]["threads"].as_u64().unwrap()
+    };
+    let cores = thread::available_parallelism().unwrap().get() as u64;
+    let both = [("SLURM_CPUS_PER_TASK", "1"), ("OMP_NUM_THREADS", "2")];
+    assert_eq!(threads(0, &both, &[]), 1);
+    // Core number 7, which is one core; more than there are is not taken.
+    assert_eq!(threads(1, &[("HQ_CPUS", "7")], &[]), 1);
+    assert_eq!(threads(2, &[("NCPUS", "1000")], &[]), cores);
+    assert_eq!(threads(3, &both, &["--threads", "3"]), 3);
+}
+
+#[test]
 fn shards_are_balanced_by_what_they_cost() {
     let scratch = scratch();
     // One block of large molecules after three of small ones.

@@ -191,7 +191,11 @@ fn a_dry_run_shows_scripts_and_does_nothing() {
     let before = crate::support::tree(&run);
     for scheduler in ["local", "slurm", "mpi", "pbs", "hyperqueue", "ray"] {
         let submit = ["submit", "run", "--scheduler", scheduler, "--dry-run", "--time", "2h"];
+        let submit = [&submit[..], &["--cpus", "3"]].concat();
         let shown = hetero2_in(directory, &submit).expect_code(0).stdout;
+        // As many threads as cores, in shards and reducer; ranks of MPI are the cores.
+        let threads = if scheduler == "mpi" { 1 } else { 2 };
+        assert_eq!(shown.matches("--threads=3").count(), threads, "{scheduler}: {shown}");
         let program = if scheduler == "mpi" { " mpi " } else { " shard " };
         assert!(shown.contains("would write") && shown.contains("would run"), "{shown}");
         assert!(shown.contains(program) || shown.contains("shard"), "{scheduler}: {shown}");

@@ -61,7 +61,7 @@ fn the_tasks_are_one_indexed_job() {
                         "image": "registry.example/hetero2:0.1.0",
                         "command": ["/bin/sh", "/shared/submit/task.sh"],
                         "resources": {
-                            "limits": { "memory": "2048Mi", "nvidia.com/gpu": "1" },
+                            "limits": { "memory": "2048Mi", "cpu": "4", "nvidia.com/gpu": "1" },
                             "requests": { "memory": "2048Mi", "cpu": "4" },
                         },
                         "volumeMounts": [{ "name": "shared", "mountPath": "/shared" }],
