@@ -158,7 +158,10 @@ impl RewiredMolecule {
         match (&self.fingerprint, &self.molecule) {
             (Some(fingerprint), _) => Ok(fingerprint.clone()),
             (None, Some(molecule)) => molecule.fingerprint(),
-            (None, None) => Fingerprint::by_crate(&catch_panic(|| parse(&self.canonical_smiles))??),
+            (None, None) => match catch_panic(|| fast::fingerprint(&self.canonical_smiles))? {
+                Some(fingerprint) => Ok(fingerprint),
+                None => Fingerprint::by_crate(&catch_panic(|| parse(&self.canonical_smiles))??),
+            },
         }
     }
 
