@@ -282,5 +282,5 @@ fn memory_stays_flat_while_eight_upload() {
         started.elapsed().as_secs_f64(),
         most / 1024
     );
-    assert!(most < 384 * 1024, "{most} KiB");
+    assert!(most < 320 * 1024, "{most} KiB");
 }

@@ -278,10 +278,15 @@ impl Put {
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), ObjectError> {
         self.size += bytes.len() as u64;
         while self.buffer.len() + bytes.len() >= PART {
+            // Grown once: what a buffer grows out of stays with the allocator.
+            self.buffer.reserve_exact(PART - self.buffer.len());
             let (now, rest) = bytes.split_at(PART - self.buffer.len());
             self.buffer.extend_from_slice(now);
             bytes = rest;
             self.send().await?;
+        }
+        if self.multipart.is_some() {
+            self.buffer.reserve_exact(PART - self.buffer.len());
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
