@@ -12,17 +12,17 @@ use crate::rig::house::{House, Seat};
 use crate::rig::server::{Answer, hetero2};
 use crate::rig::{block_on, postgres};
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// The cookie that an answer sets.
-fn cookie(answer: &Answer) -> String {
+pub fn cookie(answer: &Answer) -> String {
     let set = answer.header("set-cookie").expect("a cookie");
     let pair = set.split(';').next().unwrap();
     pair.strip_prefix("hetero2_session=").unwrap().to_owned()
 }
 
 /// The code of an authenticator, `steps` from now.
-fn code(secret: &str, steps: i64) -> String {
+pub fn code(secret: &str, steps: i64) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -30,7 +30,7 @@ fn code(secret: &str, steps: i64) -> String {
 }
 
 /// A person with a password, made by the owner; the account's id.
-fn person(house: &House, login: &str) -> String {
+pub fn person(house: &House, login: &str) -> String {
     let body = json!({ "kind": "person", "login": login, "name": login, "role": "member" });
     let made = house.owner().post(house.at("members"), &body).expect(201).value();
     let id = made["id"].as_str().unwrap().to_owned();

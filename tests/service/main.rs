@@ -13,5 +13,6 @@ mod objects;
 mod oidc;
 mod openapi;
 mod requests;
+mod secrets;
 mod tenants;
 mod uploads;
