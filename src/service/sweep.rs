@@ -15,6 +15,10 @@ use crate::upload;
 /// How often.
 const EVERY: Duration = Duration::from_secs(600);
 
+/// How often all objects are listed, which a bucket is slow at, and paid for:
+/// one of so many sweeps, the second one first.
+const LISTING: u64 = 144;
+
 /// Objects without a row are removed once they are older: more than the longest
 /// upload of a part, or making of a blob, takes.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -22,10 +26,14 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 /// Sweeps until it is dropped.
 pub async fn forever(app: App) {
     let mut ticks = tokio::time::interval(EVERY);
-    loop {
+    for count in 0_u64.. {
         ticks.tick().await;
         app.limits().sweep();
-        if let Err(error) = once_for_all(&app).await {
+        let done = match count % LISTING {
+            1 => sweep_objects(&app).await,
+            _ => once_for_all(&app).await,
+        };
+        if let Err(error) = done {
             let error = hetero2_common::errors::with_causes(&error);
             tracing::error!(error, "what is too old could not be removed");
         }
@@ -38,7 +46,14 @@ async fn once_for_all(app: &App) -> Result<(), Failed> {
         forget_answers(app, &system).await?;
         let (store, depot) = (app.store(), app.depot());
         upload::sweep_expired(store, depot, &system, Instant::now()).await?;
-        object::sweep(store, &depot.objects, &system, GRACE).await?;
+    }
+    Ok(())
+}
+
+async fn sweep_objects(app: &App) -> Result<(), Failed> {
+    for org in org::ids(app.store()).await? {
+        let (store, objects) = (app.store(), &app.depot().objects);
+        object::sweep(store, objects, &Principal::system(org), GRACE).await?;
     }
     Ok(())
 }

@@ -75,6 +75,7 @@ CREATE TABLE upload_part (
     FOREIGN KEY (org_id, data_key_id) REFERENCES data_key (org_id, id),
     FOREIGN KEY (org_id, upload_id) REFERENCES upload (org_id, id) ON DELETE CASCADE
 );
+CREATE INDEX upload_part_by_name ON upload_part (org_id, object_name);
 
 CREATE TABLE dataset (
     org_id TEXT NOT NULL,
