@@ -47,15 +47,21 @@ impl Scheduler for HyperQueue {
         script::refuse(Kind::HyperQueue, &[("concurrency", work.concurrency.is_some(), limit)])?;
         let number = Number::In("HQ_TASK_ID");
         let mut documents = vec![document(work, "task.sh", script::task(work, &number))];
-        let mut command = submit(work, &work.name, &work.resources)?;
-        command.extend(["--array".to_owned(), work.tasks.to_string()]);
-        start(work, "task.sh", &mut command);
-        let mut commands = vec![command];
+        let mut commands = Vec::new();
+        if !work.tasks.is_empty() {
+            let mut command = submit(work, &work.name, &work.resources)?;
+            command.extend(["--array".to_owned(), work.tasks.to_string()]);
+            start(work, "task.sh", &mut command);
+            commands.push(command);
+        }
         if let Some(finish) = &work.finish {
             // It fails if the server is away, not if tasks failed.
-            let wait = "hq job wait \"${1:?}\" || exit\n";
+            let wait = match work.tasks.is_empty() {
+                true => "",
+                false => "hq job wait \"${1:?}\" || exit\n",
+            };
             documents.push(document(work, "finish.sh", script::finish(work, finish, wait)));
-            let name = finish_name(work);
+            let name = name(work, &JobRole::Finish);
             let mut command = submit(work, &name, &work.finish_resources)?;
             command.push("--priority=-1".to_owned());
             let set = self.programs.environment.get(SERVER).cloned();
@@ -63,7 +69,9 @@ impl Scheduler for HyperQueue {
                 command.extend(["--env".to_owned(), format!("{SERVER}={server}")]);
             }
             start(work, "finish.sh", &mut command);
-            command.push("JOB_ID".to_owned());
+            if !work.tasks.is_empty() {
+                command.push("JOB_ID".to_owned());
+            }
             commands.push(command);
         }
         Ok(Prepared { documents, commands })
@@ -73,17 +81,11 @@ impl Scheduler for HyperQueue {
         let prepared = self.prepare(work)?;
         prepared.write(work)?;
         let mut jobs: Vec<Job> = Vec::new();
-        for mut command in prepared.commands {
-            let role = match jobs.first() {
-                None => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
-                Some(tasks) => {
-                    if let Some(last) = command.last_mut() {
-                        last.clone_from(&tasks.id);
-                    }
-                    JobRole::Finish
-                }
-            };
-            let name = if jobs.is_empty() { work.name.clone() } else { finish_name(work) };
+        for (mut command, role) in prepared.commands.into_iter().zip(work.roles()) {
+            if let (Some(tasks), Some(last)) = (jobs.first(), command.last_mut()) {
+                last.clone_from(&tasks.id);
+            }
+            let name = name(work, &role);
             let id = once(
                 &self.programs.pauses,
                 || Ok(self.ask::<Submitted>(&command)?.id),
@@ -100,13 +102,8 @@ impl Scheduler for HyperQueue {
 
     fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
         work.check(Kind::HyperQueue)?;
-        let finish = finish_name(work);
-        let role = |name: &str| match name {
-            name if name == work.name => {
-                Some(JobRole::Tasks { offset: 0, tasks: work.tasks.clone() })
-            }
-            name => (name == finish).then_some(JobRole::Finish),
-        };
+        let roles = work.roles();
+        let role = |named: &str| roles.iter().find(|role| name(work, role) == named).cloned();
         let listed = self.listed()?.into_iter();
         let found =
             listed.filter_map(|job| Some(Job { id: job.id.to_string(), role: role(&job.name)? }));
@@ -181,9 +178,12 @@ fn ids(jobs: &[Job]) -> String {
     jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// Name of the job of the last command.
-fn finish_name(work: &Work) -> String {
-    format!("{}-finish", work.name)
+/// Name of the job with a role.
+fn name(work: &Work, role: &JobRole) -> String {
+    match role {
+        JobRole::Tasks { .. } => work.name.clone(),
+        JobRole::Finish => format!("{}-finish", work.name),
+    }
 }
 
 /// `hq submit` with everything but the array and the script.
@@ -391,5 +391,15 @@ esac"#;
         let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
         assert_eq!(ids, ["4", "5"]);
         assert_eq!(calls(folder.path()).matches(" submit ").count(), 2);
+    }
+
+    #[test]
+    fn the_last_command_alone_waits_for_nothing() {
+        let mut work = work(Path::new("/run"));
+        work.tasks = Default::default();
+        let prepared = HyperQueue::default().prepare(&work).unwrap();
+        assert_eq!(prepared.commands.len(), 1);
+        assert!(!prepared.commands[0].contains(&"JOB_ID".to_owned()));
+        assert!(prepared.documents.iter().all(|document| !document.text.contains("job wait")));
     }
 }

@@ -60,12 +60,14 @@ impl Scheduler for Kubernetes {
         // The pods are in their container already.
         let inside = Work { container: None, ..work.clone() };
         let number = Number::At("JOB_COMPLETION_INDEX", work.folder.join("tasks.txt"));
-        let mut documents = vec![
-            document(work, "tasks.txt", script::table(work)),
-            document(work, "task.sh", script::task(&inside, &number)),
-            document(work, "tasks.json", text(&manifest::tasks(work, &site)?)),
-        ];
-        let mut commands = vec![create(work, "tasks.json")];
+        let mut documents = Vec::new();
+        let mut commands = Vec::new();
+        if !work.tasks.is_empty() {
+            documents.push(document(work, "tasks.txt", script::table(work)));
+            documents.push(document(work, "task.sh", script::task(&inside, &number)));
+            documents.push(document(work, "tasks.json", text(&manifest::tasks(work, &site)?)));
+            commands.push(create(work, "tasks.json"));
+        }
         if let Some(command) = &work.finish {
             documents.push(document(work, "finish.sh", script::finish(&inside, command, "")));
             documents.push(document(work, "finish.json", text(&manifest::finish(work, &site)?)));
@@ -79,12 +81,8 @@ impl Scheduler for Kubernetes {
         let site = Site::of(work)?;
         prepared.write(work)?;
         let mut jobs: Vec<Job> = Vec::new();
-        for command in &prepared.commands {
-            let role = match jobs.is_empty() {
-                true => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
-                false => JobRole::Finish,
-            };
-            let suffix = if jobs.is_empty() { manifest::TASKS } else { manifest::FINISH };
+        for (command, role) in prepared.commands.iter().zip(work.roles()) {
+            let suffix = suffix(&role);
             let create = || {
                 let created = self.ask::<Manifest>(command)?.and_then(id_of);
                 created.ok_or_else(|| refused(command, "it names no Job that it created"))
@@ -102,10 +100,9 @@ impl Scheduler for Kubernetes {
     fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
         work.check(Kind::Kubernetes)?;
         let site = Site::of(work)?;
-        let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
         let mut jobs = Vec::new();
-        for (suffix, role) in [(manifest::TASKS, tasks), (manifest::FINISH, JobRole::Finish)] {
-            jobs.extend(self.named(work, &site, suffix)?.map(|id| Job { id, role }));
+        for role in work.roles() {
+            jobs.extend(self.named(work, &site, suffix(&role))?.map(|id| Job { id, role }));
         }
         Ok(jobs)
     }
@@ -214,6 +211,14 @@ fn create(work: &Work, name: &str) -> Vec<String> {
 fn on(verb: &str, id: &str) -> Result<Vec<String>, SchedulerError> {
     let (namespace, name) = parts(id)?;
     Ok(["kubectl", "--namespace", namespace, verb, "job", name].map(str::to_owned).to_vec())
+}
+
+/// What the name of the Job with a role ends in.
+fn suffix(role: &JobRole) -> &'static str {
+    match role {
+        JobRole::Tasks { .. } => manifest::TASKS,
+        JobRole::Finish => manifest::FINISH,
+    }
 }
 
 /// The id of a Job that the cluster knows.

@@ -50,28 +50,31 @@ impl Scheduler for Pbs {
     fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError> {
         work.check(Kind::Pbs)?;
         let table = work.folder.join("tasks.txt");
-        let first = work.tasks.iter().next().unwrap_or_default();
-        let single = work.tasks.len() == 1;
-        let number = match single {
-            true => Number::Is(first),
-            false => Number::At("PBS_ARRAY_INDEX", table),
-        };
-        let mut documents = vec![
-            document(work, "tasks.txt", script::table(work)),
-            document(work, "task.sh", script::task(work, &number)),
-        ];
-        let mut qsub = qsub(work, &work.name, &work.resources)?;
-        if !single {
-            let limit = work.concurrency.map(|most| format!("%{most}")).unwrap_or_default();
-            qsub.extend(["-J".to_owned(), format!("0-{}{limit}", work.tasks.len() - 1)]);
+        let mut documents = Vec::new();
+        let mut commands = Vec::new();
+        if let Some(first) = work.tasks.iter().next() {
+            let single = work.tasks.len() == 1;
+            let number = match single {
+                true => Number::Is(first),
+                false => Number::At("PBS_ARRAY_INDEX", table),
+            };
+            documents.push(document(work, "tasks.txt", script::table(work)));
+            documents.push(document(work, "task.sh", script::task(work, &number)));
+            let mut qsub = qsub(work, &work.name, &work.resources)?;
+            if !single {
+                let limit = work.concurrency.map(|most| format!("%{most}")).unwrap_or_default();
+                qsub.extend(["-J".to_owned(), format!("0-{}{limit}", work.tasks.len() - 1)]);
+            }
+            qsub.push(argument(&work.folder.join("task.sh")));
+            commands.push(qsub);
         }
-        qsub.push(argument(&work.folder.join("task.sh")));
-        let mut commands = vec![qsub];
         if let Some(command) = &work.finish {
             documents.push(document(work, "finish.sh", script::finish(work, command, "")));
-            let name = finish_name(work);
+            let name = name(work, &JobRole::Finish);
             let mut qsub = self::qsub(work, &name, &work.finish_resources)?;
-            qsub.extend(["-W".to_owned(), after("JOB_ID")]);
+            if !work.tasks.is_empty() {
+                qsub.extend(["-W".to_owned(), after("JOB_ID")]);
+            }
             qsub.push(argument(&work.folder.join("finish.sh")));
             commands.push(qsub);
         }
@@ -82,15 +85,11 @@ impl Scheduler for Pbs {
         let prepared = self.prepare(work)?;
         prepared.write(work)?;
         let mut jobs: Vec<Job> = Vec::new();
-        for mut command in prepared.commands {
+        for (mut command, role) in prepared.commands.into_iter().zip(work.roles()) {
             if let Some(tasks) = jobs.first() {
                 depend_on(&mut command, &tasks.id);
             }
-            let role = match jobs.is_empty() {
-                true => JobRole::Tasks { offset: 0, tasks: work.tasks.clone() },
-                false => JobRole::Finish,
-            };
-            let name = if jobs.is_empty() { work.name.clone() } else { finish_name(work) };
+            let name = name(work, &role);
             let id = once(
                 &self.programs.pauses,
                 || self.qsub(&command),
@@ -107,12 +106,10 @@ impl Scheduler for Pbs {
 
     fn find(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
         work.check(Kind::Pbs)?;
-        let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
-        let tasks = self.named(&work.name)?.into_iter().map(|id| Job { id, role: tasks.clone() });
-        let mut jobs: Vec<Job> = tasks.collect();
-        if work.finish.is_some() {
-            let finish = self.named(&finish_name(work))?.into_iter();
-            jobs.extend(finish.map(|id| Job { id, role: JobRole::Finish }));
+        let mut jobs: Vec<Job> = Vec::new();
+        for role in work.roles() {
+            let ids = self.named(&name(work, &role))?.into_iter();
+            jobs.extend(ids.map(|id| Job { id, role: role.clone() }));
         }
         Ok(jobs)
     }
@@ -150,9 +147,12 @@ impl Scheduler for Pbs {
     }
 }
 
-/// Name of the job of the last command.
-fn finish_name(work: &Work) -> String {
-    format!("{}-finish", work.name)
+/// Name of the job with a role.
+fn name(work: &Work, role: &JobRole) -> String {
+    match role {
+        JobRole::Tasks { .. } => work.name.clone(),
+        JobRole::Finish => format!("{}-finish", work.name),
+    }
 }
 
 /// The dependency of the last command on the job that `id` names.
@@ -460,5 +460,14 @@ mod tests {
         let calls = calls(folder.path());
         assert_eq!(calls.matches("qsub ").count(), 2, "{calls}");
         assert!(calls.contains("depend=afterany:12[].head"), "{calls}");
+    }
+
+    #[test]
+    fn the_last_command_alone_waits_for_nothing() {
+        let mut work = work(Path::new("/run"));
+        work.tasks = Default::default();
+        let prepared = Pbs::default().prepare(&work).unwrap();
+        assert_eq!(prepared.commands.len(), 1);
+        assert!(prepared.commands[0].iter().all(|word| !word.contains("depend")));
     }
 }

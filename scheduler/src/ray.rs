@@ -213,10 +213,7 @@ impl Ray {
 
 /// The jobs of a submission, which are one job of Ray.
 fn jobs(work: &Work, id: &str) -> Vec<Job> {
-    let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
-    let finish = work.finish.as_ref().map(|_| JobRole::Finish);
-    let roles = [tasks].into_iter().chain(finish);
-    roles.map(|role| Job { id: id.to_owned(), role }).collect()
+    work.roles().into_iter().map(|role| Job { id: id.to_owned(), role }).collect()
 }
 
 /// The id of a job is its address.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::command::quoted;
 use crate::resources::Resources;
 use crate::tasks::TaskSet;
-use crate::{Kind, SchedulerError};
+use crate::{JobRole, Kind, SchedulerError};
 
 /// Longest [`Work::name`].
 const NAME_LIMIT: usize = 40;
@@ -26,7 +26,7 @@ pub struct Work {
     pub logs: PathBuf,
     /// Command of a task; its number follows as the last argument.
     pub task: Vec<String>,
-    /// Numbers of the tasks.
+    /// Numbers of the tasks; none where [`Work::finish`] alone is to run.
     pub tasks: TaskSet,
     /// One MPI program that does all tasks, for schedulers of kind
     /// [`crate::Kind::Mpi`] instead of [`Work::task`].
@@ -71,7 +71,7 @@ impl Work {
         if self.folder.to_str().is_none() || self.logs.to_str().is_none() {
             return invalid("folder", "scripts hold only paths that are UTF-8");
         }
-        if self.tasks.is_empty() || self.task.is_empty() {
+        if self.task.is_empty() || (self.tasks.is_empty() && self.finish.is_none()) {
             return invalid("tasks", "there is no task");
         }
         if self.finish.as_ref().is_some_and(Vec::is_empty) {
@@ -88,6 +88,14 @@ impl Work {
             Some(_) => invalid("secrets", "files need absolute paths that are UTF-8"),
             None => Ok(()),
         }
+    }
+
+    /// The roles of the jobs of schedulers that have one for all tasks, in the order of
+    /// submitting: the tasks, where there are any, and the last command.
+    pub(crate) fn roles(&self) -> Vec<JobRole> {
+        let tasks = JobRole::Tasks { offset: 0, tasks: self.tasks.clone() };
+        let tasks = (!self.tasks.is_empty()).then_some(tasks);
+        tasks.into_iter().chain(self.finish.as_ref().map(|_| JobRole::Finish)).collect()
     }
 
     /// A command inside the container, if there is one; the container sees

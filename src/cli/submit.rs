@@ -136,7 +136,7 @@ pub struct SubmitOptions {
     /// Further flags for the submit command; may be repeated
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     extra: Vec<String>,
-    /// Most rounds of submitting what is missing, 1 to 100; 3 without it
+    /// Most rounds in a row that finish no shard, 1 to 100; 3 without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_rounds: Option<u32>,
     /// Factor of time and memory from round to round, 1 to 10; 1.5 without it
@@ -250,9 +250,12 @@ fn conclude(
             "jobs": submitted.jobs,
         }))?;
     } else if !global.json {
+        let what = match submitted.shards.len() {
+            0 => "the reduction".to_owned(),
+            shards => format!("{shards} shards"),
+        };
         print_text(&format!(
-            "submitted {} shards to {} as {}\nfollow with: hetero2 status {}\n",
-            submitted.shards.len(),
+            "submitted {what} to {} as {}\nfollow with: hetero2 status {}\n",
             submitted.scheduler,
             job_ids(&submitted.jobs),
             run.display()
@@ -311,7 +314,6 @@ impl From<ClusterError> for Failure {
             | ClusterError::NotASubmission { .. }
             | ClusterError::NotSubmitted { .. }
             | ClusterError::Active { .. }
-            | ClusterError::AllDone { .. }
             | ClusterError::Complete { .. }
             | ClusterError::Scheduler(hetero2_scheduler::SchedulerError::Invalid { .. }) => {
                 Self::usage(error)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hetero2::cluster::{RunStatus, Stage};
+use hetero2::cluster::{ClusterError, RunStatus, Stage};
 use hetero2::run::{Event, Observer as _, RunDir};
 
 use super::arguments::GlobalArguments;
@@ -68,6 +68,16 @@ pub fn follow(
     })
 }
 
+/// Whether a reducer that died was submitted again.
+fn revived(dir: &RunDir) -> Result<bool, Failure> {
+    match hetero2::cluster::revive(dir) {
+        Ok(submitted) => Ok(submitted.is_some()),
+        // The status says what is missing.
+        Err(ClusterError::RoundsUsedUp { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The last status; `None` when the user stops waiting.
 fn until_it_ends(
     dir: &RunDir,
@@ -89,6 +99,7 @@ fn until_it_ends(
         match status.stage {
             Stage::Active => idle = 0,
             Stage::Stopped if idle + 1 < LOOKS => idle += 1,
+            Stage::Stopped if revived(dir)? => idle = 0,
             _ => return Ok(Some(status)),
         }
         let until = Instant::now() + if idle == 0 { interval } else { interval.min(INTERVAL) };

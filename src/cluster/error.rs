@@ -79,12 +79,6 @@ pub enum ClusterError {
         /// Ids of the jobs.
         jobs: String,
     },
-    /// There is nothing to compute.
-    #[error("every shard of {} is done: `hetero2 reduce {}` writes the pack", path.display(), path.display())]
-    AllDone {
-        /// The run directory.
-        path: PathBuf,
-    },
     /// The pack is there.
     #[error("{} is complete: its pack is {}", path.display(), path.join("pack").display())]
     Complete {
@@ -93,7 +87,7 @@ pub enum ClusterError {
     },
     /// Automatic rounds are used up.
     #[error(
-        "shards {missing} are missing after {rounds} rounds: see `hetero2 status {}` for the reasons, then `hetero2 resume {}`",
+        "shards {missing} are missing after {rounds} rounds that finished none: see `hetero2 status {}` for the reasons, then `hetero2 resume {}`",
         path.display(), path.display()
     )]
     RoundsUsedUp {
@@ -101,7 +95,7 @@ pub enum ClusterError {
         path: PathBuf,
         /// What is missing.
         missing: TaskSet,
-        /// Rounds since a person last submitted.
+        /// Rounds at the end that finished no shard.
         rounds: usize,
     },
     /// The submission was cancelled.

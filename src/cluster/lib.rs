@@ -18,4 +18,4 @@ pub use quantity::{QuantityError, parse_memory, parse_walltime};
 pub use settings::{LoadedSettings, Origin, Settings, SettingsFile, SubmitSettings, Trust};
 pub use status::{Failed, Progress, RunStatus, Stage, status};
 pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
-pub use submit::{Submitted, cancel, prepare, resubmit, resume, submit};
+pub use submit::{Submitted, cancel, prepare, resubmit, resume, revive, submit};

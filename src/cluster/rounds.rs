@@ -87,14 +87,23 @@ fn found(
         return Ok(Vec::new());
     };
     let (settings, shards) = (&record.settings, round.shards.clone());
-    let work = work(
-        dir,
-        plan,
-        &Asked { kind: record.scheduler, settings, resources: &round.resources },
-        shards,
-        number,
-    )?;
+    let reduce = round.reduce.as_ref().unwrap_or(&settings.reduce);
+    let asked = Asked { kind: record.scheduler, settings, resources: &round.resources, reduce };
+    let work = work(dir, plan, &asked, shards, number)?;
     Ok(scheduler(record.scheduler).find(&Work { name, ..work })?)
+}
+
+/// What the next round consists of.
+#[derive(Debug, Clone)]
+pub(super) struct Next {
+    /// Shards to compute; none where only the reduction is left.
+    pub shards: TaskSet,
+    /// What each of them is given.
+    pub resources: Resources,
+    /// What the reducer is given.
+    pub reduce: Resources,
+    /// Who asks for it.
+    pub asker: Asker,
 }
 
 /// Submits a round and records it.
@@ -102,18 +111,17 @@ pub(super) fn submit_round(
     dir: &RunDir,
     plan: &Plan,
     mut record: Submission,
-    resources: Resources,
-    shards: TaskSet,
-    asker: Asker,
+    next: Next,
 ) -> Result<Submitted, ClusterError> {
     let number = record.rounds.len() + 1;
-    let mut work = work(
-        dir,
-        plan,
-        &Asked { kind: record.scheduler, settings: &record.settings, resources: &resources },
-        shards.clone(),
-        number,
-    )?;
+    let Next { shards, resources, reduce, asker } = next;
+    let asked = Asked {
+        kind: record.scheduler,
+        settings: &record.settings,
+        resources: &resources,
+        reduce: &reduce,
+    };
+    let mut work = work(dir, plan, &asked, shards.clone(), number)?;
     work.name = unique_name(plan, number);
     for folder in [&work.folder, &work.logs] {
         disk::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
@@ -124,6 +132,7 @@ pub(super) fn submit_round(
         name: Some(work.name.clone()),
         shards: shards.clone(),
         resources,
+        reduce: Some(reduce),
         automatic: asker == Asker::Reducer,
         jobs: Vec::new(),
     });
@@ -155,6 +164,8 @@ pub(super) struct Asked<'a> {
     pub settings: &'a Settings,
     /// What each shard is given this time.
     pub resources: &'a Resources,
+    /// What the reducer is given this time.
+    pub reduce: &'a Resources,
 }
 
 impl Asked<'_> {
@@ -170,7 +181,7 @@ impl Asked<'_> {
 
     /// Worker threads of the reducer, likewise.
     fn reduce_threads(&self) -> Option<u32> {
-        self.settings.reduce.cpus.or(implied_cores(self.kind))
+        self.reduce.cpus.or(implied_cores(self.kind))
     }
 }
 
@@ -195,7 +206,7 @@ pub(super) fn work(
     tasks: TaskSet,
     round: usize,
 ) -> Result<Work, ClusterError> {
-    let Asked { settings, resources, .. } = asked;
+    let Asked { settings, resources, reduce, .. } = asked;
     let root = dir.root();
     let root = root.canonicalize().map_err(ClusterError::io("read", root))?;
     let absolute = RunDir::new(&root);
@@ -203,7 +214,7 @@ pub(super) fn work(
     let program = program(settings)?;
     let mut shard = settings.device_options();
     shard.extend(threads_option(asked.shard_threads()));
-    let reduce: Vec<String> = threads_option(asked.reduce_threads()).into_iter().collect();
+    let reducer: Vec<String> = threads_option(asked.reduce_threads()).into_iter().collect();
     let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
         let name = [program.clone(), name.to_owned()];
         let more = more.iter().map(|word| (*word).to_owned());
@@ -216,9 +227,9 @@ pub(super) fn work(
         task: command("shard", &shard, &[&run]),
         tasks,
         program: Some(command("mpi", &shard, &[&run])),
-        finish: Some(command("reduce", &reduce, &[&run, "--resubmit"])),
+        finish: Some(command("reduce", &reducer, &[&run, "--resubmit"])),
         resources: (*resources).clone(),
-        finish_resources: settings.reduce.clone(),
+        finish_resources: (*reduce).clone(),
         environment: settings.environment.clone(),
         secrets: settings.secrets.clone(),
         modules: settings.modules.clone(),

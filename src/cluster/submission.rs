@@ -41,10 +41,14 @@ pub struct Round {
     /// whose rounds had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The shards.
+    /// The shards; none where only the reduction was left.
     pub shards: TaskSet,
     /// What each of them was given.
     pub resources: Resources,
+    /// What the reducer was given; in records of versions that did not say so, what
+    /// the settings ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Resources>,
     /// Whether the reducer of the round before submitted it.
     pub automatic: bool,
     /// The jobs; none where the program ended while it submitted them, or could
@@ -103,11 +107,28 @@ impl Submission {
         self.rounds.last().map_or(&[], |round| &round.jobs)
     }
 
-    /// Rounds since a person last submitted, that one included.
+    /// How many of the last rounds, since a person last submitted, finished no shard,
+    /// when `missing` of them are left.
     #[must_use]
-    pub fn rounds_in_a_row(&self) -> usize {
-        let manual = self.rounds.iter().rposition(|round| !round.automatic);
-        self.rounds.len() - manual.unwrap_or(0)
+    pub fn rounds_without_progress(&self, missing: usize) -> usize {
+        let first = self.rounds.iter().rposition(|round| !round.automatic).unwrap_or(0);
+        let mut left = missing;
+        let mut rounds = 0;
+        for round in self.rounds[first..].iter().rev() {
+            if left < round.shards.len() {
+                break;
+            }
+            left = round.shards.len();
+            rounds += 1;
+        }
+        rounds
+    }
+
+    /// What the reducer of the last round was given.
+    #[must_use]
+    pub fn last_reduce(&self) -> &Resources {
+        let last = self.rounds.last().and_then(|round| round.reduce.as_ref());
+        last.unwrap_or(&self.settings.reduce)
     }
 }
 
@@ -127,5 +148,46 @@ impl SubmitLock {
             Err(LockError::Held { .. }) => Err(ClusterError::Busy { path: dir.root().into() }),
             Err(LockError::File(error)) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(shards: u32, automatic: bool) -> Round {
+        Round {
+            submitted_at: String::new(),
+            name: None,
+            shards: (0..shards).collect(),
+            resources: Resources::default(),
+            reduce: None,
+            automatic,
+            jobs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn rounds_that_finish_a_shard_do_not_count() {
+        let without_progress = |rounds: &[(u32, bool)], missing: usize| {
+            let rounds = rounds.iter().map(|(shards, automatic)| round(*shards, *automatic));
+            let record = Submission {
+                schema_version: SUBMISSION_SCHEMA.into(),
+                plan_digest: String::new(),
+                scheduler: Kind::Local,
+                settings: Settings::default(),
+                rounds: rounds.collect(),
+                cancelled: false,
+            };
+            record.rounds_without_progress(missing)
+        };
+        assert_eq!(without_progress(&[(5, false)], 5), 1);
+        assert_eq!(without_progress(&[(5, false)], 4), 0);
+        assert_eq!(without_progress(&[(5, false), (4, true), (4, true)], 4), 2);
+        assert_eq!(without_progress(&[(4, false), (4, true), (4, true)], 3), 0);
+        // A person begins to count again.
+        assert_eq!(without_progress(&[(4, false), (4, true), (4, false)], 4), 1);
+        // Reductions that died, no shard missing.
+        assert_eq!(without_progress(&[(4, false), (0, true), (0, true)], 0), 2);
     }
 }

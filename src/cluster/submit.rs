@@ -1,9 +1,9 @@
 //! Submitting shards, submitting what is missing again, and cancelling.
 
-use hetero2_scheduler::{Job, Kind, Prepared, TaskSet};
+use hetero2_scheduler::{Job, Kind, Prepared, TaskSet, TaskState};
 
 use super::error::ClusterError;
-use super::rounds::{Asked, Asker, jobs_of_last_round, jobs_to_cancel, submit_round, work};
+use super::rounds::{Asked, Asker, Next, jobs_of_last_round, jobs_to_cancel, submit_round, work};
 use super::settings::Settings;
 use super::status::{ask, is_active, missing};
 use super::submission::{SUBMISSION_SCHEMA, Submission, SubmitLock};
@@ -30,23 +30,35 @@ pub fn prepare(dir: &RunDir, kind: Kind, settings: &Settings) -> Result<Prepared
     let plan = open_plan(dir)?;
     let shards = shards_to_submit(dir, &plan)?;
     let rounds = Submission::load(dir)?.map_or(0, |record| record.rounds.len());
-    let asked = Asked { kind, settings, resources: &settings.shard };
+    let (resources, reduce) = (&settings.shard, &settings.reduce);
+    let asked = Asked { kind, settings, resources, reduce };
     let work = work(dir, &plan, &asked, shards, rounds + 1)?;
     Ok(hetero2_scheduler::scheduler(kind).prepare(&work)?)
 }
 
-/// Submits the shards that are missing, and a reducer that follows them.
+/// Submits the shards that are missing, and a reducer that follows them; where no
+/// shard is missing, the reducer alone.
 ///
 /// # Errors
 /// [`ClusterError::Active`] while an earlier submission has not ended,
-/// [`ClusterError::Complete`] and [`ClusterError::AllDone`] when there is
-/// nothing to submit; or why the scheduler refuses.
+/// [`ClusterError::Complete`] when there is nothing to submit; or why the
+/// scheduler refuses.
 pub fn submit(dir: &RunDir, kind: Kind, settings: &Settings) -> Result<Submitted, ClusterError> {
     let plan = open_plan(dir)?;
     let shards = shards_to_submit(dir, &plan)?;
     let _lock = SubmitLock::take(dir)?;
+    let mut reduce = settings.reduce.clone();
     let rounds = match Submission::load(dir)? {
-        Some(record) => ended(dir, &plan, record)?.rounds,
+        Some(record) => {
+            let end = end(dir, &plan, &record)?;
+            // What died of what it was given is given more, unless the settings say what.
+            let same = record.settings.reduce == settings.reduce;
+            if end == ReducerEnd::Died && same && !record.cancelled {
+                let factor = settings.escalation;
+                reduce = record.last_reduce().escalated(factor, factor);
+            }
+            record.rounds
+        }
         None => Vec::new(),
     };
     let record = Submission {
@@ -57,7 +69,8 @@ pub fn submit(dir: &RunDir, kind: Kind, settings: &Settings) -> Result<Submitted
         rounds,
         cancelled: false,
     };
-    submit_round(dir, &plan, record, settings.shard.clone(), shards, Asker::Person)
+    let resources = settings.shard.clone();
+    submit_round(dir, &plan, record, Next { shards, resources, reduce, asker: Asker::Person })
 }
 
 /// Submits what is missing to the same scheduler; `change` may raise limits.
@@ -87,14 +100,49 @@ pub fn resubmit(dir: &RunDir, missing: TaskSet) -> Result<Submitted, ClusterErro
     if record.cancelled {
         return Err(ClusterError::Cancelled { path: path(), missing });
     }
-    let rounds = record.rounds_in_a_row();
-    if rounds >= record.settings.max_rounds as usize {
-        return Err(ClusterError::RoundsUsedUp { path: path(), missing, rounds });
-    }
+    check_rounds(dir, &record, &missing)?;
     let factor = record.settings.escalation;
     let last = record.rounds.last().map(|round| &round.resources);
     let resources = last.unwrap_or(&record.settings.shard).escalated(factor, factor);
-    submit_round(dir, &plan, record, resources, missing, Asker::Reducer)
+    let reduce = record.last_reduce().clone();
+    let next = Next { shards: missing, resources, reduce, asker: Asker::Reducer };
+    submit_round(dir, &plan, record, next)
+}
+
+/// Submits a reducer again that died or was cancelled by somebody else before it had
+/// decided anything, with more time and memory, and with it what shards are
+/// missing; `None` where that is not what became of it.
+///
+/// # Errors
+/// As [`resubmit`].
+pub fn revive(dir: &RunDir) -> Result<Option<Submitted>, ClusterError> {
+    let plan = open_plan(dir)?;
+    if finished_pack(dir, &plan)?.is_some() {
+        return Ok(None);
+    }
+    let _lock = SubmitLock::take(dir)?;
+    let record = Submission::existing(dir)?;
+    if record.cancelled || end(dir, &plan, &record)? != ReducerEnd::Died {
+        return Ok(None);
+    }
+    let shards = missing(dir, &plan);
+    check_rounds(dir, &record, &shards)?;
+    let last = record.rounds.last().map(|round| &round.resources);
+    let resources = last.unwrap_or(&record.settings.shard).clone();
+    let factor = record.settings.escalation;
+    let reduce = record.last_reduce().escalated(factor, factor);
+    let next = Next { shards, resources, reduce, asker: Asker::Reducer };
+    submit_round(dir, &plan, record, next).map(Some)
+}
+
+/// Refuses a further automatic round when the last ones finished nothing.
+fn check_rounds(dir: &RunDir, record: &Submission, missing: &TaskSet) -> Result<(), ClusterError> {
+    let rounds = record.rounds_without_progress(missing.len());
+    if rounds < record.settings.max_rounds as usize {
+        return Ok(());
+    }
+    let (path, missing) = (dir.root().to_path_buf(), missing.clone());
+    Err(ClusterError::RoundsUsedUp { path, missing, rounds })
 }
 
 /// Cancels what is submitted. What is finished stays.
@@ -118,24 +166,36 @@ pub fn cancel(dir: &RunDir) -> Result<Submission, ClusterError> {
 }
 
 fn shards_to_submit(dir: &RunDir, plan: &Plan) -> Result<TaskSet, ClusterError> {
-    let path = || dir.root().to_path_buf();
     if finished_pack(dir, plan)?.is_some() {
-        return Err(ClusterError::Complete { path: path() });
+        return Err(ClusterError::Complete { path: dir.root().to_path_buf() });
     }
-    let shards = missing(dir, plan);
-    if shards.is_empty() {
-        return Err(ClusterError::AllDone { path: path() });
-    }
-    Ok(shards)
+    Ok(missing(dir, plan))
 }
 
-/// The record, if nothing of it is waiting or running.
-fn ended(dir: &RunDir, plan: &Plan, record: Submission) -> Result<Submission, ClusterError> {
-    let poll = ask(dir, plan, &record)?;
+/// What became of the reducer of the last round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReducerEnd {
+    /// A limit, a node or somebody else ended it, or it failed though every shard was there.
+    Died,
+    /// It decided that shards are missing, or nobody knows.
+    Otherwise,
+}
+
+/// What became of the reducer, if nothing of the last round is waiting or running.
+fn end(dir: &RunDir, plan: &Plan, record: &Submission) -> Result<ReducerEnd, ClusterError> {
+    let poll = ask(dir, plan, record)?;
     if poll.tasks.values().chain(&poll.finish).any(is_active) {
-        let jobs = jobs_of_last_round(dir, plan, &record)?;
+        let jobs = jobs_of_last_round(dir, plan, record)?;
         let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
         return Err(ClusterError::Active { path: dir.root().into(), jobs: ids.join(", ") });
     }
-    Ok(record)
+    Ok(match poll.finish {
+        // A program that ends by itself has an exit code; one that is told to stop, too.
+        Some(TaskState::Failed { reason })
+            if !reason.starts_with("exit code") || missing(dir, plan).is_empty() =>
+        {
+            ReducerEnd::Died
+        }
+        _ => ReducerEnd::Otherwise,
+    })
 }

@@ -6,7 +6,7 @@ mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod lost_answers;
+mod mishaps;
 mod slurm;
 mod stages;
 mod submit;

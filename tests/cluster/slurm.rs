@@ -42,7 +42,7 @@ impl Cluster {
     }
 
     #[track_caller]
-    fn until(&self, run: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub fn until(&self, run: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let clock = Instant::now();
         loop {
             let found = self.status(run);

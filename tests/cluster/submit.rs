@@ -138,7 +138,8 @@ fn rounds_are_bounded_reasons_are_shown_and_a_repaired_run_resumes() {
     assert!(failed.stdout.contains("is not as it was planned"), "the log: {}", failed.stdout);
     let found = status(directory);
     assert_eq!(found["stage"], "stopped");
-    assert_eq!(found["rounds"], 2);
+    // The first may have finished one shard of two; then it does not count.
+    assert!(matches!(found["rounds"].as_u64(), Some(2 | 3)), "{found}");
     assert_eq!(found["failed"][0]["reason"], "exit code 3");
     assert!(!run.join("pack").exists());
     let finish = fs::read_to_string(run.join("logs/finish.out")).unwrap();

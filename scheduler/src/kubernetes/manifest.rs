@@ -108,10 +108,10 @@ pub(super) fn tasks(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
     Ok(job(work, site, TASKS, spec))
 }
 
-/// The Job of the last command, which waits to be resumed.
+/// The Job of the last command, which waits to be resumed where there are tasks.
 pub(super) fn finish(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
     let spec = JobSpec {
-        suspend: Some(true),
+        suspend: (!work.tasks.is_empty()).then_some(true),
         backoff_limit: Some(0),
         ..spec(work, site, "finish.sh", &work.finish_resources)?
     };

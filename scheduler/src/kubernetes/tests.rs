@@ -254,3 +254,12 @@ echo '{"apiVersion":"batch/v1","kind":"Job","metadata":{"namespace":"chem","name
     let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
     assert_eq!(ids, ["chem/spectra-tasks", "chem/spectra-finish"]);
 }
+
+#[test]
+fn the_last_command_alone_is_not_suspended() {
+    let mut work = ours(Path::new("/shared"));
+    work.tasks = Default::default();
+    let prepared = Kubernetes::default().prepare(&work).unwrap();
+    assert_eq!(prepared.commands.len(), 1);
+    assert_eq!(manifest(&work, "finish.json")["spec"].get("suspend"), None);
+}

@@ -142,10 +142,7 @@ impl Scheduler for Local {
 /// The jobs of a submission, which its folder names.
 fn jobs(work: &Work) -> Vec<Job> {
     let id = text(&work.folder);
-    let tasks = JobRole::Tasks { offset: 0, tasks: work.tasks.clone() };
-    let finish = work.finish.as_ref().map(|_| JobRole::Finish);
-    let roles = [tasks].into_iter().chain(finish);
-    roles.map(|role| Job { id: id.clone(), role }).collect()
+    work.roles().into_iter().map(|role| Job { id: id.clone(), role }).collect()
 }
 
 /// The lines of the script that differ from submission to submission.

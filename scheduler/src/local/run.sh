@@ -71,7 +71,7 @@ exec < /dev/null >> "$folder/supervisor.log" 2>&1
 # The session of who submitted may end.
 trap '' HUP
 record "$folder/supervisor" "$(identity $$)"
-xargs -n 1 -P "$most" sh "$0" < "$folder/tasks.txt" &
+xargs -r -n 1 -P "$most" sh "$0" < "$folder/tasks.txt" &
 child=$!
 wait_child
 if [ "$finish" = yes ] && [ ! -e "$folder/cancelled" ]; then

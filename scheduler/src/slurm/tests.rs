@@ -109,6 +109,10 @@ fn options_hold_everything_that_was_asked_for() {
             ),
         ]
     );
+    // The last command alone waits for nothing.
+    let alone = nowhere().prepare(&Work { tasks: TaskSet::default(), ..work() }).unwrap();
+    assert_eq!(alone.commands.len(), 1);
+    assert!(alone.commands[0].iter().all(|word| !word.contains("afterany")));
     // Arrays may run side by side if nothing bounds the tasks at once.
     let unbounded = nowhere().prepare(&Work { concurrency: None, ..work() }).unwrap();
     assert!(unbounded.commands[1].iter().all(|word| !word.contains("afterany")));
@@ -124,7 +128,7 @@ fn work_that_makes_no_sense_is_refused() {
     assert_eq!(refused(Work { name: "a b".into(), ..work() }), "name");
     assert_eq!(refused(Work { folder: "relative".into(), ..work() }), "folder");
     assert_eq!(refused(Work { logs: "/a\\b".into(), ..work() }), "logs");
-    assert_eq!(refused(Work { tasks: TaskSet::default(), ..work() }), "tasks");
+    assert_eq!(refused(Work { tasks: TaskSet::default(), finish: None, ..work() }), "tasks");
     assert_eq!(refused(Work { finish: Some(Vec::new()), ..work() }), "finish");
     assert_eq!(refused(Work { concurrency: Some(0), ..work() }), "concurrency");
     for id in ["--me", "", "7_1", "7;north", "7 8"] {

@@ -261,3 +261,15 @@ fn what_is_not_there_is_unknown_or_not_installed() {
     let invalid = Local::default().prepare(&modules).unwrap_err();
     assert!(matches!(invalid, SchedulerError::Invalid { field: "modules", .. }), "{invalid}");
 }
+
+#[test]
+fn the_last_command_runs_alone_where_there_is_no_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = work(folder.path(), 0, "echo never");
+    let jobs = Local::default().submit(&work).unwrap();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(jobs, Local::default().find(&work).unwrap());
+    let poll = until(&jobs, "over", |poll| poll.finish.as_ref().is_some_and(over));
+    assert_eq!(poll, Poll { finish: Some(TaskState::Succeeded), ..Poll::default() });
+    assert!(!work.logs.join("00000.out").exists());
+}

@@ -1,5 +1,6 @@
-//! Submissions to a real SLURM whose answers are lost: nothing is left that the
-//! run does not know, and nothing is submitted twice.
+//! What goes wrong around submissions on a real SLURM. Answers are lost: nothing is
+//! left that the run does not know, and nothing is submitted twice. Reducers are:
+//! they are submitted again.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,9 +12,10 @@ use std::time::{Duration, Instant};
 use crate::sandbox::Sandbox;
 use crate::slurm::Cluster;
 use crate::support::{Done, Run, call, demo_library, hetero2, write};
+use serde_json::Value;
 
 #[test]
-fn submissions_whose_answers_are_lost() {
+fn lost_answers_and_lost_reducers() {
     let Some(sandbox) = Sandbox::start(&[]) else { return };
     let folder = sandbox.folder.path().join("runs");
     fs::create_dir(&folder).unwrap();
@@ -24,6 +26,8 @@ fn submissions_whose_answers_are_lost() {
     let cluster = Cluster { sandbox, folder };
     accepted_without_an_answer(&cluster, &expected);
     accepted_and_nobody_can_say_so(&cluster);
+    reducer_cancelled(&cluster, &expected);
+    reducer_submitted_again_by_who_waits(&cluster, &expected);
 }
 
 impl Cluster {
@@ -117,4 +121,52 @@ fn accepted_and_nobody_can_say_so(cluster: &Cluster) {
     cluster.hetero2(&["cancel", "doubt"]).expect_code(0);
     cluster.until_the_queue_is_empty();
     assert_eq!(cluster.status("doubt")["stage"], "cancelled");
+}
+
+/// Every shard is done, and somebody cancels the reducer, which waits in the queue.
+fn without_its_reducer(cluster: &Cluster, run: &str) {
+    cluster.plan(run, "2");
+    // Held: the tasks are let go, the reducer is not.
+    let more = ["--reduce-mem", "100M", "--reduce-time", "5m", "--extra=--hold"];
+    cluster.submit(run, &more).expect_code(0);
+    let jobs = cluster.jobs(run);
+    let slurm = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.env("SLURM_CONF", cluster.sandbox.path("slurm.conf"));
+        call(command.args(arguments)).expect_code(0);
+    };
+    slurm("scontrol", &["release", &jobs[0]]);
+    cluster.until(run, "all shards done", |status| {
+        status["progress"]["done"] == status["progress"]["shards"]
+    });
+    slurm("scancel", &[&jobs[1]]);
+    cluster.until(run, "stopped", |status| status["stage"] == "stopped");
+}
+
+/// What the reducer of the last round was given: MiB and seconds.
+fn given(cluster: &Cluster, run: &str) -> (Value, Value) {
+    let record = fs::read(cluster.folder.join(run).join("submit/submission.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    let round = record["rounds"].as_array().unwrap().last().unwrap();
+    assert_eq!(round["shards"], serde_json::json!([]), "only the reduction was left: {round}");
+    (round["reduce"]["memory_mib"].clone(), round["reduce"]["time"]["secs"].clone())
+}
+
+fn reducer_cancelled(cluster: &Cluster, expected: &str) {
+    without_its_reducer(cluster, "reducer");
+    let done = cluster.hetero2(&["resume", "reducer", "--extra=--requeue"]).expect_code(0);
+    assert!(done.stdout.contains("submitted the reduction to slurm"), "{}", done.stdout);
+    assert_eq!(given(cluster, "reducer"), (150.into(), 450.into()));
+    assert_eq!(cluster.complete("reducer"), expected);
+}
+
+fn reducer_submitted_again_by_who_waits(cluster: &Cluster, expected: &str) {
+    without_its_reducer(cluster, "waited");
+    let path = cluster.folder.join("waited/submit/submission.json");
+    // What is submitted again is to run, not to be held.
+    let record = fs::read_to_string(&path).unwrap().replace("--hold", "--requeue");
+    fs::write(&path, record).unwrap();
+    cluster.hetero2(&["wait", "waited", "--interval", "1"]).expect_code(0);
+    assert_eq!(given(cluster, "waited"), (150.into(), 450.into()));
+    assert_eq!(cluster.complete("waited"), expected);
 }
