@@ -1,9 +1,14 @@
 //! Schemas come to be, whoever else makes them and whenever that is interrupted.
 
-use hetero2_service::store::{Store, StoreError, migrate};
+use std::process::Stdio;
+use std::time::Duration;
+
+use hetero2_service::serve::default_database;
+use hetero2_service::store::{Address, Store, StoreError, migrate};
 use hetero2_service::tokio;
 
 use crate::rig::postgres::{AppRole, Cluster, Database};
+use crate::rig::server::hetero2;
 use crate::rig::{block_on, postgres};
 
 #[test]
@@ -118,6 +123,33 @@ fn a_killed_migration_leaves_whole_steps() {
         }
         eprintln!("{} kills, {partial} between two steps of the schema", kills());
     });
+}
+
+#[test]
+fn a_killed_process_leaves_whole_steps_of_sqlite() {
+    let mut found = std::collections::BTreeSet::new();
+    for kill in 0..kills() {
+        let folder = tempfile::tempdir().unwrap();
+        let migrate_all = || {
+            let mut command = hetero2();
+            command.args(["admin", "migrate", "--json", "--data"]).arg(folder.path());
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut child = migrate_all();
+        // From before it opens the database until after it is done.
+        let part = (kill as f64 * 0.618_033_988_75).fract();
+        std::thread::sleep(Duration::from_secs_f64(part * 0.25));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let output = migrate_all().wait_with_output().unwrap();
+        assert!(output.status.success(), "kill {kill}");
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["schema"], migrate::known(), "kill {kill}");
+        found.insert(said["migrations"].as_u64().unwrap());
+        let address = Address::sqlite(&default_database(folder.path()));
+        block_on(async { Store::open(&address).await.unwrap().ping().await.unwrap() });
+    }
+    eprintln!("{} kills left {found:?} steps to do", kills());
 }
 
 #[test]
