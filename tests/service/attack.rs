@@ -282,7 +282,7 @@ fn what_is_another_organisations_does_not_exist() {
 }
 
 #[test]
-fn bodies_that_name_what_is_anothers_are_refused_like_what_does_not_exist() {
+fn bodies_that_name_foreign_things_are_refused_like_what_does_not_exist() {
     let Some(cluster) = postgres::shared() else { return };
     let database = block_on(cluster.migrated());
     let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
