@@ -3,8 +3,6 @@
 
 mod reader;
 mod store;
-#[cfg(test)]
-mod tests;
 mod trouble;
 
 use std::fs::File;
