@@ -42,6 +42,7 @@ fn measure(scheduler: &dyn Scheduler, folder: &Path, tasks: u32) -> Result<(), B
         modules: Vec::new(),
         container: None,
         concurrency: None,
+        requeue: Default::default(),
         extra: Vec::new(),
     };
     let start = Instant::now();

@@ -26,6 +26,7 @@ pub(crate) fn work(folder: &Path) -> Work {
         modules: Vec::new(),
         container: None,
         concurrency: None,
+        requeue: Default::default(),
         extra: Vec::new(),
     }
 }

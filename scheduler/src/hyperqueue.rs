@@ -15,7 +15,8 @@ use crate::job::{check_ids, finish_first};
 use crate::once::once;
 use crate::script::{self, Number, argument, document};
 use crate::{
-    Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
+    Job, JobRole, Kind, Poll, Prepared, Requeue, Resources, Scheduler, SchedulerError, TaskState,
+    Work,
 };
 
 /// Where `hq` looks for its server.
@@ -44,7 +45,14 @@ impl Scheduler for HyperQueue {
     fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError> {
         work.check(Kind::HyperQueue)?;
         let limit = "HyperQueue starts what fits its workers; limit the workers";
-        script::refuse(Kind::HyperQueue, &[("concurrency", work.concurrency.is_some(), limit)])?;
+        let requeue = "put `--crash-limit=1` into the extra flags";
+        script::refuse(
+            Kind::HyperQueue,
+            &[
+                ("concurrency", work.concurrency.is_some(), limit),
+                ("requeue", work.requeue == Requeue::Never, requeue),
+            ],
+        )?;
         let number = Number::In("HQ_TASK_ID");
         let mut documents = vec![document(work, "task.sh", script::task(work, &number))];
         let mut commands = Vec::new();
@@ -74,7 +82,7 @@ impl Scheduler for HyperQueue {
             }
             commands.push(command);
         }
-        Ok(Prepared { documents, commands })
+        Ok(Prepared { documents, commands, inherited: self.programs.inherited })
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
@@ -207,7 +215,7 @@ fn submit(work: &Work, name: &str, resources: &Resources) -> Result<Vec<String>,
     if let Some(gpus) = resources.gpus.filter(|gpus| *gpus > 0) {
         words.push(format!("--resource=gpus/nvidia={gpus}"));
     }
-    if let Some(mib) = resources.memory_mib {
+    if let Some(mib) = resources.memory_of_all_cpus_mib() {
         words.push(format!("--resource=mem={mib}"));
     }
     if let Some(limit) = resources.time {

@@ -20,7 +20,9 @@ use crate::command::Programs;
 use crate::job::finish_first;
 use crate::once::once;
 use crate::script::{self, Number, argument, document, is_word};
-use crate::{Job, JobRole, Kind, Poll, Prepared, Scheduler, SchedulerError, TaskState, Work};
+use crate::{
+    Job, JobRole, Kind, Poll, Prepared, Requeue, Scheduler, SchedulerError, TaskState, Work,
+};
 use manifest::Site;
 use objects::{Job as Manifest, Pod};
 
@@ -55,7 +57,12 @@ impl Scheduler for Kubernetes {
     fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError> {
         work.check(Kind::Kubernetes)?;
         let modules = "the image holds all programs; leave the modules out";
-        script::refuse(Kind::Kubernetes, &[("modules", !work.modules.is_empty(), modules)])?;
+        let requeue = "a pod that a node takes along is replaced by the cluster";
+        let never = work.requeue == Requeue::Never;
+        script::refuse(
+            Kind::Kubernetes,
+            &[("modules", !work.modules.is_empty(), modules), ("requeue", never, requeue)],
+        )?;
         let site = Site::of(work)?;
         // The pods are in their container already.
         let inside = Work { container: None, ..work.clone() };
@@ -73,7 +80,7 @@ impl Scheduler for Kubernetes {
             documents.push(document(work, "finish.json", text(&manifest::finish(work, &site)?)));
             commands.push(create(work, "finish.json"));
         }
-        Ok(Prepared { documents, commands })
+        Ok(Prepared { documents, commands, inherited: self.programs.inherited })
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {

@@ -30,7 +30,7 @@ pub use error::SchedulerError;
 pub use job::{Job, JobRole, Poll, TaskState};
 pub use resources::{Resources, walltime};
 pub use tasks::{TaskSet, TaskSetError};
-pub use work::{Document, Prepared, Work};
+pub use work::{Document, Prepared, Requeue, Work};
 
 /// A batch scheduler, or what stands in for one.
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]

@@ -13,8 +13,8 @@ use crate::job::{check_ids, finish_first};
 use crate::once::once;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{
-    Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
-    walltime,
+    Job, JobRole, Kind, Poll, Prepared, Requeue, Resources, Scheduler, SchedulerError, TaskState,
+    Work, walltime,
 };
 
 /// Substate of a job that was deleted; PBS gives it the exit status 0.
@@ -78,7 +78,7 @@ impl Scheduler for Pbs {
             qsub.push(argument(&work.folder.join("finish.sh")));
             commands.push(qsub);
         }
-        Ok(Prepared { documents, commands })
+        Ok(Prepared { documents, commands, inherited: self.programs.inherited })
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
@@ -227,7 +227,7 @@ fn qsub(work: &Work, name: &str, resources: &Resources) -> Result<Vec<String>, S
     if let Some(gpus) = resources.gpus.filter(|gpus| *gpus > 0) {
         select += &format!(":ngpus={gpus}");
     }
-    if let Some(mib) = resources.memory_mib {
+    if let Some(mib) = resources.memory_of_all_cpus_mib() {
         select += &format!(":mem={mib}mb");
     }
     if let Some(constraint) = &resources.constraint {
@@ -236,6 +236,9 @@ fn qsub(work: &Work, name: &str, resources: &Resources) -> Result<Vec<String>, S
     flag("-l", select);
     if let Some(limit) = resources.time {
         flag("-l", format!("walltime={}", walltime(limit)));
+    }
+    if work.requeue == Requeue::Never {
+        words.extend(["-r".to_owned(), "n".to_owned()]);
     }
     words.extend(work.extra.iter().cloned());
     Ok(words)

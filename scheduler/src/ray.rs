@@ -19,7 +19,8 @@ use crate::job::check_ids;
 use crate::once::once;
 use crate::script::{self, Number, argument, document, is_word};
 use crate::{
-    Job, JobRole, Kind, Poll, Prepared, Resources, Scheduler, SchedulerError, TaskState, Work,
+    Job, JobRole, Kind, Poll, Prepared, Requeue, Resources, Scheduler, SchedulerError, TaskState,
+    Work,
 };
 
 /// The program that Ray runs.
@@ -62,6 +63,9 @@ impl Scheduler for Ray {
 
     fn prepare(&self, work: &Work) -> Result<Prepared, SchedulerError> {
         work.check(Kind::Ray)?;
+        let requeue = "Ray runs a task again whose node is lost, three times at most";
+        let never = work.requeue == Requeue::Never;
+        script::refuse(Kind::Ray, &[("requeue", never, requeue)])?;
         let shell = script::shell(work);
         let command = |name: &str| {
             let script = argument(&work.folder.join(name));
@@ -97,7 +101,7 @@ impl Scheduler for Ray {
         let body = format!("@{}", argument(&work.folder.join("request.json")));
         let header = "Content-Type: application/json";
         let commands = vec![curl(&["--header", header, "--data-binary", &body, &url])];
-        Ok(Prepared { documents, commands })
+        Ok(Prepared { documents, commands, inherited: self.programs.inherited })
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
@@ -257,7 +261,7 @@ fn needs(resources: &Resources) -> Result<Needs, SchedulerError> {
     if let Some(gpus) = resources.gpus.filter(|gpus| *gpus > 0) {
         options.insert("num_gpus", gpus.into());
     }
-    if let Some(mib) = resources.memory_mib {
+    if let Some(mib) = resources.memory_of_all_cpus_mib() {
         options.insert("memory", mib.saturating_mul(1 << 20).into());
     }
     if let Some(constraint) = &resources.constraint {

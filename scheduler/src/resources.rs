@@ -18,6 +18,9 @@ pub struct Resources {
     pub time: Option<Duration>,
     /// Memory in MiB.
     pub memory_mib: Option<u64>,
+    /// Memory of each core in MiB, instead of [`Resources::memory_mib`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_per_cpu_mib: Option<u64>,
     /// CPU cores.
     pub cpus: Option<u32>,
     /// GPUs.
@@ -31,11 +34,22 @@ impl Resources {
     /// may have failed for want of them.
     #[must_use]
     pub fn escalated(&self, memory: f64, time: f64) -> Self {
+        let more = |mib: u64| (mib as f64 * memory).ceil() as u64;
         Self {
-            memory_mib: self.memory_mib.map(|mib| (mib as f64 * memory).ceil() as u64),
+            memory_mib: self.memory_mib.map(more),
+            memory_per_cpu_mib: self.memory_per_cpu_mib.map(more),
             time: self.time.map(|limit| limit.mul_f64(time)),
             ..self.clone()
         }
+    }
+}
+
+impl Resources {
+    /// Memory of the whole task in MiB, for schedulers that know none of a core.
+    #[must_use]
+    pub fn memory_of_all_cpus_mib(&self) -> Option<u64> {
+        let cpus = u64::from(self.cpus.unwrap_or(1));
+        self.memory_mib.or(self.memory_per_cpu_mib.map(|mib| mib.saturating_mul(cpus)))
     }
 }
 
@@ -65,6 +79,9 @@ mod tests {
             cpus: Some(2),
             ..Resources::default()
         };
+        let per_core =
+            Resources { memory_mib: None, memory_per_cpu_mib: Some(100), ..first.clone() };
+        assert_eq!(per_core.escalated(1.5, 2.0).memory_of_all_cpus_mib(), Some(300));
         let second = first.escalated(1.5, 2.0);
         assert_eq!((second.memory_mib, second.cpus), (Some(1502), Some(2)));
         assert_eq!(second.time, Some(Duration::from_secs(200)));

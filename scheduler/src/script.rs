@@ -111,7 +111,7 @@ mod tests {
             document(&work, "task.sh", script),
             document(&work, "tasks.txt", super::table(&work)),
         ];
-        Prepared { documents, commands: Vec::new() }.write(&work).unwrap();
+        Prepared { documents, commands: Vec::new(), inherited: None }.write(&work).unwrap();
         let run = |index: &str| {
             let mut command = Command::new("/bin/sh");
             command.arg(work.folder.join("task.sh")).env("INDEX", index).status().unwrap().code()

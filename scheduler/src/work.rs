@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::command::quoted;
 use crate::resources::Resources;
 use crate::tasks::TaskSet;
@@ -48,8 +50,21 @@ pub struct Work {
     pub container: Option<String>,
     /// Most tasks that run at once.
     pub concurrency: Option<u32>,
+    /// What becomes of a task whose node is lost.
+    pub requeue: Requeue,
     /// Further flags for the scheduler's submit command, as they are.
     pub extra: Vec<String>,
+}
+
+/// What becomes of a task whose node is lost or taken away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Requeue {
+    /// It runs again.
+    #[default]
+    Allowed,
+    /// It has failed.
+    Never,
 }
 
 impl Work {
@@ -149,6 +164,9 @@ pub struct Prepared {
     /// Commands that are run, in order. Where one needs an id that an earlier
     /// one prints, `JOB_ID` stands for it.
     pub commands: Vec<Vec<String>>,
+    /// The variables of this process that the commands get, as in
+    /// [`crate::command::Programs::inherited`]; `None` for all.
+    pub inherited: Option<&'static [&'static str]>,
 }
 
 /// A file of a submission.

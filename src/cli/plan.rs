@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use hetero2::pack::report::grouped;
 use hetero2::run::{MAX_PARTS, Plan, PlanPart, RunRequest, join_plan, plan_part};
+use hetero2_scheduler::command::quoted;
 
 use super::arguments::{GlobalArguments, RequestArguments};
 use super::failure::Failure;
@@ -89,7 +90,7 @@ fn text(report: &Report<'_>, part: Option<PlanPart>) -> String {
     line("plan digest", report.plan_digest.clone());
     let next = match part {
         Some(part) => format!("the other parts, then the same command with --join {}", part.of),
-        None => format!("hetero2 submit {} --scheduler slurm", report.run),
+        None => format!("hetero2 submit {} --scheduler slurm", quoted(&[report.run])),
     };
     line("next", next);
     text

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use hetero2::run::{RunDir, RunError};
 use hetero2_scheduler::TaskSet;
+use hetero2_scheduler::command::quoted;
 
 use super::arguments::{GlobalArguments, OutputArguments};
 use super::failure::Failure;
@@ -54,7 +55,7 @@ pub fn reduce(arguments: &ReduceArguments, global: &GlobalArguments) -> Result<E
                 print_text(&format!("submitted shards {shards} again as round {round}\n"))?;
             }
             Some(shards) => {
-                let run = dir.root().display();
+                let run = quoted(&[dir.root().display().to_string()]);
                 return Err(Failure::from(error).with_cure(&format!(
                     "`hetero2 shard {run} {shards}` computes them, `hetero2 resume {run}` submits them again"
                 )));

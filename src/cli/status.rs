@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use hetero2::cluster::{RunStatus, Stage};
 use hetero2::pack::report::grouped;
 use hetero2::run::RunDir;
+use hetero2_scheduler::command::quoted;
 use hetero2_scheduler::{TaskSet, TaskState};
 
 use super::arguments::GlobalArguments;
@@ -67,7 +68,7 @@ pub fn cancel(arguments: &CancelArguments, global: &GlobalArguments) -> Result<E
         print_text(&format!(
             "cancelled {}; what is finished stays: `hetero2 resume {}` goes on\n",
             super::submit::job_ids(record.jobs()),
-            arguments.run.display()
+            quoted(&[arguments.run.display().to_string()])
         ))?;
     }
     Ok(ExitCode::SUCCESS)

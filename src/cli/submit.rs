@@ -10,7 +10,8 @@ use hetero2::cluster::{
 };
 use hetero2::run::RunDir;
 use hetero2::spectra::BackendKind;
-use hetero2_scheduler::{Job, Kind, Prepared};
+use hetero2_scheduler::command::quoted;
+use hetero2_scheduler::{Job, Kind, Prepared, Requeue};
 
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
@@ -95,6 +96,9 @@ pub struct SubmitOptions {
     /// Memory of a shard: 4096 (MiB), 500M, 4G
     #[arg(long)]
     mem: Option<String>,
+    /// Memory of a shard for each of its cores, instead of --mem
+    #[arg(long, value_name = "MEM", conflicts_with = "mem")]
+    mem_per_cpu: Option<String>,
     /// Cores of a shard
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     cpus: Option<u32>,
@@ -133,6 +137,9 @@ pub struct SubmitOptions {
     /// it stands nowhere else; may be repeated
     #[arg(long = "env-file", value_name = "NAME=FILE", value_parser = secret)]
     env_files: Vec<(String, PathBuf)>,
+    /// A shard whose node is lost has failed, and is not run again by the scheduler
+    #[arg(long)]
+    no_requeue: bool,
     /// Further flags for the submit command; may be repeated
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     extra: Vec<String>,
@@ -174,6 +181,7 @@ impl SubmitOptions {
             constraint: self.constraint.clone(),
             time: self.time.clone(),
             mem: self.mem.clone(),
+            mem_per_cpu: self.mem_per_cpu.clone(),
             cpus: self.cpus,
             gpus: self.gpus,
             reduce_time: self.reduce_time.clone(),
@@ -184,6 +192,7 @@ impl SubmitOptions {
             container: self.container.clone(),
             env: self.env.iter().cloned().collect(),
             env_files: self.env_files.iter().cloned().collect(),
+            requeue: self.no_requeue.then_some(Requeue::Never),
             extra: self.extra.clone(),
             max_rounds: self.max_rounds,
             escalation: self.escalation,
@@ -258,7 +267,7 @@ fn conclude(
             "submitted {what} to {} as {}\nfollow with: hetero2 status {}\n",
             submitted.scheduler,
             job_ids(&submitted.jobs),
-            run.display()
+            quoted(&[run.display().to_string()])
         ))?;
     }
     if follow {
@@ -280,7 +289,11 @@ fn print_prepared(prepared: &Prepared, global: &GlobalArguments) -> Result<ExitC
         let documents = prepared.documents.iter();
         let documents: Vec<_> =
             documents.map(|file| json!({ "path": file.path, "text": file.text })).collect();
-        print_json(&json!({ "documents": documents, "commands": prepared.commands }))?;
+        print_json(&json!({
+            "documents": documents,
+            "commands": prepared.commands,
+            "inherited_variables": prepared.inherited,
+        }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = String::new();
@@ -292,8 +305,12 @@ fn print_prepared(prepared: &Prepared, global: &GlobalArguments) -> Result<ExitC
         ));
         text.push('\n');
     }
+    let environment = prepared
+        .inherited
+        .map(|names| format!(", with these variables of yours alone: {}", names.join(", ")))
+        .unwrap_or_default();
     for command in &prepared.commands {
-        text.push_str(&format!("# would run\n{}\n", command.join(" ")));
+        text.push_str(&format!("# would run{environment}\n{}\n", quoted(command)));
     }
     print_text(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -235,6 +235,7 @@ pub(super) fn work(
         modules: settings.modules.clone(),
         container: settings.container.clone(),
         concurrency: settings.array_limit,
+        requeue: settings.requeue,
         extra: settings.extra.clone(),
     })
 }

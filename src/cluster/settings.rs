@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use hetero2_scheduler::{Kind, Resources};
+use hetero2_scheduler::{Kind, Requeue, Resources};
 use serde::{Deserialize, Serialize};
 
 use super::error::ClusterError;
@@ -38,6 +38,9 @@ pub struct Settings {
     pub container: Option<String>,
     /// Most shards that run at once.
     pub array_limit: Option<u32>,
+    /// What becomes of a task whose node is lost.
+    #[serde(default)]
+    pub requeue: Requeue,
     /// Further flags for the submit command.
     pub extra: Vec<String>,
     /// Most rounds before missing shards end the submission.
@@ -71,6 +74,7 @@ impl Default for Settings {
             modules: Vec::new(),
             container: None,
             array_limit: None,
+            requeue: Requeue::Allowed,
             extra: Vec::new(),
             max_rounds: 3,
             escalation: 1.5,
@@ -107,6 +111,9 @@ pub struct SubmitSettings {
     pub time: Option<String>,
     /// Memory of a shard.
     pub mem: Option<String>,
+    /// Memory of a shard for each of its cores; goes over [`SubmitSettings::mem`] of
+    /// earlier settings, and the other way round.
+    pub mem_per_cpu: Option<String>,
     /// Cores of a shard.
     pub cpus: Option<u32>,
     /// GPUs of a shard.
@@ -127,6 +134,8 @@ pub struct SubmitSettings {
     pub env: BTreeMap<String, String>,
     /// Environment variables, with the files that hold their values.
     pub env_files: BTreeMap<String, PathBuf>,
+    /// Whether tasks run again whose node is lost.
+    pub requeue: Option<Requeue>,
     /// Further flags.
     pub extra: Vec<String>,
     /// Most rounds.
@@ -250,6 +259,7 @@ impl SubmitSettings {
         let mut settings = over;
         let time = self.time.as_deref().map(parse_walltime).transpose()?;
         let memory = self.mem.as_deref().map(parse_memory).transpose()?;
+        let per_cpu = self.mem_per_cpu.as_deref().map(parse_memory).transpose()?;
         let reduce_time = self.reduce_time.as_deref().map(parse_walltime).transpose()?;
         let reduce_memory = self.reduce_mem.as_deref().map(parse_memory).transpose()?;
         for resources in [&mut settings.shard, &mut settings.reduce] {
@@ -259,12 +269,12 @@ impl SubmitSettings {
             replace(&mut resources.constraint, &self.constraint);
             // The reducer takes after the shards unless it has its own.
             replace(&mut resources.time, &time);
-            replace(&mut resources.memory_mib, &memory);
+            give_memory(resources, memory, per_cpu);
             replace(&mut resources.cpus, &self.cpus);
         }
         replace(&mut settings.shard.gpus, &self.gpus);
         replace(&mut settings.reduce.time, &reduce_time);
-        replace(&mut settings.reduce.memory_mib, &reduce_memory);
+        give_memory(&mut settings.reduce, reduce_memory, None);
         replace(&mut settings.reduce.cpus, &self.reduce_cpus);
         replace(&mut settings.container, &self.container);
         replace(&mut settings.backend, &self.backend);
@@ -276,11 +286,20 @@ impl SubmitSettings {
         if !self.extra.is_empty() {
             settings.extra.clone_from(&self.extra);
         }
+        settings.requeue = self.requeue.unwrap_or(settings.requeue);
         settings.environment.extend(self.env.clone());
         settings.secrets.extend(self.env_files.clone());
         settings.max_rounds = self.max_rounds.unwrap_or(settings.max_rounds);
         settings.escalation = self.escalation.unwrap_or(settings.escalation);
         Ok(settings)
+    }
+}
+
+/// Memory of the task or of each core, whichever is said; of both, that of the task.
+fn give_memory(resources: &mut Resources, memory: Option<u64>, per_cpu: Option<u64>) {
+    if memory.is_some() || per_cpu.is_some() {
+        resources.memory_mib = memory;
+        resources.memory_per_cpu_mib = if memory.is_some() { None } else { per_cpu };
     }
 }
 
@@ -313,6 +332,13 @@ mod tests {
         assert_eq!(settings.modules, ["gcc"]);
         assert_eq!(settings.device_options(), ["--backend=gpu", "--gpu-adapter=1"]);
         assert_eq!(settings.environment.len(), 2);
+        let per_core = read("[submit]\nmem-per-cpu = '2G'\nrequeue = 'never'").unwrap();
+        let per_core = per_core.apply(settings).unwrap();
+        assert_eq!(per_core.shard.memory_mib, None);
+        assert_eq!(per_core.reduce.memory_of_all_cpus_mib(), Some(8_192));
+        assert_eq!(per_core.requeue, Requeue::Never);
+        let whole = read("[submit]\nmem = '1G'").unwrap().apply(per_core).unwrap();
+        assert_eq!(whole.shard.memory_of_all_cpus_mib(), Some(1_024));
         assert_eq!(site.scheduler, Some(Kind::Slurm));
     }
 

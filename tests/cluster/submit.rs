@@ -202,6 +202,12 @@ fn a_dry_run_shows_scripts_and_does_nothing() {
         assert!(shown.contains(program) || shown.contains("shard"), "{scheduler}: {shown}");
         assert!(shown.contains("reduce"), "{scheduler}: {shown}");
     }
+    let submit = ["submit", "run", "--scheduler", "slurm", "--dry-run", "--mem-per-cpu", "1G"];
+    let submit = [&submit[..], &["--no-requeue", "--extra=--comment=two words"]].concat();
+    let shown = hetero2_in(directory, &submit).expect_code(0).stdout;
+    for part in ["--mem-per-cpu=1024M", "--no-requeue", "'--comment=two words'", "alone: PATH, "] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     let submit = ["submit", "run", "--scheduler", "kubernetes", "--dry-run", "--json"];
     let refused = hetero2_in(directory, &submit).expect_code(2);
     assert!(refused.stderr.contains("container"), "{}", refused.stderr);

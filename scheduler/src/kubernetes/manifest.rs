@@ -197,7 +197,8 @@ fn spec(
 /// What is asked for is also the limit: a task has a thread for each of its CPUs, and
 /// no more.
 fn requirements(resources: &Resources) -> ResourceRequirements {
-    let memory = resources.memory_mib.map(|mib| ("memory".to_owned(), format!("{mib}Mi")));
+    let memory =
+        resources.memory_of_all_cpus_mib().map(|mib| ("memory".to_owned(), format!("{mib}Mi")));
     let gpus = resources.gpus.filter(|gpus| *gpus > 0);
     let gpus = gpus.map(|gpus| ("nvidia.com/gpu".to_owned(), gpus.to_string()));
     let cpus = resources.cpus.map(|cpus| ("cpu".to_owned(), cpus.to_string()));

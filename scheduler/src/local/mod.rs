@@ -66,7 +66,7 @@ impl Scheduler for Local {
             Document { path: script, text: SCRIPT.replacen(MARKS, &settings(work), 1) },
             Document { path: work.folder.join("tasks.txt"), text: tasks },
         ];
-        Ok(Prepared { documents, commands })
+        Ok(Prepared { documents, commands, inherited: self.programs.inherited })
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {

@@ -71,6 +71,10 @@ const INHERITED: &[&str] = &[
     "SBATCH_RESERVATION",
 ];
 
+/// What SLURM answers to more jobs than a user may have (MaxSubmitJobs), among others.
+const LIMITS: &[&str] =
+    &["job submit limit", "maxsubmitjob", "job array task count", "too many jobs"];
+
 /// What SLURM answers to an id that it does not know (any more).
 const FORGOTTEN: &str = "invalid job id";
 
@@ -120,7 +124,7 @@ impl Slurm {
             let named = self.named(&[format!("--name={name}")])?;
             Ok(named.into_iter().next().map(|(id, _)| id))
         };
-        let id = once(&self.programs.pauses, submit, found)?;
+        let id = once(&self.programs.pauses, submit, found).map_err(limited)?;
         debug!(id, "submitted");
         jobs.push(Job { id: id.clone(), role });
         Ok(id)
@@ -214,7 +218,8 @@ impl Scheduler for Slurm {
         if let Some(finish) = &finish {
             commands.push(submit_finish(work, &finish.path, &ids)?);
         }
-        Ok(Prepared { documents: [tasks].into_iter().chain(finish).collect(), commands })
+        let documents = [tasks].into_iter().chain(finish).collect();
+        Ok(Prepared { documents, commands, inherited: self.programs.inherited })
     }
 
     fn submit(&self, work: &Work) -> Result<Vec<Job>, SchedulerError> {
@@ -222,7 +227,7 @@ impl Scheduler for Slurm {
         let arrays = arrays(&work.tasks, patiently(&self.programs.pauses, || self.limits())?);
         let (tasks, finish) = documents(work);
         let documents = [tasks].into_iter().chain(finish).collect();
-        Prepared { documents, commands: Vec::new() }.write(work)?;
+        Prepared { documents, commands: Vec::new(), inherited: None }.write(work)?;
         let mut jobs = Vec::new();
         match self.submit_all(work, &arrays, &mut jobs) {
             Ok(()) => Ok(jobs),
@@ -321,6 +326,20 @@ fn largest_index(job: &Job) -> Option<u32> {
     match &job.role {
         JobRole::Tasks { offset, tasks } => tasks.last()?.checked_sub(*offset),
         JobRole::Finish => None,
+    }
+}
+
+/// Says what to do where a site bounds how many jobs a user may have.
+fn limited(error: SchedulerError) -> SchedulerError {
+    match error {
+        SchedulerError::Refused { scheduler, command, why } => {
+            let small = why.to_lowercase();
+            let cure = "; if this is the number of jobs that a user may have there, plan fewer shards: \
+                        each is a job";
+            let cure = if LIMITS.iter().any(|part| small.contains(part)) { cure } else { "" };
+            SchedulerError::Refused { scheduler, command, why: why + cure }
+        }
+        other => other,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::quoted;
 use crate::resources::walltime;
 use crate::tasks::TaskSet;
-use crate::work::{Document, Work};
+use crate::work::{Document, Requeue, Work};
 use crate::{Kind, Resources, SchedulerError};
 
 const TASKS: &str = include_str!("../../../slurm/tasks.sbatch");
@@ -131,7 +131,7 @@ pub fn submit_array(
     };
     let indices = array.tasks.iter().map(|task| task - array.offset).collect::<TaskSet>();
     let throttle = work.concurrency.map(|most| format!("%{most}")).unwrap_or_default();
-    let mut command = sbatch(&array_name(work, array), &work.resources);
+    let mut command = sbatch(work, &array_name(work, array), &work.resources);
     command.push(format!("--array={indices}{throttle}"));
     command.push(format!("--output={}/{output}", pattern(&work.logs)?));
     command.extend(dependency(after));
@@ -146,7 +146,7 @@ pub fn submit_finish(
     script: &Path,
     after: &[String],
 ) -> Result<Vec<String>, SchedulerError> {
-    let mut command = sbatch(&finish_name(work), &work.finish_resources);
+    let mut command = sbatch(work, &finish_name(work), &work.finish_resources);
     command.push(format!("--output={}/finish.out", pattern(&work.logs)?));
     command.extend(dependency(after));
     command.extend(work.extra.iter().cloned());
@@ -158,11 +158,15 @@ pub fn submit_finish(
 ///
 /// Everything is said on the command line: variables `SBATCH_*` of the user
 /// would win over the lines of a script.
-fn sbatch(name: &str, resources: &Resources) -> Vec<String> {
-    let Resources { partition, account, qos, time, memory_mib, cpus, gpus, constraint } = resources;
+fn sbatch(work: &Work, name: &str, resources: &Resources) -> Vec<String> {
+    let Resources { partition, account, qos, time, cpus, gpus, constraint, .. } = resources;
     // SLURM may send the signal a minute early: a short job must not get it at its start.
     let grace = time.map_or(GRACE, |limit| GRACE.min(limit / 4)).as_secs().max(1);
-    let mut command = ["sbatch", "--parsable", "--export=ALL", "--requeue", "--open-mode=append"]
+    let requeue = match work.requeue {
+        Requeue::Allowed => "--requeue",
+        Requeue::Never => "--no-requeue",
+    };
+    let mut command = ["sbatch", "--parsable", "--export=ALL", requeue, "--open-mode=append"]
         .map(str::to_owned)
         .to_vec();
     command.push(format!("--signal=B:TERM@{grace}"));
@@ -172,7 +176,11 @@ fn sbatch(name: &str, resources: &Resources) -> Vec<String> {
     command.extend(qos.as_ref().map(|qos| format!("--qos={qos}")));
     command.extend(constraint.as_ref().map(|features| format!("--constraint={features}")));
     command.extend(time.map(|limit| format!("--time={}", walltime(limit))));
-    command.extend(memory_mib.map(|mib| format!("--mem={mib}M")));
+    // Never both: SLURM refuses that.
+    command.extend(match (resources.memory_mib, resources.memory_per_cpu_mib) {
+        (Some(mib), _) => Some(format!("--mem={mib}M")),
+        (None, per_cpu) => per_cpu.map(|mib| format!("--mem-per-cpu={mib}M")),
+    });
     command.extend(cpus.map(|cpus| format!("--cpus-per-task={cpus}")));
     command.extend(gpus.filter(|gpus| *gpus > 0).map(|gpus| format!("--gres=gpu:{gpus}")));
     command

@@ -22,6 +22,7 @@ fn work() -> Work {
             qos: Some("normal".into()),
             time: Some(Duration::from_secs(5400)),
             memory_mib: Some(8192),
+            memory_per_cpu_mib: None,
             cpus: Some(8),
             gpus: Some(1),
             constraint: Some("a100|h100".into()),
@@ -32,6 +33,7 @@ fn work() -> Work {
         modules: vec!["cuda/12".into(), "apptainer".into()],
         container: Some("/images/hetero2.sif".into()),
         concurrency: Some(50),
+        requeue: Default::default(),
         extra: vec!["--reservation=mine".into()],
     }
 }
@@ -109,6 +111,14 @@ fn options_hold_everything_that_was_asked_for() {
             ),
         ]
     );
+    // Memory of each core, never beside that of the task; and no second attempt.
+    let mut other = work();
+    other.resources.memory_mib = None;
+    other.resources.memory_per_cpu_mib = Some(512);
+    other.requeue = crate::Requeue::Never;
+    let other = nowhere().prepare(&other).unwrap().commands.remove(0).join(" ");
+    assert!(other.contains(" --mem-per-cpu=512M ") && !other.contains("--mem="), "{other}");
+    assert!(other.contains(" --no-requeue ") && !other.contains(" --requeue"), "{other}");
     // The last command alone waits for nothing.
     let alone = nowhere().prepare(&Work { tasks: TaskSet::default(), ..work() }).unwrap();
     assert_eq!(alone.commands.len(), 1);
@@ -254,6 +264,22 @@ fn hostile_answers_do_no_harm() {
         assert!(sacct(text, 99).len() <= 100, "{text}");
     }
     assert_eq!(array_limits("MaxArraySize"), None);
+}
+
+#[test]
+fn a_limit_on_jobs_is_said_with_its_cure() {
+    let refused = |why: &str| {
+        let command = "sbatch".to_owned();
+        let why = why.to_owned();
+        limited(SchedulerError::Refused { scheduler: Kind::Slurm, command, why }).to_string()
+    };
+    // As SLURM 22.05 says it.
+    let said = refused(
+        "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job \
+         violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+    );
+    assert!(said.contains("plan fewer shards"), "{said}");
+    assert!(!refused("invalid partition specified: x").contains("fewer"));
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn work(folder: &Path, tasks: u32, script: &str) -> Work {
         modules: Vec::new(),
         container: None,
         concurrency: Some(2),
+        requeue: Default::default(),
         extra: Vec::new(),
     }
 }

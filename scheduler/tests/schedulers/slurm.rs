@@ -34,6 +34,7 @@ fn work(sandbox: &Sandbox, name: &str, tasks: u32, script: &str) -> Work {
         modules: Vec::new(),
         container: None,
         concurrency: None,
+        requeue: Default::default(),
         extra: Vec::new(),
     }
 }

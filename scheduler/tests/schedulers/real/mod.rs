@@ -53,6 +53,7 @@ fn work(folder: &Path, task: &str) -> Work {
         modules: Vec::new(),
         container: None,
         concurrency: None,
+        requeue: Default::default(),
         extra: Vec::new(),
     }
 }
