@@ -94,7 +94,8 @@ fn accepted_without_an_answer(cluster: &Cluster, expected: &str) {
     // One array and its reducer, and the record knows both.
     let mut queue = cluster.queue();
     let mut jobs = cluster.jobs("lost");
-    (queue.sort(), jobs.sort());
+    queue.sort();
+    jobs.sort();
     assert_eq!(queue, jobs);
     assert_eq!(queue.len(), 2);
     assert_eq!(cluster.status("lost")["stage"], "active");

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hetero2_service::time::Instant;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -74,6 +75,9 @@ pub fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) ->
         ("run", run),
     ])
 }
+
+/// How long the tests' tokens live.
+const MONTH: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
 const BYTES: &[u8] = b"CCO ethanol\n";
 
@@ -216,7 +220,7 @@ pub fn token(
     project: Option<&str>,
 ) -> Client {
     let body = json!({"member": member, "name": "t", "scope": scope, "project": project,
-        "expires_at": "2027-06-01T00:00:00Z"});
+        "expires_at": Instant::now().plus(MONTH).rfc3339()});
     let made = owner.post(format!("{base}/tokens"), &body).expect(201);
     Client { url: owner.url.clone(), token: Some(made.field("secret")) }
 }

@@ -126,7 +126,7 @@ fn test_service() -> Outcome {
 
 fn lints() -> Outcome {
     cargo_with(
-        "clippy --locked --release --workspace --features hetero2/remote --all-targets -- \
+        "clippy --locked --release --workspace --features hetero2/remote,hetero2/service --all-targets -- \
          -D warnings",
     )
 }
