@@ -95,7 +95,10 @@ mod tests {
         assert_eq!(from(&[("HQ_CPUS", "1")]), Some(1));
         assert_eq!(from(&[("HQ_CPUS", "0,3,5-7")]), Some(5));
         assert_eq!(from(&[("OMP_NUM_THREADS", "4,2")]), Some(4));
-        for nonsense in ["", "0", "-2", "many", "7-3"] {
+        // The core with number 0.
+        assert_eq!(from(&[("HQ_CPUS", "0")]), Some(1));
+        assert_eq!(from(&[("SLURM_CPUS_PER_TASK", "0")]), None);
+        for nonsense in ["", "-2", "many", "7-3"] {
             assert_eq!(from(&[("HQ_CPUS", nonsense), ("NCPUS", "2")]), Some(2), "{nonsense}");
             assert_eq!(from(&[("SLURM_CPUS_PER_TASK", nonsense)]), None, "{nonsense}");
         }

@@ -289,7 +289,8 @@ fn library(
 fn fetch(address: &Path, recorded: &Input, staging: &Path) -> Result<PathBuf, RerunError> {
     let mut bytes = hetero2_library::open_bytes(address).map_err(RunError::from)?;
     let staged = place(recorded, &staging.join("library"))?;
-    let mut file = fs::File::create(&staged).map_err(FileError::io("create", &staged))?;
+    let mut file = disk::DiskFile::create_new(&staged, disk::Readers::All)
+        .map_err(FileError::io("create", &staged))?;
     std::io::copy(&mut bytes, &mut file).map_err(FileError::io("fetch", &staged))?;
     Ok(staged)
 }
