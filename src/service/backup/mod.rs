@@ -44,7 +44,7 @@ const MASTER_KEY: &str = "master.key";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// The version of this form of backup.
     pub format: String,
     /// When the database was read, RFC 3339.
     pub made_at: String,
