@@ -15,7 +15,7 @@ use super::admin_user::{self, UserCommand};
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::output::{print_json, print_text};
-use super::serve::DatabaseArguments;
+use super::serve::{DatabaseArguments, block_on};
 
 /// Administer a server at its machine
 ///
@@ -78,11 +78,7 @@ pub fn admin(arguments: &AdminArguments, global: &GlobalArguments) -> Result<Exi
         return admin_data::verify_backup(dir, global);
     }
     let address = arguments.database.address(&arguments.data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::other)?;
-    runtime.block_on(async {
+    block_on(async {
         let store = Store::open_as_owner(&address).await.map_err(Failure::other)?;
         let done = match &arguments.command {
             AdminCommand::Migrate => migrate_database(&store, global).await,

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
 use super::output::{print_json, print_text, stderr_is_terminal};
+use super::serve::block_on;
 
 /// Use a server: log in, upload, list, download
 ///
@@ -90,11 +91,7 @@ struct Place {
 
 /// Runs `remote`.
 pub fn remote(arguments: &RemoteArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::other)?;
-    runtime.block_on(run(&arguments.command, global))?;
+    block_on(run(&arguments.command, global))?;
     Ok(ExitCode::SUCCESS)
 }
 

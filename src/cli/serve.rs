@@ -68,6 +68,12 @@ pub struct ServeArguments {
     sessions_per_account: NonZeroU32,
 }
 
+/// Runs `work` to its end on this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::other)?.block_on(work)
+}
+
 /// Where the server's database is.
 #[derive(Debug, clap::Args)]
 pub struct DatabaseArguments {

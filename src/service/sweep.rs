@@ -68,12 +68,11 @@ enum Failed {
     #[error(transparent)]
     Upload(#[from] upload::UploadError),
     #[error(transparent)]
-    Object(#[from] object::SweepError),
+    Object(#[from] object::StorageError),
 }
 
 async fn forget_answers(app: &App, system: &Principal) -> Result<(), Failed> {
-    let kept = i64::try_from(once::KEPT.as_millis()).unwrap_or(i64::MAX);
-    let before = Instant(Instant::now().0.saturating_sub(kept));
+    let before = Instant::now().minus(once::KEPT);
     let (store, origin) = (app.store(), Origin::local());
     let mut tx = TenantTx::write(store, system, &origin, Action::Sweep, None).await?;
     match tx.execute(once::FORGET_OLD, values![&system.org, before]).await? {

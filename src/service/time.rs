@@ -30,6 +30,12 @@ impl Instant {
         Some(Self(instant.timestamp_millis()))
     }
 
+    /// This moment and `duration` less.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     #[must_use]
     pub fn rfc3339(self) -> String {

@@ -4,12 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hetero2_service::time::Instant;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use crate::rig::project::{Project, content_digest};
 use crate::rig::server::{Answer, Client, Server, create_org};
 use crate::rig::{block_on, postgres};
 
@@ -41,14 +39,10 @@ pub fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) ->
         json!({"kind": "service", "login": "robot", "name": "Robot", "role": "member"}),
     );
     let group = made(format!("{base}/groups"), json!({"name": "Chemists"}));
-    let project =
-        made(format!("{base}/projects"), json!({"slug": "secret", "name": format!("of {org}")}));
-    let uploads = format!("{base}/projects/{project}/uploads");
-    let (first, upload) = (upload(client, &uploads), begin_upload(client, &uploads));
-    let dataset = made(
-        format!("{base}/projects/{project}/datasets"),
-        json!({"name": "d", "description": "", "upload": first}),
-    );
+    let desk = Project::of(client.clone(), org, "secret");
+    let id = |address: &str| address.rsplit('/').next().unwrap().to_owned();
+    let project = id(&desk.at);
+    let (dataset, upload) = (id(&desk.dataset(BYTES)), id(&desk.begin(BYTES)));
     let run = format!("run_{}", &project[4..]);
     let insert = format!(
         "INSERT INTO run (org_id, id, project_id, name, kind, state, created_at) \
@@ -80,24 +74,6 @@ pub fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) ->
 const MONTH: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
 const BYTES: &[u8] = b"CCO ethanol\n";
-
-fn begin_upload(client: &Client, uploads: &str) -> String {
-    let sha256 = hex::encode(Sha256::digest(BYTES));
-    let body = json!({"name": "a.smi", "size": BYTES.len(), "sha256": sha256});
-    client.post(uploads, &body).expect(201).field("id")
-}
-
-fn upload(client: &Client, uploads: &str) -> String {
-    let id = begin_upload(client, uploads);
-    let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(BYTES)));
-    let part = client.ask("PUT", format!("{uploads}/{id}/parts/1"));
-    let part = part.header("content-digest", &digest);
-    let put = part.header("content-type", "application/octet-stream").bytes(BYTES.to_vec()).send();
-    assert!(put.status < 300, "{}", put.text());
-    let done = client.ask("POST", format!("{uploads}/{id}/complete")).send();
-    assert!(done.status < 300, "{}", done.text());
-    id
-}
 
 /// An operation of the document.
 struct Operation {
@@ -184,8 +160,7 @@ impl Operation {
             }
             ask = ask.json(&body);
         } else if self.path.ends_with("{number}") {
-            let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(BYTES)));
-            ask = ask.header("content-digest", &digest).bytes(BYTES.to_vec());
+            ask = ask.header("content-digest", &content_digest(BYTES)).bytes(BYTES.to_vec());
         }
         ask.send()
     }
@@ -245,27 +220,51 @@ fn everything_of(database: &postgres::Database<'_>, org: &str) -> String {
     tables.lines().filter(kept).map(of).collect()
 }
 
+/// Two organisations on one server; the first has one of everything.
+struct Two {
+    database: postgres::Database<'static>,
+    server: Server,
+    /// Of the first organisation.
+    owner: Client,
+    own: Things,
+    /// The second organisation, and its owner.
+    other: (String, Client),
+    operations: Vec<Operation>,
+}
+
+fn two() -> Option<Two> {
+    let database = block_on(postgres::shared()?.migrated());
+    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
+    let (org, token) = create_org(&database.owner_url(), "a");
+    let owner = server.client(&token);
+    let own = furnish(&owner, &org, &database);
+    let (org, token) = create_org(&database.owner_url(), "b");
+    let other = (org, server.client(&token));
+    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    Some(Two { database, server, owner, own, other, operations })
+}
+
+impl Two {
+    /// Gives the second organisation one of everything.
+    fn furnish_other(&self) -> Things {
+        furnish(&self.other.1, &self.other.0, &self.database)
+    }
+}
+
 #[test]
 fn what_is_another_organisations_does_not_exist() {
-    let Some(cluster) = postgres::shared() else { return };
-    let database = block_on(cluster.migrated());
-    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
-    let (org_a, token_a) = create_org(&database.owner_url(), "a");
-    let (org_b, token_b) = create_org(&database.owner_url(), "b");
-    let (owner, victim) = (server.client(&token_a), server.client(&token_b));
-    let own = furnish(&owner, &org_a, &database);
-    let foreign = furnish(&victim, &org_b, &database);
-    let nothing = absent();
-    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    let Some(two) = two() else { return };
+    let Two { database, server, owner, own, operations, .. } = &two;
+    let (foreign, nothing) = (&two.furnish_other(), &absent());
     assert!(operations.len() >= 40, "{}", operations.len());
-    let before = everything_of(&database, &org_b);
+    let before = everything_of(database, &two.other.0);
 
     let mut count = 0;
-    for (who, client) in credentials(&owner, &own) {
-        for operation in &operations {
+    for (who, client) in credentials(owner, own) {
+        for operation in operations {
             for from in 0..operation.ids.len() {
-                let theirs = operation.ask(&client, &own, from, &foreign);
-                let nobodys = operation.ask(&client, &own, from, &nothing);
+                let theirs = operation.ask(&client, own, from, foreign);
+                let nobodys = operation.ask(&client, own, from, nothing);
                 let what = format!("{who}: {} from {from}", operation.name());
                 assert_eq!(theirs, nobodys, "{what}");
                 if from == 0 || who == "owner" {
@@ -277,36 +276,30 @@ fn what_is_another_organisations_does_not_exist() {
         }
     }
     assert!(count > 1000, "{count}");
-    for operation in &operations {
-        let theirs = operation.ask(&server.stranger(), &own, 0, &foreign);
-        assert_eq!(theirs, operation.ask(&server.stranger(), &own, 0, &nothing));
+    for operation in operations {
+        let theirs = operation.ask(&server.stranger(), own, 0, foreign);
+        assert_eq!(theirs, operation.ask(&server.stranger(), own, 0, nothing));
         assert_eq!(theirs.status, 401, "{}", operation.name());
     }
-    assert_eq!(everything_of(&database, &org_b), before);
+    assert_eq!(everything_of(database, &two.other.0), before);
 }
 
 #[test]
 fn bodies_that_name_foreign_things_are_refused_like_what_does_not_exist() {
-    let Some(cluster) = postgres::shared() else { return };
-    let database = block_on(cluster.migrated());
-    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
-    let (org_a, token_a) = create_org(&database.owner_url(), "a");
-    let (org_b, token_b) = create_org(&database.owner_url(), "b");
-    let (owner, victim) = (server.client(&token_a), server.client(&token_b));
-    let own = furnish(&owner, &org_a, &database);
-    let foreign = furnish(&victim, &org_b, &database);
-    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    let Some(two) = two() else { return };
+    let Two { owner, own, operations, .. } = &two;
+    let foreign = &two.furnish_other();
     let names = absent();
     let mut count = 0;
-    for operation in &operations {
+    for operation in operations {
         let Some(body) = &operation.body else { continue };
         if !names.keys().any(|name| body.get(*name).is_some()) {
             continue;
         }
         // The path is the owner's own; the body's ids are not.
         let all = operation.ids.len();
-        let theirs = operation.ask(&owner, &own, all, &foreign);
-        let nobodys = operation.ask(&owner, &own, all, &names);
+        let theirs = operation.ask(owner, own, all, foreign);
+        let nobodys = operation.ask(owner, own, all, &names);
         assert_eq!(theirs, nobodys, "{}", operation.name());
         assert!(theirs.status >= 400, "{}: {}", operation.name(), theirs.text());
         count += 1;
@@ -327,26 +320,20 @@ fn timeless(mut answer: Answer) -> Answer {
 
 #[test]
 fn lists_neither_show_nor_count_what_is_not_seen() {
-    let Some(cluster) = postgres::shared() else { return };
-    let database = block_on(cluster.migrated());
-    let server = Server::postgres(&database.app_url(), &["--requests-per-second", "100000"]);
-    let (org_a, token_a) = create_org(&database.owner_url(), "a");
-    let (org_b, token_b) = create_org(&database.owner_url(), "b");
-    let (owner, victim) = (server.client(&token_a), server.client(&token_b));
-    let own = furnish(&owner, &org_a, &database);
-    let operations = operations(&server.stranger().get("/openapi.json").expect(200).value());
+    let Some(two) = two() else { return };
+    let Two { owner, own, operations, .. } = &two;
     let lists: Vec<_> = operations.iter().filter(|o| o.method == "get").collect();
-    let base = format!("/v1/orgs/{org_a}");
+    let base = format!("/v1/orgs/{}", own["org"]);
     let body = json!({"kind": "service", "login": "plain", "name": "Plain", "role": "member"});
     let plain = owner.post(format!("{base}/members"), &body).expect(201).field("id");
-    let plain = token(&owner, &base, &plain, "admin", None);
+    let plain = token(owner, &base, &plain, "admin", None);
     let read = |client: &Client| -> Vec<Answer> {
         let all = lists.iter().filter(|list| !list.path.ends_with("/audit"));
-        all.map(|list| timeless(list.ask(client, &own, list.ids.len(), &own))).collect()
+        all.map(|list| timeless(list.ask(client, own, list.ids.len(), own))).collect()
     };
-    let before = (read(&owner), read(&plain));
-    let foreign = furnish(&victim, &org_b, &database);
-    let after = (read(&owner), read(&plain));
+    let before = (read(owner), read(&plain));
+    let foreign = two.furnish_other();
+    let after = (read(owner), read(&plain));
     for (before, after) in before.0.iter().zip(&after.0).chain(before.1.iter().zip(&after.1)) {
         assert_eq!(before, after, "{} {}", before.text(), after.text());
     }

@@ -177,11 +177,8 @@ impl Caller {
         project: &str,
         action: Action,
     ) -> Result<(TenantTx, Id), Problem> {
-        self.expect_own(org, action)?;
-        let project = id(Kind::Project, project, action)?;
-        let store = self.app.store();
-        let tx =
-            TenantTx::read(store, &self.principal, &self.origin, action, Some(&project)).await?;
+        let project = self.project(org, project, action)?;
+        let tx = self.door(&project).read(action).await?;
         Ok((tx, project))
     }
 
@@ -207,11 +204,8 @@ impl Caller {
         project: &str,
         action: Action,
     ) -> Result<(TenantTx, Id), Problem> {
-        self.expect_own(org, action)?;
-        let project = id(Kind::Project, project, action)?;
-        let store = self.app.store();
-        let tx =
-            TenantTx::write(store, &self.principal, &self.origin, action, Some(&project)).await?;
+        let project = self.project(org, project, action)?;
+        let tx = self.door(&project).write(action).await?;
         Ok((tx, project))
     }
 

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body as AxumBody;
 use axum::extract::{Path, State};
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::id;
-use super::{App, Asked, Body, Caller, Problem, Problems};
+use super::{App, Asked, Body, Caller, Problem, Problems, etag};
 use crate::dataset::{self, Content, Dataset, DatasetError, link};
 use crate::id::Kind;
 use crate::object::Depot;
@@ -159,10 +160,9 @@ async fn create_link(
 async fn follow(
     State(app): State<App>,
     Path(token): Path<String>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
-    extensions: Extensions,
 ) -> Result<Response, Problem> {
-    let origin = extensions.get::<Origin>().cloned().unwrap_or_else(Origin::local);
     let content = link::follow(app.store(), app.depot(), &origin, &token).await?;
     match Wanted::of(&headers, &content.dataset) {
         Ok(wanted) => give(app.depot(), &content, wanted).await,
@@ -237,12 +237,7 @@ fn tag_of(dataset: &Dataset) -> HeaderValue {
 
 fn has_it(headers: &HeaderMap, dataset: &Dataset) -> bool {
     let tag = tag_of(dataset);
-    headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        value
-            .split(',')
-            .map(str::trim)
-            .any(|known| known == "*" || known.as_bytes() == tag.as_bytes())
-    })
+    etag::known(headers).any(|known| known == "*" || known.as_bytes() == tag.as_bytes())
 }
 
 fn not_modified(dataset: &Dataset) -> Response {

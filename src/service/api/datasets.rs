@@ -102,7 +102,7 @@ async fn update(
     let action = Action::DatasetUpdate;
     let (mut tx, project) = caller.write_in(&org, &project, action).await?;
     let id = id(Kind::Dataset, &dataset, action)?;
-    dataset::get(&mut tx, &project, &id).await?;
+    let before = dataset::get(&mut tx, &project, &id).await?;
     let version = caller.expected_version()?;
     let mut fields = Fields::default();
     if let Some(name) = &body.value.name {
@@ -112,7 +112,7 @@ async fn update(
         fields.check_text("description", description);
     }
     fields.finish()?;
-    let (before, after) = dataset::update(&mut tx, &project, &id, &body.value, version).await?;
+    let after = dataset::update(&mut tx, &project, &before, &body.value, version).await?;
     tx.commit(Entry::on(&id).changing(digest(&before), digest(&after))).await?;
     Ok(etag::versioned(&Default::default(), after.version, &after))
 }
@@ -132,9 +132,9 @@ async fn delete(
     let action = Action::DatasetDelete;
     let (mut tx, project) = caller.write_in(&org, &project, action).await?;
     let id = id(Kind::Dataset, &dataset, action)?;
-    dataset::get(&mut tx, &project, &id).await?;
+    let before = dataset::get(&mut tx, &project, &id).await?;
     let version = caller.expected_version()?;
-    let before = dataset::delete(&mut tx, &project, &id, version).await?;
+    dataset::delete(&mut tx, &project, &id, version).await?;
     tx.commit(Entry::on(&id).changing(digest(&before), None)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

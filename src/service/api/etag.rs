@@ -27,13 +27,16 @@ pub fn changed() -> Problem {
     Problem::new(StatusCode::PRECONDITION_FAILED, "version_changed", detail)
 }
 
+/// The entity tags that the client has, as `If-None-Match` names them.
+pub(super) fn known(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let value = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    value.into_iter().flat_map(|value| value.split(',')).map(str::trim)
+}
+
 /// A document with its version as entity tag; 304 where the client has it.
 pub fn versioned(headers: &HeaderMap, version: i64, document: &impl Serialize) -> Response {
     let tag = tag(version);
-    let has_it =
-        headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
-            |value| value.split(',').any(|known| known.trim().as_bytes() == tag.as_bytes()),
-        );
+    let has_it = known(headers).any(|known| known.as_bytes() == tag.as_bytes());
     let tags = [(header::ETAG, tag)];
     match has_it {
         true => (StatusCode::NOT_MODIFIED, tags).into_response(),

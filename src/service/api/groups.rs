@@ -97,9 +97,9 @@ async fn delete(
 ) -> Result<Response, Problem> {
     let mut tx = caller.write(&org, Action::GroupManage).await?;
     let group = id(Kind::Group, &group, Action::GroupManage)?;
-    group::get(&mut tx, &group).await?;
+    let before = group::get(&mut tx, &group).await?;
     let version = caller.expected_version()?;
-    let before = group::delete(&mut tx, &group, version).await?;
+    group::delete(&mut tx, &group, version).await?;
     tx.commit(Entry::on(&group).changing(digest(&before), None)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

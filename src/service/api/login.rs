@@ -68,22 +68,29 @@ impl From<AuthError> for Problem {
     }
 }
 
-/// Where browsers reach this server by TLS, cookies are for TLS alone.
-pub(super) fn secure(app: &App) -> &'static str {
+/// A cookie that scripts do not read and other sites do not send: to `path` and
+/// what is below, for `seconds`; 0 removes it. For TLS only where browsers reach
+/// the server by TLS.
+pub(super) fn cookie(
+    app: &App,
+    name: &str,
+    path: &str,
+    value: &str,
+    seconds: u64,
+) -> Result<HeaderValue, Problem> {
     let is_public_tls = app.providers().public_url().is_some_and(|url| url.scheme() == "https");
-    if app.settings().is_tls || is_public_tls { "; Secure" } else { "" }
-}
-
-/// What sets the cookie of a login: for this server alone, out of reach of
-/// scripts, not sent along by other sites' forms.
-pub(super) fn cookie(app: &App, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
-    let secure = secure(app);
-    let text = format!(
-        "{SESSION_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-    );
+    let secure = if app.settings().is_tls || is_public_tls { "; Secure" } else { "" };
+    let text =
+        format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     let mut value = HeaderValue::from_str(&text).map_err(|_| Problem::internal())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// The cookie of a login: `value` for as long as one lives, or none any more.
+pub(super) fn session_cookie(app: &App, value: Option<&str>) -> Result<HeaderValue, Problem> {
+    let seconds = value.map_or(0, |_| app.settings().sessions.absolute.as_secs());
+    cookie(app, SESSION_COOKIE, "/", value.unwrap_or_default(), seconds)
 }
 
 /// A browser says where a request came from; other programs do not.
@@ -144,7 +151,7 @@ async fn login(
     refuse_other_sites(&headers)?;
     let LoginRequest { org, login, password, code } = body.value;
     let made = app.gate(&origin).login(&org, &login, Proof { password, code }).await?;
-    let cookie = cookie(&app, &made.cookie, app.settings().sessions.absolute.as_secs())?;
+    let cookie = session_cookie(&app, Some(&made.cookie))?;
     let answer = LoginAnswer { org: made.org, session: made.session };
     Ok(([(header::SET_COOKIE, cookie)], Json(answer)).into_response())
 }
@@ -171,7 +178,7 @@ async fn logout(caller: Caller) -> Result<Response, Problem> {
     tx.commit(Entry::on(id)).await?;
     let end_session_url = app.providers().end_session_url(&came_from).await;
     let end_session_url = end_session_url.map(String::from);
-    let cookie = cookie(app, "", 0)?;
+    let cookie = session_cookie(app, None)?;
     Ok(([(header::SET_COOKIE, cookie)], Json(LogoutAnswer { end_session_url })).into_response())
 }
 

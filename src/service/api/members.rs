@@ -90,14 +90,14 @@ async fn update(
 ) -> Result<Response, Problem> {
     let mut tx = caller.write(&org, Action::MemberUpdate).await?;
     let member = id(Kind::Member, &member, Action::MemberUpdate)?;
-    member::get(&mut tx, &member).await?;
+    let before = member::get(&mut tx, &member).await?;
     let version = caller.expected_version()?;
     let mut fields = Fields::default();
     if let Some(name) = &body.value.name {
         fields.check_name("name", name);
     }
     fields.finish()?;
-    let (before, after) = member::update(&mut tx, &member, &body.value, version).await?;
+    let after = member::update(&mut tx, &before, &body.value, version).await?;
     tx.commit(Entry::on(&member).changing(digest(&before), digest(&after))).await?;
     Ok(etag::versioned(&Default::default(), after.version, &after))
 }
@@ -114,9 +114,9 @@ async fn delete(
 ) -> Result<Response, Problem> {
     let mut tx = caller.write(&org, Action::MemberDelete).await?;
     let member = id(Kind::Member, &member, Action::MemberDelete)?;
-    member::get(&mut tx, &member).await?;
+    let before = member::get(&mut tx, &member).await?;
     let version = caller.expected_version()?;
-    let before = member::delete(&mut tx, &member, version).await?;
+    member::delete(&mut tx, &before, version).await?;
     tx.commit(Entry::on(&member).changing(digest(&before), None)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

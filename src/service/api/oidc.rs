@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::cookie as read_cookie;
-use super::login::{cookie as session_cookie, secure};
+use super::login::{cookie, session_cookie};
 use super::{App, Problem, Problems, Query};
 use crate::auth::oidc::{Callback, OidcError};
 use crate::tenancy::Origin;
@@ -48,13 +48,7 @@ impl From<OidcError> for Problem {
 }
 
 fn browser_cookie(app: &App, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
-    let secure = secure(app);
-    let text = format!(
-        "{BROWSER_COOKIE}={value}; Path={CALLBACK}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-    );
-    let mut value = HeaderValue::from_str(&text).map_err(|_| Problem::internal())?;
-    value.set_sensitive(true);
-    Ok(value)
+    cookie(app, BROWSER_COOKIE, CALLBACK, value, seconds)
 }
 
 /// Where a login is to end.
@@ -123,7 +117,7 @@ async fn callback(
         browser: browser.as_deref(),
     };
     let (login, return_to) = app.providers().finish(&app.gate(&origin), callback).await?;
-    let session = session_cookie(&app, &login.cookie, app.settings().sessions.absolute.as_secs())?;
+    let session = session_cookie(&app, Some(&login.cookie))?;
     let location = HeaderValue::from_str(&return_to).map_err(|_| Problem::internal())?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     response.headers_mut().append(header::SET_COOKIE, session);

@@ -85,7 +85,7 @@ impl Caller {
                 return Err(Problem::conflict("idempotency_in_flight", detail).retry_after(1));
             }
         }
-        let since = Instant(Instant::now().0 - i64::try_from(KEPT.as_millis()).unwrap_or(0));
+        let since = Instant::now().minus(KEPT);
         if let Some(row) = tx.row(ANSWER, values![&org, &member, &key, since]).await? {
             if row.text("request_digest")? != request_digest {
                 let detail = "this Idempotency-Key was given with another request";

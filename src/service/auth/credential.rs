@@ -179,7 +179,7 @@ async fn who(tx: &mut TenantTx, member: &Id) -> Result<Known, AuthError> {
     let row = row.ok_or_else(|| AuthError::absent(Action::MemberUpdate))?;
     Ok(Known {
         kind: row.text("kind")?,
-        role: OrgRole::from_word(&row.text("role")?).unwrap_or(OrgRole::Member),
+        role: OrgRole::stored(&row.text("role")?),
         login: row.text("login")?,
     })
 }
@@ -187,9 +187,7 @@ async fn who(tx: &mut TenantTx, member: &Id) -> Result<Known, AuthError> {
 /// An administrator does not become an owner by resetting one.
 async fn may_reset(tx: &mut TenantTx, member: &Id) -> Result<Known, AuthError> {
     let known = who(tx, member).await?;
-    let principal = tx.principal();
-    let is_owner = principal.role == OrgRole::Owner || principal.via == Via::System;
-    match known.role == OrgRole::Owner && !is_owner {
+    match known.role == OrgRole::Owner && !tx.principal().is_owner() {
         true => Err(Denied::Role(Action::MemberUpdate).into()),
         false => Ok(known),
     }

@@ -267,7 +267,11 @@ impl Gate<'_> {
             return Ok(Judged { member: Some(member), outcome: Err(reason) });
         }
         let outcome = match self.second_factor(principal, action, &member, proof.code).await? {
-            Ok(step) => Ok(Proven { member: member.clone(), role: role(&row)?, step }),
+            Ok(step) => Ok(Proven {
+                member: member.clone(),
+                role: OrgRole::stored(&row.text("role")?),
+                step,
+            }),
             Err(()) if locks => Err("wrong code, locked"),
             Err(()) => Err("wrong code"),
         };
@@ -327,11 +331,6 @@ fn reason_without_attempt(row: &Columns) -> Result<&'static str, StoreError> {
         ("person", Some(_)) => "disabled",
         _ => "service account",
     })
-}
-
-fn role(row: &Columns) -> Result<OrgRole, StoreError> {
-    // An unknown word, of a newer server, may do least.
-    Ok(OrgRole::from_word(&row.text("role")?).unwrap_or(OrgRole::Member))
 }
 
 /// Seconds since 1970.

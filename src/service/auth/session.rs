@@ -141,8 +141,7 @@ pub(crate) async fn create(
     tx.execute(INSERT, values).await?;
     let limit = i64::from(policy.per_member.max(1));
     tx.execute(END_OLDEST, values![&org, new.member, now, limit]).await?;
-    let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
-    tx.execute(SWEEP, values![&org, new.member, now.0.saturating_sub(kept)]).await?;
+    tx.execute(SWEEP, values![&org, new.member, now.minus(KEPT)]).await?;
     Ok((session, new.credential.text()))
 }
 
@@ -200,9 +199,7 @@ pub async fn list(
 ) -> Result<Vec<Session>, AuthError> {
     let (org, now) = (tx.org(), Instant::now());
     let member = narrowed(tx, whose)?;
-    let idle = i64::try_from(policy.idle.as_millis()).unwrap_or(i64::MAX);
-    let since = now.0.saturating_sub(idle);
-    let values = values![&org, now, since, &member, before, limit];
+    let values = values![&org, now, now.minus(policy.idle), &member, before, limit];
     let rows = tx.rows(LIST, values).await?;
     Ok(rows.iter().map(Session::read).collect::<Result<_, _>>()?)
 }

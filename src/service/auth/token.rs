@@ -21,7 +21,6 @@ statements! {
             created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     HOLDER = "SELECT kind, role, disabled_at FROM member WHERE org_id = $1 AND id = $2";
-    PROJECT = "SELECT id FROM project WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL";
     COUNT = "SELECT COUNT(*) AS live FROM token \
         WHERE org_id = $1 AND member_id = $2 AND revoked_at IS NULL AND expires_at > $3";
     LIST = "SELECT id, member_id, name, scope, project_id, created_at, last_used_at, expires_at, \
@@ -211,8 +210,7 @@ async fn check_holder(tx: &mut TenantTx, member: &Id) -> Result<(), AuthError> {
 
 async fn check_project(tx: &mut TenantTx, project: Option<&Id>) -> Result<(), AuthError> {
     let Some(project) = project else { return Ok(()) };
-    let org = tx.org();
-    let is_live = tx.row(PROJECT, values![&org, project]).await?.is_some();
+    let is_live = tx.is_live(project).await?;
     let role = tx.project_role(project).await?;
     match is_live && (role.is_some() || sees_every_project(tx.principal().role)) {
         true => Ok(()),

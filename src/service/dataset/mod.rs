@@ -133,7 +133,7 @@ fn read(row: &Columns) -> Result<Dataset, StoreError> {
         id: row.id("id")?,
         name: row.text("name")?,
         description: row.text("description")?,
-        size: u64::try_from(row.number("size")?).unwrap_or_default(),
+        size: row.natural("size")?,
         sha256: row.text("sha256")?,
         version: row.number("version")?,
         created_at: Instant(row.number("created_at")?),
@@ -157,7 +157,7 @@ pub async fn create(
     let blob = upload.blob.filter(|_| upload.state == UploadState::Complete && held == 1);
     let blob = blob.ok_or(DatasetError::Incomplete)?;
     let id = Id::fresh(Kind::Dataset);
-    let member = tx.principal().member.clone().unwrap_or_else(|| Id::stored("system".into()));
+    let member = tx.principal().maker();
     let name = new.name.as_ref().unwrap_or(&upload.name);
     let values =
         values![&org, &id, project, name, &new.description, &blob, &member, Instant::now()];
@@ -192,7 +192,7 @@ pub async fn list(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Changes a dataset that has `version`; gives it before and after.
+/// Changes a dataset that has `version` from what it was `before`.
 ///
 /// # Errors
 ///
@@ -200,18 +200,18 @@ pub async fn list(
 pub async fn update(
     tx: &mut TenantTx,
     project: &Id,
-    id: &Id,
+    before: &Dataset,
     change: &DatasetChange,
     version: i64,
-) -> Result<(Dataset, Dataset), DatasetError> {
-    let before = get(tx, project, id).await?;
+) -> Result<Dataset, DatasetError> {
+    let id = &before.id;
     let name = change.name.as_deref().unwrap_or(&before.name);
     let description = change.description.as_deref().unwrap_or(&before.description);
     let org = tx.org();
     let values = values![&org, project, id, name, description, version];
     match tx.execute(UPDATE, values).await? {
         0 => Err(DatasetError::Changed),
-        _ => Ok((before, get(tx, project, id).await?)),
+        _ => get(tx, project, id).await,
     }
 }
 
@@ -226,12 +226,11 @@ pub async fn delete(
     project: &Id,
     id: &Id,
     version: i64,
-) -> Result<Dataset, DatasetError> {
-    let before = get(tx, project, id).await?;
+) -> Result<(), DatasetError> {
     let org = tx.org();
     match tx.execute(DELETE, values![&org, project, id, Instant::now(), version]).await? {
         0 => Err(DatasetError::Changed),
-        _ => Ok(before),
+        _ => Ok(()),
     }
 }
 

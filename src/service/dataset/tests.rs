@@ -41,11 +41,11 @@ async fn a_dataset_is_made_read_changed_and_trashed() {
 
     let mut tx = desk.write(Action::DatasetUpdate).await;
     let change = DatasetChange { name: Some("Another".into()), description: None };
-    let (before, after) =
-        update(&mut tx, &desk.project, &dataset.id, &change, dataset.version).await.unwrap();
+    let before = get(&mut tx, &desk.project, &dataset.id).await.unwrap();
+    let after = update(&mut tx, &desk.project, &before, &change, dataset.version).await.unwrap();
     assert_eq!((before.version, after.version), (1, 2));
     assert_eq!((after.name.as_str(), after.description.as_str()), ("Another", "all"));
-    let stale = update(&mut tx, &desk.project, &dataset.id, &change, dataset.version).await;
+    let stale = update(&mut tx, &desk.project, &before, &change, dataset.version).await;
     assert!(matches!(stale, Err(DatasetError::Changed)));
     delete(&mut tx, &desk.project, &dataset.id, 2).await.unwrap();
     let gone = get(&mut tx, &desk.project, &dataset.id).await;

@@ -25,7 +25,6 @@ statements! {
     REMOVE = "DELETE FROM group_member WHERE org_id = $1 AND group_id = $2 AND member_id = $3";
     ROLES = "SELECT project_id, role, created_at FROM group_map \
         WHERE org_id = $1 AND group_id = $2 AND project_id < $3 ORDER BY project_id DESC LIMIT $4";
-    LIVE_PROJECT = "SELECT id FROM project WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL";
     MAP = "INSERT INTO group_map (org_id, group_id, project_id, role, created_at) \
         VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (org_id, group_id, project_id) DO UPDATE SET role = $4";
@@ -141,12 +140,11 @@ pub async fn list(
 /// # Errors
 ///
 /// Where there is none, or it changed since.
-pub async fn delete(tx: &mut TenantTx, id: &Id, version: i64) -> Result<Group, DirectoryError> {
-    let before = get(tx, id).await?;
+pub async fn delete(tx: &mut TenantTx, id: &Id, version: i64) -> Result<(), DirectoryError> {
     let org = tx.org();
     match tx.execute(DELETE, values![&org, id, version]).await? {
         0 => Err(DirectoryError::Changed),
-        _ => Ok(before),
+        _ => Ok(()),
     }
 }
 
@@ -217,7 +215,7 @@ pub async fn roles(
     let read = |row: &Columns| {
         Ok::<_, StoreError>(GroupRole {
             project: row.id("project_id")?,
-            role: ProjectRole::from_word(&row.text("role")?).unwrap_or(ProjectRole::View),
+            role: ProjectRole::stored(&row.text("role")?),
             created_at: Instant(row.number("created_at")?),
         })
     };
@@ -236,10 +234,10 @@ pub async fn map(
     role: ProjectRole,
 ) -> Result<(), DirectoryError> {
     get(tx, id).await?;
-    let org = tx.org();
-    if tx.row(LIVE_PROJECT, values![&org, project]).await?.is_none() {
+    if !tx.is_live(project).await? {
         return Err(DirectoryError::Absent("project"));
     }
+    let org = tx.org();
     tx.execute(MAP, values![&org, id, project, role.word(), Instant::now()]).await?;
     Ok(())
 }

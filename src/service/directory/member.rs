@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::DirectoryError;
 use crate::id::{Id, Kind};
 use crate::store::{Columns, StoreError, statements, values};
-use crate::tenancy::{OrgRole, TenantTx, Via};
+use crate::tenancy::{OrgRole, TenantTx};
 use crate::time::Instant;
 
 statements! {
@@ -117,8 +117,7 @@ fn read(row: &Columns) -> Result<Member, StoreError> {
         kind,
         login: row.text("login")?,
         name: row.text("name")?,
-        // An unknown word, of a newer server, may do least.
-        role: OrgRole::from_word(&row.text("role")?).unwrap_or(OrgRole::Member),
+        role: OrgRole::stored(&row.text("role")?),
         disabled_at: row.optional_number("disabled_at")?.map(Instant),
         created_at: Instant(row.number("created_at")?),
         version: row.number("version")?,
@@ -187,18 +186,18 @@ pub async fn list(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Changes an account that has `version`.
+/// Changes an account that has `version` from what it was `before`.
 ///
 /// # Errors
 ///
 /// Where it changed since, it is the last owner, or an owner is wanted for it.
 pub async fn update(
     tx: &mut TenantTx,
-    id: &Id,
+    before: &Member,
     change: &MemberChange,
     version: i64,
-) -> Result<(Member, Member), DirectoryError> {
-    let before = get(tx, id).await?;
+) -> Result<Member, DirectoryError> {
+    let id = &before.id;
     let role = change.role.unwrap_or(before.role);
     expect_owner_for(tx, &[before.role, role])?;
     let disabled_at = match change.disabled {
@@ -207,7 +206,7 @@ pub async fn update(
         None => before.disabled_at,
     };
     if role != OrgRole::Owner || disabled_at.is_some() {
-        expect_another_owner(tx, &before).await?;
+        expect_another_owner(tx, before).await?;
     }
     let name = change.name.as_deref().unwrap_or(&before.name);
     let org = tx.org();
@@ -219,8 +218,7 @@ pub async fn update(
     if disabled_at.is_some() {
         tx.execute(END_SESSIONS, values![&org, id, Instant::now()]).await?;
     }
-    let after = get(tx, id).await?;
-    Ok((before, after))
+    get(tx, id).await
 }
 
 /// Deletes an account that has `version`; what it made stays.
@@ -228,21 +226,22 @@ pub async fn update(
 /// # Errors
 ///
 /// As for [`update`].
-pub async fn delete(tx: &mut TenantTx, id: &Id, version: i64) -> Result<Member, DirectoryError> {
-    let before = get(tx, id).await?;
+pub async fn delete(
+    tx: &mut TenantTx,
+    before: &Member,
+    version: i64,
+) -> Result<(), DirectoryError> {
     expect_owner_for(tx, &[before.role])?;
-    expect_another_owner(tx, &before).await?;
+    expect_another_owner(tx, before).await?;
     let org = tx.org();
-    match tx.execute(DELETE, values![&org, id, version]).await? {
+    match tx.execute(DELETE, values![&org, &before.id, version]).await? {
         0 => Err(DirectoryError::Changed),
-        _ => Ok(before),
+        _ => Ok(()),
     }
 }
 
 fn expect_owner_for(tx: &TenantTx, roles: &[OrgRole]) -> Result<(), DirectoryError> {
-    let who = tx.principal();
-    let is_owner = who.role == OrgRole::Owner || who.via == Via::System;
-    match roles.contains(&OrgRole::Owner) && !is_owner {
+    match roles.contains(&OrgRole::Owner) && !tx.principal().is_owner() {
         true => Err(DirectoryError::OwnersOnly),
         false => Ok(()),
     }

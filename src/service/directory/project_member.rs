@@ -47,7 +47,7 @@ pub struct ProjectMember {
 fn read(row: &Columns) -> Result<ProjectMember, StoreError> {
     Ok(ProjectMember {
         member: row.id("member_id")?,
-        role: ProjectRole::from_word(&row.text("role")?).unwrap_or(ProjectRole::View),
+        role: ProjectRole::stored(&row.text("role")?),
         created_at: Instant(row.number("created_at")?),
     })
 }

@@ -3,6 +3,7 @@
 
 use crate::id::Id;
 use crate::store::StoreError;
+use crate::tenancy::Denied;
 
 /// Why stored bytes are not had, or not kept. Objects go by their names, which
 /// tell nothing of what they hold.
@@ -103,6 +104,20 @@ impl ObjectError {
                 | Self::Digest { .. }
         )
     }
+}
+
+/// Why work over all objects of an organisation ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The store of objects failed.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
 }
 
 /// Why a key is not had.

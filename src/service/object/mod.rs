@@ -25,7 +25,7 @@ mod sweep;
 mod tests;
 mod verify;
 
-pub use error::{KeyError, ObjectError};
+pub use error::{KeyError, ObjectError, StorageError};
 pub use keys::{
     DataKey, FileProvider, KeyProvider, Keyring, OrgKey, Rotated, Secret, VaultProvider, armor,
     dearmor, rotate,
@@ -33,8 +33,8 @@ pub use keys::{
 pub use open::{Plain, open};
 pub use seal::{Sealed, Sealing};
 pub use store::{Objects, Put};
-pub use sweep::{SweepError, Swept, sweep};
-pub use verify::{Damage, Verified, VerifyError, verify};
+pub use sweep::{Swept, sweep};
+pub use verify::{Damage, Verified, verify};
 
 pub(crate) use keys::STATEMENTS as KEY_STATEMENTS;
 pub(crate) use name::{blob_name, mac, part_name};

@@ -34,14 +34,12 @@ pub struct Sealed {
 impl Sealed {
     /// Reads the columns that `blob` and `upload_part` share.
     pub(crate) fn of(row: &Columns) -> Result<Self, StoreError> {
-        let number =
-            |name| row.number(name).map(|number| u64::try_from(number).unwrap_or_default());
         Ok(Self {
             object_name: row.text("object_name")?,
-            size: number("size")?,
+            size: row.natural("size")?,
             sha256: row.text("sha256")?,
-            stored_size: number("stored_size")?,
-            head_size: number("head_size")?,
+            stored_size: row.natural("stored_size")?,
+            head_size: row.natural("head_size")?,
             head_sha256: row.text("head_sha256")?,
             data_key: row.id("data_key_id")?,
         })

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 
-use super::{ObjectError, Objects};
-use crate::store::{Store, StoreError, statements, values};
-use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
+use super::{Objects, StorageError};
+use crate::store::{Store, statements, values};
+use crate::tenancy::{Action, Origin, Principal, TenantTx};
 use crate::time::Instant;
 
 statements! {
@@ -32,20 +32,6 @@ pub struct Swept {
     pub unfinished: usize,
 }
 
-/// Why a sweep ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The store of objects failed.
-    #[error(transparent)]
-    Object(#[from] ObjectError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The server may not.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-}
-
 /// Removes objects of the organisation of `principal` that no row names and
 /// that are older than `grace`, which must exceed the longest time between
 /// writing an object and committing its row.
@@ -58,9 +44,8 @@ pub async fn sweep(
     objects: &Objects,
     principal: &Principal,
     grace: Duration,
-) -> Result<Swept, SweepError> {
-    let millis = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
-    let before = Instant(Instant::now().0.saturating_sub(millis));
+) -> Result<Swept, StorageError> {
+    let before = Instant::now().minus(grace);
     let mut swept = Swept { unfinished: objects.sweep_unfinished(grace).await?, objects: 0 };
     let mut names = objects
         .list(principal.org.as_str())
@@ -79,7 +64,7 @@ async fn unnamed(
     store: &Store,
     principal: &Principal,
     names: Vec<String>,
-) -> Result<Vec<String>, SweepError> {
+) -> Result<Vec<String>, StorageError> {
     let origin = Origin::local();
     let mut tx = TenantTx::read(store, principal, &origin, Action::StorageSweep, None).await?;
     let mut unnamed = Vec::new();

@@ -3,10 +3,10 @@
 
 use futures_util::TryStreamExt as _;
 
-use super::{Depot, ObjectError, Sealed, open};
+use super::{Depot, ObjectError, Sealed, StorageError, open};
 use crate::id::Id;
-use crate::store::{Store, StoreError, statements, values};
-use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
+use crate::store::{Store, statements, values};
+use crate::tenancy::{Action, Origin, Principal, TenantTx};
 
 statements! {
     BLOBS = "SELECT id, object_name, size, sha256, stored_size, head_size, head_sha256, \
@@ -34,20 +34,6 @@ pub struct Verified {
     pub damaged: Vec<Damage>,
 }
 
-/// Why a check ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The store of objects failed.
-    #[error(transparent)]
-    Object(#[from] ObjectError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The server may not.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-}
-
 /// Reads every blob of the organisation of `principal` whole.
 ///
 /// # Errors
@@ -58,7 +44,7 @@ pub async fn verify(
     store: &Store,
     depot: &Depot,
     principal: &Principal,
-) -> Result<Verified, VerifyError> {
+) -> Result<Verified, StorageError> {
     let (mut verified, mut after) = (Verified::default(), String::new());
     loop {
         let origin = Origin::local();

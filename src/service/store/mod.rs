@@ -414,6 +414,15 @@ impl Columns {
         self.row.try_get(name).map_err(StoreError::at(self.statement))
     }
 
+    /// The size or count in column `name`, which is never negative.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Columns::text`].
+    pub fn natural(&self, name: &str) -> Result<u64, StoreError> {
+        Ok(u64::try_from(self.number(name)?).unwrap_or_default())
+    }
+
     /// The number in column `name`, if it is not null.
     ///
     /// # Errors

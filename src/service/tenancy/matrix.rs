@@ -65,6 +65,23 @@ words!(OrgRole { Owner = "owner", Admin = "admin", Auditor = "auditor", Member =
 words!(ProjectRole { View = "view", Run = "run", Admin = "admin" });
 words!(Scope { Read = "read", Write = "write", Admin = "admin" });
 
+impl OrgRole {
+    /// The role of a word in the database; an unknown one, of a newer server,
+    /// may do least.
+    #[must_use]
+    pub fn stored(word: &str) -> Self {
+        Self::from_word(word).unwrap_or(Self::Member)
+    }
+}
+
+impl ProjectRole {
+    /// As [`OrgRole::stored`].
+    #[must_use]
+    pub fn stored(word: &str) -> Self {
+        Self::from_word(word).unwrap_or(Self::View)
+    }
+}
+
 /// Whom an act is open to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {

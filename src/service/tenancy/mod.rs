@@ -72,6 +72,18 @@ impl Principal {
         Self { org, member: None, role: OrgRole::Owner, via: Via::System }
     }
 
+    /// Whether it may act on owners: an owner, or the server itself.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.role == OrgRole::Owner || self.via == Via::System
+    }
+
+    /// Who is named as the maker of what it makes.
+    #[must_use]
+    pub fn maker(&self) -> Id {
+        self.member.clone().unwrap_or_else(|| Id::stored("system".into()))
+    }
+
     /// Whether the credential may be used for `action`, whatever the roles.
     #[must_use]
     pub fn scope_allows(&self, action: Action) -> bool {

@@ -96,9 +96,7 @@ impl TenantTx {
         action: Action,
         project: Option<&Id>,
     ) -> Result<Self, Denied> {
-        if store.engine() == Engine::Postgres {
-            raw.rows(SET_ORG, values![&principal.org]).await?;
-        }
+        enter(store, &mut raw, &principal.org).await?;
         let mut tx = Self {
             raw,
             principal: principal.clone(),
@@ -115,8 +113,7 @@ impl TenantTx {
         let role = match project {
             None => None,
             Some(project) => {
-                let org = self.org();
-                let is_live = self.row(LIVE_PROJECT, values![&org, project]).await?.is_some();
+                let is_live = self.is_live(project).await?;
                 let role = self.project_role(project).await?;
                 let is_seen = role.is_some() || super::sees_every_project(self.principal.role);
                 if !is_live || !is_seen || !self.principal.reaches(project) {
@@ -135,6 +132,16 @@ impl TenantTx {
             true => Ok(()),
             false => Err(Denied::Role(action)),
         }
+    }
+
+    /// Whether the organisation has `project`, seen by the principal or not.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn is_live(&mut self, project: &Id) -> Result<bool, StoreError> {
+        let org = self.org();
+        Ok(self.row(LIVE_PROJECT, values![&org, project]).await?.is_some())
     }
 
     /// The principal's role in `project`.
@@ -256,6 +263,14 @@ impl TenantTx {
     }
 }
 
+/// Lets a transaction see the rows of `org` alone.
+async fn enter(store: &Store, raw: &mut RawTx, org: &Id) -> Result<(), StoreError> {
+    if store.engine() == Engine::Postgres {
+        raw.rows(SET_ORG, values![org]).await?;
+    }
+    Ok(())
+}
+
 /// A line of the trail, but for who and whence.
 struct Event<'a> {
     action: &'a str,
@@ -309,9 +324,7 @@ pub async fn record_refusal(
     reason: &str,
 ) -> Result<(), StoreError> {
     let mut raw = store.begin_write().await?;
-    if store.engine() == Engine::Postgres {
-        raw.rows(SET_ORG, values![&principal.org]).await?;
-    }
+    enter(store, &mut raw, &principal.org).await?;
     let project = entry.project.as_ref();
     let event = Event { action, entry, project, outcome: Outcome::Refused, reason: Some(reason) };
     event.insert(&mut raw, principal, origin).await?;

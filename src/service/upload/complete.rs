@@ -81,7 +81,7 @@ async fn pieces(
     for row in tx.rows(PARTS, values![&org, &upload.id]).await? {
         let sealed = Sealed::of(&row)?;
         let key = depot.keys.by_id(tx, &sealed.data_key).await?;
-        let number = u64::try_from(row.number("number")?).unwrap_or_default();
+        let number = row.natural("number")?;
         pieces.push(Piece { number, sealed, key });
     }
     let count = upload.part_count();

@@ -244,20 +244,15 @@ fn read(row: &Columns) -> Result<Upload, StoreError> {
     Ok(Upload {
         id: row.id("id")?,
         name: row.text("name")?,
-        size: natural(row, "size")?,
+        size: row.natural("size")?,
         sha256: row.text("sha256")?,
-        part_size: natural(row, "part_size")?,
+        part_size: row.natural("part_size")?,
         state: UploadState::of(&row.text("state")?),
         version: row.number("version")?,
         created_at: Instant(row.number("created_at")?),
         expires_at: Instant(row.number("expires_at")?),
         blob: row.optional_id("blob_id")?,
     })
-}
-
-/// Sizes are never negative in the database.
-fn natural(row: &Columns, name: &str) -> Result<u64, StoreError> {
-    row.number(name).map(|number| u64::try_from(number).unwrap_or_default())
 }
 
 /// A size as the database holds it.
@@ -299,7 +294,7 @@ pub async fn create(
     // So that parts find one.
     depot.keys.current(tx, project).await?;
     let (org, id, now) = (tx.org(), Id::fresh(Kind::Upload), Instant::now());
-    let member = tx.principal().member.clone().unwrap_or_else(|| Id::stored("system".into()));
+    let member = tx.principal().maker();
     let values = values![
         &org,
         &id,
@@ -337,7 +332,7 @@ pub async fn status(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<UploadSt
     let org = tx.org();
     let rows = tx.rows(PARTS, values![&org, id]).await?;
     let part = |row: &Columns| {
-        let (number, size) = (row.number("number")?, natural(row, "size")?);
+        let (number, size) = (row.number("number")?, row.natural("size")?);
         Ok(Part { number, size, sha256: row.text("sha256")? })
     };
     let parts = rows.iter().map(part).collect::<Result<_, StoreError>>()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::object::fixture::{Desk, bytes, sha256};
-use crate::object::{self, SweepError, Swept};
+use crate::object::{self, StorageError, Swept};
 use crate::tenancy::{Action, Principal};
 use crate::trail::Entry;
 
@@ -142,7 +142,7 @@ async fn an_aborted_upload_leaves_nothing_and_takes_nothing() {
     assert!(matches!(again, Err(UploadError::Closed)));
 }
 
-async fn sweep(desk: &Desk, grace: Duration) -> Result<Swept, SweepError> {
+async fn sweep(desk: &Desk, grace: Duration) -> Result<Swept, StorageError> {
     let system = Principal::system(desk.fixture.org.clone());
     object::sweep(&desk.fixture.store, &desk.depot.objects, &system, grace).await
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::server::{Answer, headers, http, runtime};
+use super::server::{Answer, answer, http};
 
 /// Keeps cookies by host and port, and follows redirects.
 #[derive(Debug, Clone, Default)]
@@ -78,11 +78,5 @@ fn send(method: &str, url: &str, sent: &[(String, String)], form: &str) -> Answe
     for (name, value) in sent {
         request = request.header(name, value);
     }
-    runtime().block_on(async {
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let headers = headers(response.headers());
-        let body = response.bytes().await.unwrap().to_vec();
-        Answer { status, headers, body }
-    })
+    answer(request)
 }

@@ -27,6 +27,11 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// The header `Content-Digest` of `bytes`.
+pub fn content_digest(bytes: &[u8]) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
+}
+
 /// Bytes that repeat nowhere near.
 pub fn bytes(size: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -66,7 +71,7 @@ impl Project {
 
     /// Sends part `number` of the upload at `upload`.
     pub fn put(&self, upload: &str, number: usize, part: &[u8]) -> Answer {
-        let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(part)));
+        let digest = content_digest(part);
         let ask = self.client.ask("PUT", format!("{upload}/parts/{number}"));
         ask.header("content-type", "application/octet-stream")
             .header("content-digest", &digest)

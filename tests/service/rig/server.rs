@@ -181,7 +181,7 @@ pub fn create_org(owner_url: &str, slug: &str) -> (String, String) {
     (text("organisation"), text("token"))
 }
 
-pub(super) fn runtime() -> &'static Runtime {
+fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
@@ -276,17 +276,22 @@ impl Ask<'_> {
         if !self.body.is_empty() {
             request = request.body(self.body);
         }
-        runtime().block_on(async {
-            let response = request.send().await.unwrap();
-            let status = response.status().as_u16();
-            let headers = headers(response.headers());
-            let body = response.bytes().await.unwrap().to_vec();
-            Answer { status, headers, body }
-        })
+        answer(request)
     }
 }
 
-pub(super) fn headers(map: &HeaderMap) -> Vec<(String, String)> {
+/// Sends a request, and waits for all of its answer.
+pub(super) fn answer(request: reqwest::RequestBuilder) -> Answer {
+    runtime().block_on(async {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let headers = headers(response.headers());
+        let body = response.bytes().await.unwrap().to_vec();
+        Answer { status, headers, body }
+    })
+}
+
+fn headers(map: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &reqwest::header::HeaderValue| {
         String::from_utf8_lossy(value.as_bytes()).into_owned()
     };
@@ -337,9 +342,4 @@ impl Answer {
         let value = self.value();
         value[name].as_str().unwrap_or_else(|| panic!("no {name}: {value}")).to_owned()
     }
-}
-
-/// Whether `path` is a file that holds `text`.
-pub fn holds(path: &Path, text: &str) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.windows(text.len()).any(|w| w == text.as_bytes()))
 }

@@ -63,13 +63,13 @@ pub(super) async fn find(
         Some(row) if row.optional_number("disabled_at")?.is_some() => {
             return Err(OidcError::Refused("disabled"));
         }
-        Some(row) => (row.id("id")?, OrgRole::from_word(&row.text("role")?)),
+        Some(row) => (row.id("id")?, OrgRole::stored(&row.text("role")?)),
         None if config.provision == Provision::Members => {
-            (create(tx, config, vouched).await?, Some(OrgRole::Member))
+            (create(tx, config, vouched).await?, OrgRole::Member)
         }
         None => return Err(OidcError::Refused("no account")),
     };
-    Ok((member, role.unwrap_or(OrgRole::Member)))
+    Ok((member, role))
 }
 
 /// Writes the account's row, so that logins of one account wait for each other.

@@ -132,11 +132,7 @@ impl KeyProvider for FileProvider {
             |identity: &&x25519::Identity| wrapped_by == format!("file:{}", identity.to_public());
         let unwrapped = match self.identities.iter().find(named) {
             Some(identity) => open_text(identity, key, wrapped),
-            None => Err(KeyError::OtherProvider {
-                key: key.clone(),
-                wrapped_by: wrapped_by.to_owned(),
-                ours: self.label(),
-            }),
+            None => Err(self.other(key, wrapped_by)),
         };
         std::future::ready(unwrapped).boxed()
     }

@@ -58,6 +58,12 @@ pub trait KeyProvider: Send + Sync {
         wrapped: &'a str,
         wrapped_by: &'a str,
     ) -> BoxFuture<'a, Result<Secret, KeyError>>;
+
+    /// That `key` was wrapped by another provider.
+    fn other(&self, key: &Id, wrapped_by: &str) -> KeyError {
+        let (key, wrapped_by) = (key.clone(), wrapped_by.to_owned());
+        KeyError::OtherProvider { key, wrapped_by, ours: self.label() }
+    }
 }
 
 /// The key of an organisation, which wraps those of its projects.

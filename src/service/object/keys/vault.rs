@@ -146,11 +146,7 @@ impl KeyProvider for VaultProvider {
     ) -> BoxFuture<'a, Result<Secret, KeyError>> {
         async move {
             if wrapped_by != self.label() {
-                return Err(KeyError::OtherProvider {
-                    key: key.clone(),
-                    wrapped_by: wrapped_by.to_owned(),
-                    ours: self.label(),
-                });
+                return Err(self.other(key, wrapped_by));
             }
             let data = self.ask("decrypt", &Decrypt { ciphertext: wrapped }).await?;
             let plaintext = data.plaintext.ok_or_else(|| self.refused("it gave no plaintext"))?;
