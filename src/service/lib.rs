@@ -10,6 +10,7 @@ pub mod config;
 pub mod dataset;
 pub mod directory;
 pub mod id;
+pub mod job;
 pub mod object;
 pub mod run;
 pub mod serve;
