@@ -82,7 +82,7 @@ async fn put(objects: &Objects, name: &str, path: &Path) -> Result<(), BackupErr
 async fn rows(folder: &Path, store: &Store, manifest: &Manifest) -> Result<u64, BackupError> {
     let mut tx = store.begin_write().await?;
     let mut count = 0;
-    for table in migrate::tenant_tables_of(manifest.schema) {
+    for table in migrate::tables_of(manifest.schema) {
         let path = folder.join(format!("tables/{table}.jsonl"));
         count += load(&mut tx, table, &path).await?;
     }

@@ -32,7 +32,7 @@ pub fn verify(folder: &Path) -> Result<Manifest, BackupError> {
         }
     }
     refuse_others(folder, folder, &manifest)?;
-    for table in migrate::tenant_tables_of(manifest.schema) {
+    for table in migrate::tables_of(manifest.schema) {
         let path = folder.join(format!("tables/{table}.jsonl"));
         let mut count = 0;
         for line in lines(&path)? {
@@ -77,7 +77,7 @@ pub(super) fn read(folder: &Path) -> Result<Manifest, BackupError> {
         let (found, known) = (manifest.schema, migrate::known());
         return Err(BackupError::Newer { found, known });
     }
-    let missing = migrate::tenant_tables_of(manifest.schema)
+    let missing = migrate::tables_of(manifest.schema)
         .find(|table| !manifest.files.contains_key(&format!("tables/{table}.jsonl")));
     match missing {
         Some(table) => Err(wrong(format!("it has no table {table}"))),

@@ -148,7 +148,7 @@ async fn tables(
         let (found, needed) = (manifest.schema, migrate::known());
         return Err(crate::store::StoreError::OldSchema { found, needed }.into());
     }
-    for table in migrate::tenant_tables() {
+    for table in migrate::tables() {
         let path = format!("tables/{table}.jsonl");
         let mut file = Written::create(&folder.join(&path))?;
         let count = dump(&mut tx, table, &mut file).await?;

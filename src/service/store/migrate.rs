@@ -19,6 +19,12 @@ struct Migration {
     /// Tables that it makes and that hold rows of organisations, with the
     /// column that says whose.
     tenant_tables: &'static [(&'static str, &'static str)],
+    /// Tables that it makes and that are of the deployment, not of an
+    /// organisation, with what the server may do to them.
+    shared_tables: &'static [(&'static str, &'static str)],
+    /// What PostgreSQL alone is told besides: the functions that look across
+    /// organisations.
+    postgres: &'static str,
     /// The oldest schema that a server must know to use this one.
     oldest: i64,
 }
@@ -43,6 +49,8 @@ const MIGRATIONS: &[Migration] = &[
             ("audit_event", "org_id"),
             ("idempotency", "org_id"),
         ],
+        shared_tables: &[],
+        postgres: SANCTIONED,
         oldest: 1,
     },
     Migration {
@@ -56,6 +64,8 @@ const MIGRATIONS: &[Migration] = &[
             ("upload_part", "org_id"),
             ("dataset", "org_id"),
         ],
+        shared_tables: &[],
+        postgres: "",
         oldest: 2,
     },
     Migration {
@@ -63,6 +73,8 @@ const MIGRATIONS: &[Migration] = &[
         name: "runs",
         text: include_str!("migrations/0003_runs.sql"),
         tenant_tables: &[("run", "org_id")],
+        shared_tables: &[],
+        postgres: "",
         oldest: 3,
     },
 ];
@@ -73,17 +85,17 @@ pub fn known() -> i64 {
     MIGRATIONS.last().map_or(0, |migration| migration.version)
 }
 
-/// The tables that hold rows of organisations, parents before children.
-pub(crate) fn tenant_tables() -> impl Iterator<Item = &'static str> {
-    tenant_tables_of(known())
+/// The tables that hold what the server keeps, parents before children.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    tables_of(known())
 }
 
 /// Those of schema `version`.
-pub(crate) fn tenant_tables_of(version: i64) -> impl Iterator<Item = &'static str> {
+pub(crate) fn tables_of(version: i64) -> impl Iterator<Item = &'static str> {
     MIGRATIONS
         .iter()
         .filter(move |migration| migration.version <= version)
-        .flat_map(|migration| migration.tenant_tables)
+        .flat_map(|migration| migration.shared_tables.iter().chain(migration.tenant_tables))
         .map(|(table, _)| *table)
 }
 
@@ -189,8 +201,11 @@ async fn apply(tx: &mut RawTx, engine: Engine, migration: &Migration) -> Result<
         for (table, column) in migration.tenant_tables {
             run(tx, &row_level_security(table, column)).await?;
         }
-        if migration.version == 1 {
-            run(tx, SANCTIONED).await?;
+        for (table, grants) in migration.shared_tables {
+            run(tx, &format!("GRANT {grants} ON {table} TO hetero2_app")).await?;
+        }
+        if !migration.postgres.is_empty() {
+            run(tx, migration.postgres).await?;
         }
     }
     let (version, digest) = (migration.version, digest(migration));
