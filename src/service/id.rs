@@ -37,6 +37,8 @@ pub enum Kind {
     Request,
     /// A signed link.
     Link,
+    /// What one attempt used.
+    Usage,
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
             Self::DataKey => "key",
             Self::Request => "req",
             Self::Link => "lnk",
+            Self::Usage => "use",
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod id;
 pub mod job;
 pub mod object;
+pub mod quota;
 pub mod run;
 pub mod serve;
 pub mod statements;

@@ -2,7 +2,9 @@
 //! must not know what they mean.
 
 use crate::store::Statement;
-use crate::{api, auth, backup, dataset, directory, object, run, store, tenancy, trail, upload};
+use crate::{
+    api, auth, backup, dataset, directory, object, quota, run, store, tenancy, trail, upload,
+};
 
 /// The lists of all modules that have statements.
 const LISTS: &[&[Statement]] = &[
@@ -26,6 +28,10 @@ const LISTS: &[&[Statement]] = &[
     object::KEY_STATEMENTS,
     object::SWEEP_STATEMENTS,
     object::VERIFY_STATEMENTS,
+    quota::STATEMENTS,
+    quota::plan::STATEMENTS,
+    quota::statement::STATEMENTS,
+    quota::usage::STATEMENTS,
     run::ALL,
     store::migrate::ALL,
     tenancy::STATEMENTS,

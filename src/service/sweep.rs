@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::{App, once};
 use crate::directory::org;
 use crate::object;
+use crate::quota::statement;
 use crate::store::{StoreError, values};
 use crate::tenancy::{Action, Denied, Origin, Principal, TenantTx};
 use crate::time::Instant;
@@ -42,6 +43,7 @@ pub async fn forever(app: App) {
 
 async fn once_for_all(app: &App) -> Result<(), Failed> {
     for org in org::ids(app.store()).await? {
+        statement::close_months(app.store(), &org, Instant::now()).await?;
         let system = Principal::system(org);
         forget_answers(app, &system).await?;
         let (store, depot) = (app.store(), app.depot());

@@ -25,6 +25,7 @@ mod sessions;
 mod system;
 mod tokens;
 mod uploads;
+mod usage;
 
 use std::sync::Arc;
 
@@ -151,6 +152,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(content::routes())
         .merge(runs::routes())
         .merge(audit::routes())
+        .merge(usage::routes())
 }
 
 /// The OpenAPI document.

@@ -77,6 +77,20 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
         oldest: 3,
     },
+    Migration {
+        version: 4,
+        name: "quota",
+        text: include_str!("migrations/0004_quota.sql"),
+        tenant_tables: &[
+            ("quota", "org_id"),
+            ("usage_event", "org_id"),
+            ("usage_month", "org_id"),
+            ("statement", "org_id"),
+        ],
+        shared_tables: &[("plan", "SELECT")],
+        postgres: include_str!("migrations/0004_quota.postgres.sql"),
+        oldest: 4,
+    },
 ];
 
 /// The newest schema that this program knows.
@@ -233,10 +247,13 @@ fn dialect(engine: Engine, text: &str) -> String {
 
 /// Rows of `table` are seen and written only by transactions that named their
 /// organisation; the owner, who migrates and backs up, sees them all. Events of
-/// the audit trail are neither changed nor deleted by the server.
+/// the audit trail and of usage are neither changed nor deleted by the server, and
+/// it gives no organisation a plan.
 fn row_level_security(table: &str, column: &str) -> String {
     let grants = match table {
-        "audit_event" => "SELECT, INSERT",
+        "audit_event" | "usage_event" | "statement" => "SELECT, INSERT",
+        "quota" => "SELECT",
+        "usage_month" => "SELECT, INSERT, UPDATE",
         "org" => "SELECT, UPDATE",
         _ => "SELECT, INSERT, UPDATE, DELETE",
     };

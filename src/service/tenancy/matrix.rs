@@ -198,6 +198,14 @@ actions! {
     LinkCreate = "link.create", Read, Need::Project(ProjectRole::View);
     /// Removing uploads that expired and objects that no row names.
     StorageSweep = "storage.sweep", Admin, Need::Org(MANAGE);
+    /// Reading what the organisation may use, and uses.
+    QuotaRead = "quota.read", Read, Need::Anyone;
+    /// Giving the organisation a plan; at the server's machine alone.
+    QuotaSet = "quota.set", Admin, Need::Org(&[]);
+    /// Reading what each attempt used, and statements.
+    UsageRead = "usage.read", Read, Need::Org(OVERSEE);
+    /// Closing the statements of months that ended; the server alone.
+    StatementClose = "statement.close", Admin, Need::Org(&[]);
     /// Removing what is too old; the server alone.
     Sweep = "sweep", Admin, Need::Org(&[]);
     /// Reading runs.

@@ -48,6 +48,7 @@ pub enum Denied {
 /// dropped. One that changed something ends only with its entry in the trail.
 pub struct TenantTx {
     raw: RawTx,
+    engine: Engine,
     principal: Principal,
     origin: Origin,
     action: Action,
@@ -99,6 +100,7 @@ impl TenantTx {
         enter(store, &mut raw, &principal.org).await?;
         let mut tx = Self {
             raw,
+            engine: store.engine(),
             principal: principal.clone(),
             origin: origin.clone(),
             action,
@@ -173,6 +175,12 @@ impl TenantTx {
     #[must_use]
     pub fn org(&self) -> Id {
         self.principal.org.clone()
+    }
+
+    /// Which database it is in.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// Where the request came from.
