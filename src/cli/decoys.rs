@@ -48,6 +48,9 @@ pub struct DecoysArguments {
     threads: Option<u16>,
 }
 
+/// Rows left out that are shown to a person.
+const SHOWN: usize = 10;
+
 /// Runs `decoys`.
 pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let extension = arguments.out.extension().map(|e| e.to_ascii_lowercase());
@@ -82,6 +85,8 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
             "rows": report.rows,
             "rows_with_decoys": report.rows_with_decoys,
             "decoys": report.decoys,
+            "left_out": report.left_out,
+            "left_out_rows": report.left_out_rows,
             "out": arguments.out,
             "bytes": digest.bytes,
             "sha256": digest.sha256,
@@ -97,6 +102,19 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
         grouped(report.rows_with_decoys),
         grouped(report.rows)
     );
+    if !report.left_out.is_empty() {
+        let _ = writeln!(text, "left out, since a run does not audit them:");
+        for (reason, count) in &report.left_out {
+            let _ = writeln!(text, "  {:<8} {reason}", grouped(*count));
+        }
+        for row in report.left_out_rows.iter().take(SHOWN) {
+            let _ = writeln!(text, "  row {} ({}): {}", row.row, row.id, row.reason);
+        }
+        let count: u64 = report.left_out.values().sum();
+        if count > SHOWN as u64 {
+            let _ = writeln!(text, "  … --json lists the first 1,000");
+        }
+    }
     let _ = writeln!(text, "decoys  {}", arguments.out.display());
     let _ = writeln!(text, "SHA-256 {}", digest.sha256);
     print_text(&text)?;

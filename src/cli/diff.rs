@@ -13,6 +13,9 @@ use super::failure::Failure;
 use super::output::{print_json, print_text};
 
 /// Tell what differs between two packs, down to rows and columns
+///
+/// Configuration and inputs come first, since they explain the rest. Rows are matched by their
+/// identifier: a molecule that was put in or left out moves no other.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hetero2 diff monday/pack tuesday/pack
@@ -71,6 +74,18 @@ fn write_file(text: &mut String, file: &FileDiff) {
                 "{name}: {} against {} rows, {} rows differ",
                 table.rows_a, table.rows_b, table.rows_differing
             );
+            let alone = [
+                ("first", table.rows_only_in_a, &table.ids_only_in_a),
+                ("second", table.rows_only_in_b, &table.ids_only_in_b),
+            ];
+            for (side, count, ids) in alone.into_iter().filter(|(_, count, _)| *count > 0) {
+                let more = if count > ids.len() as u64 { ", …" } else { "" };
+                let _ = writeln!(
+                    text,
+                    "  only in the {side} pack: {count} rows: {}{more}",
+                    ids.join(", ")
+                );
+            }
             for (column, count) in &table.cells_differing {
                 let _ = writeln!(text, "  column {column}: {count} cells");
             }

@@ -13,11 +13,10 @@ use hetero2::run::RunError;
 use hetero2::signature::SignatureError;
 use hetero2::spectra::SpectraError;
 
-use super::arguments::GlobalArguments;
 use super::cure;
 
 /// Wrong usage or input.
-const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// A pack or a shard fails verification.
 pub const VERIFICATION: u8 = 3;
 /// Work is missing or was stopped.
@@ -83,16 +82,21 @@ impl Failure {
     }
 
     /// Prints the error on one line.
-    pub fn report(&self, global: &GlobalArguments) -> ExitCode {
+    pub fn report(&self, is_json: bool) -> ExitCode {
         let message = self.message();
-        if global.json {
-            let document = serde_json::json!({ "error": message, "exit_code": self.code });
-            let _ = super::output::print_json(&document);
+        if is_json {
+            print_error_document(&message, self.code);
         }
         let style = anstyle_error();
         anstream::eprintln!("{style}error{style:#}: {message}");
         ExitCode::from(self.code)
     }
+}
+
+/// What `--json` prints of a failure on standard output.
+pub fn print_error_document(message: &str, exit_code: u8) {
+    let document = serde_json::json!({ "error": message, "exit_code": exit_code });
+    let _ = super::output::print_json(&document);
 }
 
 fn anstyle_error() -> clap::builder::styling::Style {

@@ -44,6 +44,7 @@ mod registry;
 mod remote;
 mod rerun;
 mod run;
+mod run_settings;
 mod schema;
 #[cfg(feature = "service")]
 mod serve;
@@ -128,26 +129,70 @@ fn version() -> &'static str {
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("HETERO2_COMMIT"), ")")
 }
 
+/// The whole command line. Options take negative numbers, so that one which must
+/// not be negative says so.
+fn command() -> clap::Command {
+    with_negative_numbers(Arguments::command())
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes_value =
+        |argument: &clap::Arg| !argument.is_positional() && argument.get_action().takes_values();
+    command
+        .mut_args(|argument| match takes_value(&argument) {
+            true => argument.allow_negative_numbers(true),
+            false => argument,
+        })
+        .mut_subcommands(with_negative_numbers)
+}
+
 /// Runs the program on its arguments and returns its exit code.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let matches = Arguments::command().try_get_matches_from(arguments.map(kebab_flag));
+    let arguments: Vec<OsString> = arguments.map(kebab_flag).collect();
+    let is_json = arguments.iter().take_while(|a| *a != "--").any(|a| a == "--json");
+    let command = command();
+    let completed = match run_settings::complete(&command, arguments) {
+        Ok(completed) => completed,
+        Err(failure) => return failure.report(is_json),
+    };
+    let matches = command.try_get_matches_from(completed.arguments);
     let arguments = match matches.and_then(|m| Arguments::from_arg_matches(&m)) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version also arrive here, with exit code 0.
-            let code = error.exit_code();
-            let _ = error.print();
-            return ExitCode::from(if code == 0 { 0 } else { 2 });
-        }
+        Err(error) => return refuse(&error, is_json),
     };
+    if !arguments.global.quiet {
+        completed.added.iter().for_each(|line| eprintln!("options of {line}"));
+    }
     logging::start(&arguments.global);
     if arguments.global.quiet {
         output::be_quiet();
     }
     match dispatch(&arguments) {
         Ok(code) => code,
-        Err(failure) => failure.report(&arguments.global),
+        Err(failure) => failure.report(arguments.global.json),
     }
+}
+
+/// Prints why a command line is refused, or the help that it asks for.
+fn refuse(error: &clap::Error, is_json: bool) -> ExitCode {
+    // Help and version also arrive here, with exit code 0.
+    if error.exit_code() == 0 {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if is_json {
+        failure::print_error_document(&usage_message(error), failure::USAGE);
+    }
+    let _ = error.print();
+    ExitCode::from(failure::USAGE)
+}
+
+/// What is wrong with a command line, without the usage that follows.
+fn usage_message(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let end = text.find("\n\nUsage:").or_else(|| text.find("\n\nFor more")).unwrap_or(text.len());
+    let message = text[..end].trim().trim_start_matches("error: ");
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {

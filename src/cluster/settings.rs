@@ -84,13 +84,15 @@ impl Default for Settings {
     }
 }
 
-/// A settings file: TOML with one table, `[submit]`. The options of the
+/// A settings file: TOML with the tables `[submit]` and `[run]`. The options of the
 /// command line make one more.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsFile {
     /// Settings of `submit` and `resume`.
     pub submit: SubmitSettings,
+    /// Options of `run` by their long names, which the program knows.
+    pub run: BTreeMap<String, serde_json::Value>,
 }
 
 /// Settings as people write them; what is absent is as it was.
@@ -176,6 +178,8 @@ pub struct LoadedSettings {
     pub origin: Origin,
     /// What it says.
     pub settings: SubmitSettings,
+    /// What it says of `run`.
+    pub run: BTreeMap<String, serde_json::Value>,
 }
 
 impl LoadedSettings {
@@ -205,7 +209,12 @@ impl SettingsFile {
         let files = user.into_iter().chain([(PathBuf::from(FILE_NAME), Origin::WorkingDirectory)]);
         let loaded = files.filter_map(|(path, origin)| {
             let file = Self::load(&path).transpose()?;
-            Some(file.map(|file| LoadedSettings { path, origin, settings: file.submit }))
+            Some(file.map(|file| LoadedSettings {
+                path,
+                origin,
+                settings: file.submit,
+                run: file.run,
+            }))
         });
         loaded.collect()
     }
@@ -348,6 +357,7 @@ mod tests {
             path: FILE_NAME.into(),
             origin,
             settings: read(text).unwrap(),
+            run: BTreeMap::new(),
         };
         for (key, text) in [
             ("env", "[submit.env]\nPATH = '/evil'"),

@@ -148,11 +148,15 @@ fn check_rounds(dir: &RunDir, record: &Submission, missing: &TaskSet) -> Result<
 /// Cancels what is submitted. What is finished stays.
 ///
 /// # Errors
-/// [`ClusterError::NotSubmitted`], or why the scheduler does not answer.
+/// [`ClusterError::NotSubmitted`], [`ClusterError::Complete`] when there is nothing to
+/// cancel any more, or why the scheduler does not answer.
 pub fn cancel(dir: &RunDir) -> Result<Submission, ClusterError> {
     let plan = open_plan(dir)?;
     let _lock = SubmitLock::take(dir)?;
     let mut record = Submission::existing(dir)?;
+    if finished_pack(dir, &plan)?.is_some() {
+        return Err(ClusterError::Complete { path: dir.root().to_path_buf() });
+    }
     // First, so that a reducer which is about to start submits nothing more.
     record.cancelled = true;
     record.save(dir)?;

@@ -13,4 +13,5 @@ mod help;
 mod many_files;
 mod packs;
 mod run;
+mod settings;
 mod suite;

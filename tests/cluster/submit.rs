@@ -87,6 +87,10 @@ fn a_submitted_run_ends_with_the_pack_of_an_undisturbed_one() {
     let again = hetero2_in(directory, &["submit", "run"]).expect_code(2);
     assert!(again.stderr.contains("complete"), "{}", again.stderr);
     hetero2_in(directory, &["wait", "run"]).expect_code(0);
+    // Nor is there anything to cancel.
+    let late = hetero2_in(directory, &["cancel", "run"]).expect_code(2);
+    assert!(late.stderr.contains("is complete: its pack is"), "{}", late.stderr);
+    assert_eq!(status(directory)["stage"], "complete");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! All decoys of a library before any score exists: one table, streamed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use hetero2_common::files::{AtomicFile, FileDigest, Occupied, Readers};
 use hetero2_common::threads::on_threads;
+use hetero2_contract::Reason;
 use hetero2_evidence::pack::csv::UnscoredCsv;
 use hetero2_evidence::pack::rows::DecoyRow;
 use hetero2_evidence::pack::tables::TableWriter;
@@ -62,6 +64,39 @@ pub struct DecoyExportReport {
     pub rows_with_decoys: u64,
     /// Decoys, each as often as molecules have it.
     pub decoys: u64,
+    /// Rows that are not in the table, by why.
+    pub left_out: BTreeMap<String, u64>,
+    /// The first [`LISTED`] of them.
+    pub left_out_rows: Vec<LeftOut>,
+}
+
+/// Rows that were left out and are listed; all are counted.
+pub const LISTED: usize = 1000;
+
+/// A row that a run would not audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Row of the library, from 0.
+    pub row: u64,
+    /// Its identifier.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl DecoyExportReport {
+    fn leave_out(&mut self, record: &Record, reason: &Reason) {
+        // Texts of their own are listed, but counted as one.
+        let counted = match reason {
+            Reason::Internal(_) => "internal".to_owned(),
+            reason => reason.to_string(),
+        };
+        *self.left_out.entry(counted).or_default() += 1;
+        if self.left_out_rows.len() < LISTED {
+            let (row, id) = (record.row, record.id.clone());
+            self.left_out_rows.push(LeftOut { row, id, reason: reason.to_string() });
+        }
+    }
 }
 
 /// Writes the decoys that a run of this configuration makes, in the order of
@@ -104,10 +139,18 @@ fn write_decoys(
     for batch in batches {
         for wave in batch?.chunks(wave_rows(config.decoys)) {
             observer.check_cancelled()?;
-            let unscored = |record| Some((record, engine.unscored(record)?));
-            let found: Vec<Option<Unscored<'_>>> =
-                wave.par_iter().with_max_len(8).map(unscored).collect();
-            let found: Vec<Unscored<'_>> = found.into_iter().flatten().collect();
+            let unscored: Vec<_> = wave
+                .par_iter()
+                .with_max_len(8)
+                .map(|record| (record, engine.unscored(record)))
+                .collect();
+            let mut found: Vec<Unscored<'_>> = Vec::with_capacity(unscored.len());
+            for (record, unscored) in unscored {
+                match unscored {
+                    Ok(unscored) => found.push((record, unscored)),
+                    Err(reason) => report.leave_out(record, &reason),
+                }
+            }
             table.write(&found)?;
             report.rows_with_decoys += found.len() as u64;
             report.decoys += found.iter().map(|(_, (_, decoys))| decoys.len() as u64).sum::<u64>();

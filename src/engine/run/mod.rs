@@ -26,7 +26,7 @@ pub use config::{
     Artifacts, CONFIG_SCHEMA, ConclusionKind, ConfigError, Connectivity, MAX_AUDIT_TOP,
     MissingOriginal, RunConfig, ScoreMode, SeedStrategy,
 };
-pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, export_decoys};
+pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, LeftOut, export_decoys};
 pub use error::RunError;
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};

@@ -4,6 +4,7 @@
 
 mod csv;
 mod document;
+mod matching;
 mod parquet;
 
 use std::collections::BTreeMap;
@@ -96,7 +97,15 @@ pub struct TableDiff {
     pub columns_only_in_a: Vec<String>,
     /// Columns that only B has.
     pub columns_only_in_b: Vec<String>,
-    /// Rows of both with at least one differing cell.
+    /// Rows with an identifier that only A has, or that stand more than 100,000 rows apart.
+    pub rows_only_in_a: u64,
+    /// As many of B.
+    pub rows_only_in_b: u64,
+    /// The first [`LISTED`] identifiers that only A has.
+    pub ids_only_in_a: Vec<String>,
+    /// The first that only B has.
+    pub ids_only_in_b: Vec<String>,
+    /// Rows of both, matched by identifier, with at least one differing cell.
     pub rows_differing: u64,
     /// Differing cells by column.
     pub cells_differing: BTreeMap<String, u64>,
@@ -119,7 +128,7 @@ impl TableDiff {
 /// A cell that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CellDiff {
-    /// Row of the table, from 0.
+    /// Row of A's table, from 0.
     pub row: u64,
     /// Identifier in that row of A.
     pub id: Option<String>,
@@ -178,10 +187,9 @@ pub fn diff(a: &Path, b: &Path) -> Result<PackDiff, PackError> {
             Some(difference) => result.files.push(FileDiff { name: name.clone(), difference }),
         }
     }
-    // What matters first: the evidence, then what describes it.
-    result
-        .files
-        .sort_by_key(|f| (f.name != MANIFEST && is_outside_content(&f.name), f.name.clone()));
+    // What matters first: the manifest, whose configuration explains the rest, then the
+    // evidence, then what may differ between two runs.
+    result.files.sort_by_key(|f| (f.name != MANIFEST, is_outside_content(&f.name), f.name.clone()));
     Ok(result)
 }
 

@@ -76,3 +76,23 @@ fn tables_of_different_length_and_columns_compare() {
     let Difference::Table(parquet) = of("summary.parquet") else { panic!() };
     assert_eq!((parquet.rows_a, parquet.rows_b), (40, 30));
 }
+
+#[test]
+fn a_molecule_that_was_left_out_moves_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let (a, b) = (directory.path().join("a"), directory.path().join("b"));
+    build(&a, &rows(), "t");
+    let mut fewer = rows();
+    fewer.remove(5);
+    fewer[20].audit.as_mut().unwrap().slack = Some(-0.5);
+    build(&b, &fewer, "t");
+    let found = diff(&a, &b).unwrap();
+    for name in ["summary.csv", "summary.parquet"] {
+        let of = &found.files.iter().find(|f| f.name == name).unwrap().difference;
+        let Difference::Table(table) = of else { panic!() };
+        assert_eq!((table.rows_only_in_a, table.rows_only_in_b), (1, 0), "{name}");
+        assert_eq!(table.ids_only_in_a, ["mol_5"], "{name}");
+        assert_eq!(table.cells_differing["slack"], 1, "{name}");
+    }
+    assert_eq!(found.files[0].name, "manifest.json");
+}

@@ -139,15 +139,19 @@ impl<'a> Engine<'a> {
         records.iter().map(|record| self.outcome(record, self.chemistry(record))).unzip()
     }
 
-    /// The unscored decoys of a row and its canonical SMILES; none for a row
-    /// that a run would not audit.
-    pub(crate) fn unscored(&self, record: &Record) -> Option<(String, Vec<DecoyRow>)> {
+    /// The unscored decoys of a row and its canonical SMILES.
+    ///
+    /// # Errors
+    /// Why a run would not audit the row.
+    pub(crate) fn unscored(&self, record: &Record) -> Result<(String, Vec<DecoyRow>), Reason> {
         let row = self.chemistry(record);
-        if row.end.is_some() {
-            return None;
+        match (row.end, row.decoys, row.canonical_smiles) {
+            (Some(EarlyEnd::Skip(reason) | EarlyEnd::Error(reason)), ..) => Err(reason),
+            (None, Some(found), Some(smiles)) => {
+                Ok((smiles, decoy_rows(record.row, &record.id, &found.decoys)))
+            }
+            (None, ..) => Err(Reason::NoDecoysGenerated),
         }
-        let decoys = decoy_rows(record.row, &record.id, &row.decoys?.decoys);
-        Some((row.canonical_smiles?, decoys))
     }
 
     fn chemistry(&self, record: &Record) -> Chemistry {

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use super::{CellDiff, TableDiff, id_column, match_columns};
+use super::matching::Matching;
+use super::{TableDiff, id_column, match_columns};
 use crate::pack::error::PackError;
 use crate::pack::source::PackSource;
 use crate::pack::verify::bounded_csv;
@@ -17,38 +18,31 @@ pub fn diff(a: &mut PackSource, b: &mut PackSource, name: &str) -> Result<TableD
     let columns_b = header(&mut b).map_err(fail())?;
     let same_columns = columns_a == columns_b;
     let columns = match_columns(&columns_a, &columns_b, &mut diff);
-    let id = id_column(&columns_a);
+    // Rows are the same where both tables name them so.
+    let id = id_column(&columns_a).zip(id_column(&columns_b));
+    let mut matching = Matching::new(columns, diff);
     let (mut x, mut y) = (csv::ByteRecord::new(), csv::ByteRecord::new());
     loop {
         let has_a = a.read_byte_record(&mut x).map_err(fail())?;
         let has_b = b.read_byte_record(&mut y).map_err(fail())?;
         reset_a.set(0);
         reset_b.set(0);
-        diff.rows_a += u64::from(has_a);
-        diff.rows_b += u64::from(has_b);
         if !has_a && !has_b {
-            return Ok(diff);
+            return Ok(matching.finish());
         }
-        if !has_a || !has_b || (same_columns && x == y) {
+        if has_a && has_b && same_columns && x == y && matching.is_level() {
+            let id = id.map(|(i, _)| text(&x[i]));
+            matching.skip(1, id.as_deref(), 1);
             continue;
         }
-        let row = diff.rows_a - 1;
-        let mut differs = false;
-        for (column, i, j) in &columns {
-            let (left, right) = (&x[*i], &y[*j]);
-            if left != right {
-                differs = true;
-                let cell = || CellDiff {
-                    row,
-                    id: id.map(|i| text(&x[i])),
-                    column: column.clone(),
-                    a: text(left),
-                    b: text(right),
-                };
-                diff.add(cell, column);
-            }
+        if has_a {
+            let id = id.map(|(i, _)| text(&x[i]));
+            matching.row_of_a(id.as_deref(), x.iter().map(text).collect());
         }
-        diff.rows_differing += u64::from(differs);
+        if has_b {
+            let id = id.map(|(_, j)| text(&y[j]));
+            matching.row_of_b(id.as_deref(), y.iter().map(text).collect());
+        }
     }
 }
 

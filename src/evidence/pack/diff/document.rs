@@ -9,12 +9,23 @@ use crate::pack::source::PackSource;
 /// Longest value that is shown, in characters.
 const SHOWN: usize = 200;
 
+/// Differences that are looked at for those to be listed.
+const KEPT: usize = 10 * LISTED;
+
 pub fn diff(a: &mut PackSource, b: &mut PackSource, name: &str) -> Result<JsonDiff, PackError> {
     let (a, b): (Value, Value) = (a.json(name)?, b.json(name)?);
     let mut diff = JsonDiff::default();
     // The parser bounds the depth of documents, and with it this recursion.
     compare(Some(&a), Some(&b), &mut String::new(), &mut diff);
+    // What was asked for explains what came.
+    diff.paths.sort_by_key(|path| !is_asked_for(&path.path));
+    diff.paths.truncate(LISTED);
     Ok(diff)
+}
+
+/// Whether a path is of the configuration or the inputs.
+fn is_asked_for(path: &str) -> bool {
+    ["/config", "/inputs"].iter().any(|part| path.starts_with(part))
 }
 
 fn compare(a: Option<&Value>, b: Option<&Value>, path: &mut String, diff: &mut JsonDiff) {
@@ -35,7 +46,7 @@ fn compare(a: Option<&Value>, b: Option<&Value>, path: &mut String, diff: &mut J
         (x, y) if x == y => {}
         (x, y) => {
             diff.total += 1;
-            if diff.paths.len() < LISTED {
+            if diff.paths.len() < KEPT {
                 let (a, b) = (x.map(shown), y.map(shown));
                 diff.paths.push(PathDiff { path: path.clone(), a, b });
             }

@@ -5,7 +5,8 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type, UInt32Type, UInt64Ty
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
-use super::{CellDiff, TableDiff, id_column, match_columns};
+use super::matching::Matching;
+use super::{TableDiff, id_column, match_columns};
 use crate::pack::csv::number;
 use crate::pack::error::PackError;
 use crate::pack::source::PackSource;
@@ -15,61 +16,58 @@ pub fn diff(a: &mut PackSource, b: &mut PackSource, name: &str) -> Result<TableD
     let (mut a, mut b) = (Batches::new(a.table(name)?), Batches::new(b.table(name)?));
     let (columns_a, columns_b) = (names(a.reader.schema()), names(b.reader.schema()));
     let mut diff = TableDiff::default();
+    let same_columns = columns_a == columns_b;
     let columns = match_columns(&columns_a, &columns_b, &mut diff);
-    let id = id_column(&columns_a);
+    // Rows are the same where both tables name them so.
+    let id = id_column(&columns_a).zip(id_column(&columns_b));
+    let mut matching = Matching::new(columns, diff);
     loop {
         let (x, y) = (a.fill()?, b.fill()?);
         let rows = match (x, y) {
-            (0, 0) => return Ok(diff),
-            // One table is longer: only count what it has.
+            (0, 0) => return Ok(matching.finish()),
+            // One table is longer.
             (0, n) | (n, 0) => n,
             (n, m) => n.min(m),
         };
-        if x > 0 && y > 0 {
-            compare(&a.take(rows), &b.take(rows), &columns, id, &mut diff);
-            diff.rows_a += rows as u64;
-            diff.rows_b += rows as u64;
-        } else if x > 0 {
-            a.take(rows);
-            diff.rows_a += rows as u64;
-        } else {
-            b.take(rows);
-            diff.rows_b += rows as u64;
+        let x = (x > 0).then(|| a.take(rows));
+        let y = (y > 0).then(|| b.take(rows));
+        if let (Some(x), Some(y)) = (&x, &y)
+            && same_columns
+            && matching.is_level()
+            && are_equal(x, y, matching.columns())
+        {
+            let id = id.map(|(i, _)| x.column(i).as_ref());
+            let last = id.map(|ids| cell(ids, rows - 1));
+            matching.skip(rows as u64, last.as_deref(), id.map_or(1, |ids| last_run(ids, rows)));
+            continue;
+        }
+        for row in 0..rows {
+            if let Some(x) = &x {
+                let id = id.map(|(i, _)| cell(x.column(i).as_ref(), row));
+                matching.row_of_a(id.as_deref(), cells(x, row));
+            }
+            if let Some(y) = &y {
+                let id = id.map(|(_, j)| cell(y.column(j).as_ref(), row));
+                matching.row_of_b(id.as_deref(), cells(y, row));
+            }
         }
     }
 }
 
-fn compare(
-    a: &RecordBatch,
-    b: &RecordBatch,
-    columns: &[(String, usize, usize)],
-    id: Option<usize>,
-    diff: &mut TableDiff,
-) {
-    let first = diff.rows_a;
-    let mut differs = vec![false; a.num_rows()];
-    for (column, i, j) in columns {
-        let (left, right) = (a.column(*i).as_ref(), b.column(*j).as_ref());
-        // Whole columns compare fast, and most are equal.
-        if left == right {
-            continue;
-        }
-        for (k, differs) in differs.iter_mut().enumerate() {
-            let (x, y) = (cell(left, k), cell(right, k));
-            if x != y {
-                *differs = true;
-                let listed = || CellDiff {
-                    row: first + k as u64,
-                    id: id.map(|i| cell(a.column(i).as_ref(), k)),
-                    column: column.clone(),
-                    a: x.clone(),
-                    b: y.clone(),
-                };
-                diff.add(listed, column);
-            }
-        }
-    }
-    diff.rows_differing += differs.iter().filter(|d| **d).count() as u64;
+/// Whole columns compare fast, and most are equal.
+fn are_equal(a: &RecordBatch, b: &RecordBatch, columns: &[(String, usize, usize)]) -> bool {
+    columns.iter().all(|(_, i, j)| a.column(*i).as_ref() == b.column(*j).as_ref())
+}
+
+/// How many of the last rows have the identifier of the last.
+fn last_run(ids: &dyn Array, rows: usize) -> u32 {
+    let last = cell(ids, rows - 1);
+    let run = (0..rows).rev().take_while(|row| cell(ids, *row) == last).count();
+    u32::try_from(run).unwrap_or(u32::MAX)
+}
+
+fn cells(batch: &RecordBatch, row: usize) -> Vec<String> {
+    batch.columns().iter().map(|column| cell(column.as_ref(), row)).collect()
 }
 
 /// A cell as text; what is undefined is empty.
