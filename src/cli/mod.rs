@@ -163,11 +163,16 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if !arguments.global.quiet {
         completed.added.iter().for_each(|line| eprintln!("options of {line}"));
     }
-    logging::start(&arguments.global);
+    let traces = match logging::start(&arguments.global, &arguments.command) {
+        Ok(traces) => traces,
+        Err(failure) => return failure.report(arguments.global.json),
+    };
     if arguments.global.quiet {
         output::be_quiet();
     }
-    match dispatch(&arguments) {
+    let done = dispatch(&arguments);
+    drop(traces);
+    match done {
         Ok(code) => code,
         Err(failure) => failure.report(arguments.global.json),
     }

@@ -41,6 +41,9 @@ pub struct ServeArguments {
     /// Address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Address and port where Prometheus asks, under /metrics; keep it within your network
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     database: DatabaseArguments,
     #[command(flatten)]
@@ -154,6 +157,7 @@ pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<Exi
     let config = ServerConfig {
         data: arguments.data.clone(),
         listen: arguments.listen,
+        metrics: arguments.metrics,
         database: arguments.database.address(&arguments.data)?,
         storage: arguments.storage.storage(&arguments.data),
         settings: Settings {
@@ -185,11 +189,15 @@ fn show(ready: &Ready, global: &GlobalArguments) -> Result<(), Failure> {
     if global.json {
         return print_json(&json!({
             "url": ready.url,
+            "metrics": ready.metrics,
             "organisation": first.map(|first| first.org.as_str()),
             "token": first.map(|first| first.token.as_str()),
         }));
     }
     let mut text = format!("listening on  {}\n", ready.url);
+    if let Some(metrics) = &ready.metrics {
+        text += &format!("metrics       {metrics}\n");
+    }
     if let Some(first) = first {
         text += &format!("organisation  {}\n", first.org);
         text += &format!("owner's token {}\n", first.token.as_str());

@@ -77,6 +77,8 @@ pub struct ServerConfig {
     pub data: PathBuf,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where Prometheus asks, if it does.
+    pub metrics: Option<SocketAddr>,
     /// Its database.
     pub database: Address,
     /// Where bytes are kept.

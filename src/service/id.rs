@@ -27,6 +27,8 @@ pub enum Kind {
     Blob,
     /// A dataset.
     Dataset,
+    /// A request to compute.
+    Job,
     /// One attempt of a job.
     Run,
     /// An event of the audit trail.
@@ -55,6 +57,7 @@ impl Kind {
             Self::Upload => "upl",
             Self::Blob => "blb",
             Self::Dataset => "dat",
+            Self::Job => "job",
             Self::Run => "run",
             Self::Event => "evt",
             Self::DataKey => "key",

@@ -18,6 +18,7 @@ pub mod serve;
 pub mod statements;
 pub mod store;
 mod sweep;
+pub mod telemetry;
 pub mod tenancy;
 pub mod time;
 pub mod tls;

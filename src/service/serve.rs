@@ -27,6 +27,9 @@ use crate::object::{
 };
 use crate::store::{Engine, Store, StoreError, migrate};
 use crate::sweep;
+use crate::telemetry;
+use crate::telemetry::listen::Serving;
+use crate::telemetry::snapshot::Reader;
 use crate::tenancy::{Action, Denied, Origin, Principal, Scope, TenantTx};
 use crate::time::Instant;
 use crate::trail::Entry;
@@ -86,6 +89,8 @@ pub enum ServeError {
 pub struct Ready {
     /// Where it can be reached.
     pub url: String,
+    /// Where Prometheus asks.
+    pub metrics: Option<String>,
     /// What the first start made; shown once.
     pub first: Option<First>,
 }
@@ -151,6 +156,7 @@ async fn run(
     depot.keys.check(&store).await?;
     let providers = Providers::new(config.settings.oidc.as_ref())?;
     let app = App::new(store.clone(), depot, providers, config.settings.clone());
+    let metrics = config.metrics.map(|address| serve_metrics(address, &app)).transpose()?;
     let sweeper = tokio::spawn(sweep::forever(app.clone()));
 
     let listener = std::net::TcpListener::bind(config.listen)
@@ -168,7 +174,11 @@ async fn run(
         }
     });
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    ready(Ready { url: format!("{scheme}://{address}"), first });
+    ready(Ready {
+        url: format!("{scheme}://{address}"),
+        metrics: metrics.as_ref().map(|serving| format!("http://{}/metrics", serving.address)),
+        first,
+    });
     let served = match &config.tls {
         None => {
             let mut server = axum_server::from_tcp(listener)
@@ -189,6 +199,12 @@ async fn run(
     sweeper.abort();
     store.close().await;
     served.map_err(|error| ServeError::Listen(address, error))
+}
+
+fn serve_metrics(address: SocketAddr, app: &App) -> Result<Serving, ServeError> {
+    let reader = Reader::new(app.store().clone());
+    telemetry::listen::serve(address, Arc::clone(app.metrics()), Some(reader))
+        .map_err(|error| ServeError::Listen(address, error))
 }
 
 /// Opens where bytes are kept, and what wraps their keys.

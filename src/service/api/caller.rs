@@ -40,6 +40,7 @@ impl FromRequestParts<App> for Caller {
         let principal = authenticate(app.store(), presented, &origin, policy)
             .await?
             .ok_or_else(Problem::unauthenticated)?;
+        tracing::Span::current().record("organisation", principal.org.as_str());
         if let Some(asker) = parts.extensions.get::<Asker>() {
             let _ = asker.0.set(principal.clone());
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
@@ -14,6 +14,8 @@ use tracing::Instrument as _;
 use super::caller::Asker;
 use super::{App, Problem};
 use crate::id::{Id, Kind};
+use crate::telemetry::fields::About;
+use crate::telemetry::trace::{self, Context};
 use crate::tenancy::{Origin, record_refusal};
 use crate::trail::Entry;
 
@@ -30,17 +32,20 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
     let request_id = request_id(request.headers());
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "local".to_owned(), |info| info.0.ip().to_string());
-    let origin = Origin { request: request_id.clone(), address };
-    let asker = Asker::default();
-    request.extensions_mut().insert(origin.clone());
-    request.extensions_mut().insert(asker.clone());
-
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let span = tracing::info_span!("request", id = request_id, %method, route);
+    let given = traceparent(request.headers());
+    let span = span(&request_id, &method, &route, &path, given.as_ref());
+    // Without traces of its own the server hands on what it was given.
+    let trace = span.in_scope(trace::current).or(given).map(|context| context.to_string());
+    let origin = Origin { request: request_id.clone(), address, trace };
+    let asker = Asker::default();
+    request.extensions_mut().insert(origin.clone());
+    request.extensions_mut().insert(asker.clone());
+
     let started = std::time::Instant::now();
     let answer = tokio::time::timeout(LONGEST_ANSWER, next.run(request).instrument(span.clone()));
     let mut response = answer.await.unwrap_or_else(|_| {
@@ -51,6 +56,7 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
     let problem =
         response.extensions_mut().remove::<Problem>().or_else(|| of_the_framework(&response));
     if let Some(problem) = problem {
+        app.metrics().problem(problem.code());
         if let Some(principal) = asker.0.get().filter(|_| is_refusal(problem.status())) {
             let action = problem.refused().unwrap_or("request");
             let shown: String = path.chars().take(LONGEST_PATH).collect();
@@ -67,14 +73,18 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
             response = with_headers(problem.answer(&request_id), response.headers());
         }
     }
-    let status = response.status().as_u16();
-    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    app.metrics().answered(method.as_str(), &route, status, took);
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let who = asker.0.get();
+    span.record("status", status);
+    if response.status().is_server_error() {
+        span.record("otel.status", "error");
+    }
     span.in_scope(|| {
         tracing::info!(
             status,
             milliseconds,
-            organisation = who.map(|who| who.org.as_str()),
             member = who.and_then(|who| who.member.as_ref()).map(Id::as_str),
             address = origin.address,
             "answered"
@@ -82,6 +92,34 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
     });
     finish(&mut response, &request_id);
     response
+}
+
+/// What is logged of a request, and its part of a trace.
+fn span(
+    id: &str,
+    method: &Method,
+    route: &str,
+    path: &str,
+    given: Option<&Context>,
+) -> tracing::Span {
+    let About { project, job } = About::of(route, path);
+    tracing::info_span!(
+        "request",
+        id,
+        %method,
+        route,
+        organisation = tracing::field::Empty,
+        project = project.as_ref().map(Id::as_str),
+        job = job.as_ref().map(Id::as_str),
+        status = tracing::field::Empty,
+        otel.kind = "server",
+        otel.status = tracing::field::Empty,
+        traceparent = given.map(ToString::to_string),
+    )
+}
+
+fn traceparent(headers: &HeaderMap) -> Option<Context> {
+    Context::parse(headers.get(trace::TRACEPARENT)?.to_str().ok()?)
 }
 
 /// The client's own id, if it is short and plain; else a fresh one.

@@ -46,6 +46,7 @@ use crate::config::Settings;
 use crate::directory::DirectoryError;
 use crate::object::Depot;
 use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
 use limits::Limits;
 
 /// What every request works with.
@@ -59,6 +60,7 @@ struct Parts {
     passwords: Passwords,
     providers: Providers,
     settings: Settings,
+    metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -68,7 +70,9 @@ impl App {
     pub fn new(store: Store, depot: Arc<Depot>, providers: Providers, settings: Settings) -> Self {
         let limits = Limits::new(settings.requests_per_second);
         let passwords = Passwords::default();
-        Self(Arc::new(Parts { store, depot, limits, passwords, providers, settings }))
+        let metrics = Arc::default();
+        let parts = Parts { store, depot, limits, passwords, providers, settings, metrics };
+        Self(Arc::new(parts))
     }
 
     /// The database.
@@ -99,6 +103,12 @@ impl App {
     #[must_use]
     pub fn providers(&self) -> &Providers {
         &self.0.providers
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
     }
 
     /// How the server was set up.

@@ -17,9 +17,9 @@ statements! {
         kind, outcome, core_milliseconds, wall_milliseconds, peak_memory_mib, row_count, cost, \
         currency, started_at, ended_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
-    ADD = "INSERT INTO usage_month (org_id, month, kind, currency, slot, core_milliseconds, cost, \
-        attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, 1) \
-        ON CONFLICT (org_id, month, kind, currency, slot) DO UPDATE SET \
+    ADD = "INSERT INTO usage_month (org_id, month, kind, outcome, currency, slot, core_milliseconds, \
+        cost, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1) \
+        ON CONFLICT (org_id, month, kind, outcome, currency, slot) DO UPDATE SET \
         core_milliseconds = usage_month.core_milliseconds + excluded.core_milliseconds, \
         cost = usage_month.cost + excluded.cost, attempts = usage_month.attempts + 1";
     OF_MONTH = "SELECT CAST(COALESCE(SUM(core_milliseconds), 0) AS BIGINT) AS used \
@@ -28,16 +28,18 @@ statements! {
         core_milliseconds, wall_milliseconds, peak_memory_mib, row_count, cost, currency, \
         started_at, ended_at FROM usage_event \
         WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    TOTALS = "SELECT org_id, kind, currency, CAST(SUM(core_milliseconds) AS BIGINT) AS core_milliseconds, \
-        CAST(SUM(cost) AS BIGINT) AS cost FROM usage_month GROUP BY org_id, kind, currency \
-        ORDER BY org_id, kind, currency";
+    TOTALS = "SELECT org_id, kind, outcome, currency, \
+        CAST(SUM(core_milliseconds) AS BIGINT) AS core_milliseconds, \
+        CAST(SUM(cost) AS BIGINT) AS cost, CAST(SUM(attempts) AS BIGINT) AS attempts \
+        FROM usage_month GROUP BY org_id, kind, outcome, currency \
+        ORDER BY org_id, kind, outcome, currency";
 }
 pub(crate) use ALL as STATEMENTS;
 
 /// For PostgreSQL: the function that may look across organisations.
 const SANCTIONED_TOTALS: Statement = Statement::new(
     "usage_totals",
-    "SELECT org_id, kind, currency, core_milliseconds, cost FROM usage_totals()",
+    "SELECT org_id, kind, outcome, currency, core_milliseconds, cost, attempts FROM usage_totals()",
 );
 
 /// Rows that share a month's sum, so that ends do not wait for each other.
@@ -115,7 +117,8 @@ pub async fn record(tx: &mut TenantTx, ended: &Ended<'_>) -> Result<(), StoreErr
     tx.execute(INSERT, values).await?;
     let month = Month::of(ended.ended_at).to_string();
     let slot = i64::from(ended.run.as_str().bytes().next_back().unwrap_or_default() % SLOTS);
-    let values = values![&org, &month, ended.kind.word(), &currency, slot, core, cost];
+    let values =
+        values![&org, &month, ended.kind.word(), ended.outcome, &currency, slot, core, cost];
     tx.execute(ADD, values).await?;
     Ok(())
 }
@@ -243,13 +246,18 @@ pub async fn list(
     tx.rows(LIST, values![&org, before, limit]).await?.iter().map(read).collect()
 }
 
-/// What an organisation used for one kind of job since it began.
+/// What an organisation used for jobs of one kind that ended in one way, since it
+/// began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
     /// The organisation.
     pub org: Id,
     /// What was computed.
     pub kind: String,
+    /// How attempts ended.
+    pub outcome: String,
+    /// Attempts.
+    pub attempts: i64,
     /// In which currency the cost is.
     pub currency: String,
     /// Milliseconds of cores.
@@ -274,6 +282,8 @@ pub async fn totals(store: &Store) -> Result<Vec<Total>, StoreError> {
         Ok(Total {
             org: row.id("org_id")?,
             kind: row.text("kind")?,
+            outcome: row.text("outcome")?,
+            attempts: row.number("attempts")?,
             currency: row.text("currency")?,
             core_milliseconds: row.number("core_milliseconds")?,
             cost: row.number("cost")?,

@@ -118,12 +118,19 @@ pub struct Origin {
     pub request: String,
     /// The peer's address, without its port.
     pub address: String,
+    /// Where the request is in its trace (a `traceparent`), for work that comes
+    /// of it.
+    pub trace: Option<String>,
 }
 
 impl Origin {
     /// An act of the server itself, or at its machine.
     #[must_use]
     pub fn local() -> Self {
-        Self { request: Id::fresh(crate::id::Kind::Request).to_string(), address: "local".into() }
+        Self {
+            request: Id::fresh(crate::id::Kind::Request).to_string(),
+            address: "local".into(),
+            trace: None,
+        }
     }
 }

@@ -56,12 +56,13 @@ CREATE TABLE usage_month (
     org_id TEXT NOT NULL REFERENCES org (id),
     month TEXT NOT NULL,
     kind TEXT NOT NULL,
+    outcome TEXT NOT NULL,
     currency TEXT NOT NULL,
     slot BIGINT NOT NULL,
     core_milliseconds BIGINT NOT NULL,
     cost BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
-    PRIMARY KEY (org_id, month, kind, currency, slot)
+    PRIMARY KEY (org_id, month, kind, outcome, currency, slot)
 );
 
 -- Statements of months that have ended. Never changed.
