@@ -288,18 +288,35 @@ impl RequestArguments {
         })
     }
 
-    /// The request that the options ask for.
-    fn own_request(&self) -> Result<RunRequest, Failure> {
-        let scores = self.scores.clone().filter(|path| path.as_os_str() != MOCK);
-        let score_mode = if scores.is_some() { ScoreMode::ExternalScores } else { ScoreMode::Mock };
-        let library = self.library.input()?;
-        let config = RunConfig {
+    /// What would be refused before any file is opened.
+    #[cfg(feature = "service")]
+    pub fn check(&self) -> Result<(), Failure> {
+        self.config()?.validate().map_err(Failure::usage)
+    }
+
+    /// The scores, unless they are stand-ins.
+    fn own_scores(&self) -> Option<PathBuf> {
+        self.scores.clone().filter(|path| path.as_os_str() != MOCK)
+    }
+
+    /// The configuration that the options ask for.
+    fn config(&self) -> Result<RunConfig, Failure> {
+        let is_scored = self.own_scores().is_some();
+        let score_mode = if is_scored { ScoreMode::ExternalScores } else { ScoreMode::Mock };
+        Ok(RunConfig {
             missing_original: self
                 .default_original_score
                 .map_or(MissingOriginal::Skip, MissingOriginal::Score),
             audit_top: self.audit_top,
             ..self.settings.config(score_mode, DecoySet::V2)?
-        };
+        })
+    }
+
+    /// The request that the options ask for.
+    fn own_request(&self) -> Result<RunRequest, Failure> {
+        let scores = self.own_scores();
+        let library = self.library.input()?;
+        let config = self.config()?;
         Ok(RunRequest {
             read_options: self.reading.options(),
             scores,

@@ -55,6 +55,12 @@ impl Failure {
         Self { code, error: error.into() }
     }
 
+    /// The exit code.
+    #[cfg(all(feature = "service", unix))]
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
     /// A pack that cannot be read.
     pub fn from_pack(error: PackError) -> Self {
         Self { code: pack_code(&error), error: error.into() }

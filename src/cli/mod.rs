@@ -17,6 +17,8 @@ mod arguments;
 mod audit;
 mod batch;
 mod bench;
+#[cfg(feature = "service")]
+mod catalogue;
 mod compare;
 mod cost_lift;
 mod cure;
@@ -56,6 +58,10 @@ mod submit;
 mod suite;
 mod verify;
 mod wait;
+#[cfg(all(feature = "service", unix))]
+mod worker;
+#[cfg(all(feature = "service", unix))]
+mod worker_child;
 
 use arguments::GlobalArguments;
 use failure::Failure;
@@ -121,6 +127,11 @@ enum Command {
     Admin(admin::AdminArguments),
     #[cfg(feature = "service")]
     Remote(remote::RemoteArguments),
+    #[cfg(all(feature = "service", unix))]
+    Worker(worker::WorkerArguments),
+    #[cfg(all(feature = "service", unix))]
+    #[command(hide = true)]
+    WorkerChild(worker_child::WorkerChildArguments),
     Completions(generate::CompletionsArguments),
     Man(generate::ManArguments),
 }
@@ -200,6 +211,29 @@ fn usage_message(error: &clap::Error) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Carries out a command of a worker's, and returns its exit code. No file of
+/// settings has a say in it: the job decides every option.
+#[cfg(all(feature = "service", unix))]
+fn carry_out(arguments: &[String]) -> u8 {
+    let name = std::iter::once("hetero2".to_owned());
+    let matches = command().try_get_matches_from(name.chain(arguments.iter().cloned()));
+    let arguments = match matches.and_then(|m| Arguments::from_arg_matches(&m)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            failure::print_error_document(&usage_message(&error), failure::USAGE);
+            return failure::USAGE;
+        }
+    };
+    match dispatch(&arguments) {
+        // The type does not say its number.
+        Ok(code) => (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap_or(1),
+        Err(failure) => {
+            let _ = failure.report(arguments.global.json);
+            failure.code()
+        }
+    }
+}
+
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let global = &arguments.global;
     match &arguments.command {
@@ -238,6 +272,10 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Admin(arguments) => admin::admin(arguments, global),
         #[cfg(feature = "service")]
         Command::Remote(arguments) => remote::remote(arguments, global),
+        #[cfg(all(feature = "service", unix))]
+        Command::Worker(arguments) => worker::worker(arguments, global),
+        #[cfg(all(feature = "service", unix))]
+        Command::WorkerChild(arguments) => worker_child::worker_child(arguments),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),
     }

@@ -24,9 +24,41 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
     if QUIET.load(Ordering::Relaxed) { Ok(()) } else { print_document(text) }
 }
 
+/// What a command gives, where it is not for standard output.
+#[cfg(feature = "service")]
+static CAPTURED: std::sync::Mutex<Option<String>> = std::sync::Mutex::new(None);
+
+/// Keeps what commands give from here on, instead of printing it.
+#[cfg(all(feature = "service", unix))]
+pub fn capture() {
+    *CAPTURED.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(String::new());
+}
+
+/// What was kept since [`capture`], which ends by this.
+#[cfg(all(feature = "service", unix))]
+pub fn captured() -> String {
+    let mut captured = CAPTURED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    captured.take().unwrap_or_default()
+}
+
+/// Whether a text was kept instead of being printed.
+#[cfg(feature = "service")]
+fn was_captured(text: &str) -> bool {
+    let mut captured = CAPTURED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    captured.as_mut().map(|kept| kept.push_str(text)).is_some()
+}
+
+#[cfg(not(feature = "service"))]
+fn was_captured(_: &str) -> bool {
+    false
+}
+
 /// Writes what the command is there to give to standard output; a reader that
 /// went away is no failure.
 pub fn print_document(text: &str) -> Result<(), Failure> {
+    if was_captured(text) {
+        return Ok(());
+    }
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -2,7 +2,7 @@
 //! every few seconds otherwise.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,6 +16,48 @@ use super::stop;
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a run is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The library is read.
+    Reading,
+    /// Molecules are computed.
+    Computing,
+    /// The pack is written.
+    Writing,
+}
+
+/// How far the run of this process is, for whoever asks: number of the stage, 0
+/// before the first; rows done; rows in all.
+static SEEN: (AtomicU8, AtomicU64, AtomicU64) =
+    (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
+
+/// How far the run of this process is: stage, rows done, rows in all (0 where they
+/// are not known); none before it began.
+#[cfg(feature = "service")]
+pub fn seen() -> Option<(Stage, u64, u64)> {
+    let stage = match SEEN.0.load(Ordering::Acquire) {
+        0 => return None,
+        1 => Stage::Reading,
+        2 => Stage::Computing,
+        _ => Stage::Writing,
+    };
+    Some((stage, SEEN.1.load(Ordering::Relaxed), SEEN.2.load(Ordering::Relaxed)))
+}
+
+/// Forgets the run that has ended.
+#[cfg(feature = "service")]
+pub fn forget() {
+    SEEN.0.store(0, Ordering::Release);
+}
+
+/// Notes that a stage begins.
+fn begin(stage: Stage, done: u64, total: u64) {
+    SEEN.1.store(done, Ordering::Relaxed);
+    SEEN.2.store(total, Ordering::Relaxed);
+    SEEN.0.store(stage as u8 + 1, Ordering::Release);
+}
 
 /// Does `work` under a progress display that Ctrl-C can stop.
 pub fn watched<T>(global: &GlobalArguments, work: impl FnOnce(&Progress) -> T) -> T {
@@ -120,13 +162,23 @@ impl Observer for Progress {
     fn event(&self, event: Event) {
         match event {
             Event::Planned { rows } => {
+                begin(Stage::Reading, rows, 0);
                 if let Some(bar) = &self.bar {
                     bar.set_message(format!("reading: {} rows", grouped(rows)));
                 }
             }
-            Event::Computing { rows, done } => self.stage("computing", rows, done),
-            Event::Computed { rows } | Event::Reduced { rows } => self.advance(rows),
-            Event::Reducing { rows } => self.stage("writing", rows, 0),
+            Event::Computing { rows, done } => {
+                begin(Stage::Computing, done, rows);
+                self.stage("computing", rows, done);
+            }
+            Event::Computed { rows } | Event::Reduced { rows } => {
+                SEEN.1.fetch_add(rows, Ordering::Relaxed);
+                self.advance(rows);
+            }
+            Event::Reducing { rows } => {
+                begin(Stage::Writing, 0, rows);
+                self.stage("writing", rows, 0);
+            }
         }
     }
 

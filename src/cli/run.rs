@@ -42,6 +42,15 @@ const EXAMPLES: &str = "Examples:
   hetero2 run library.smi.gz --out screen --backend gpu
   hetero2 run library.smi.gz --out screen --resume  after an interruption";
 
+#[cfg(feature = "service")]
+impl RunArguments {
+    /// What would be refused before any file is opened.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.backend.choice()?;
+        self.request.check()
+    }
+}
+
 /// Runs `run`.
 pub fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let demo = arguments.request.demo()?;

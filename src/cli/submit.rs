@@ -172,7 +172,8 @@ fn escalation(text: &str) -> Result<f64, String> {
 }
 
 impl SubmitOptions {
-    fn settings(&self) -> SubmitSettings {
+    /// What they ask for.
+    pub fn settings(&self) -> SubmitSettings {
         SubmitSettings {
             scheduler: None,
             partition: self.partition.clone(),

@@ -19,3 +19,5 @@ pub use settings::{LoadedSettings, Origin, Settings, SettingsFile, SubmitSetting
 pub use status::{Failed, Progress, RunStatus, Stage, status};
 pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
 pub use submit::{Submitted, cancel, prepare, resubmit, resume, revive, submit};
+
+pub use hetero2_scheduler::Kind;

@@ -24,8 +24,10 @@ pub mod time;
 pub mod tls;
 pub mod trail;
 pub mod upload;
+#[cfg(unix)]
+pub mod worker;
 
 // What the program's tests wait, speak HTTP and make codes with, in the versions
 // that the server uses.
 #[doc(hidden)]
-pub use {reqwest, tokio, totp_rs};
+pub use {reqwest, tokio, totp_rs, zeroize};

@@ -18,6 +18,9 @@ pub enum ClientError {
     /// The token is none.
     #[error("that is no token of a server: it begins with h2t_")]
     Token,
+    /// The token is none of a pool.
+    #[error("that is no token of a pool of workers: it begins with h2w_")]
+    PoolToken,
     /// The certificate is not readable.
     #[error("the certificate is not readable as PEM: {0}")]
     Certificate(String),
@@ -97,7 +100,7 @@ impl ClientError {
     }
 
     /// The error that a problem document says.
-    pub(super) fn of_problem(status: StatusCode, text: &[u8]) -> Self {
+    pub(crate) fn of_problem(status: StatusCode, text: &[u8]) -> Self {
         let document = serde_json::from_slice(text).unwrap_or_else(|_| Document {
             code: "unknown".to_owned(),
             detail: status.canonical_reason().unwrap_or("no reason").to_owned(),

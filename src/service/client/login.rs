@@ -37,6 +37,31 @@ pub fn login_file() -> PathBuf {
     set("XDG_CONFIG_HOME").unwrap_or_else(home).join("hetero2").join("remote.json")
 }
 
+/// The address of a server, without a slash at its end.
+///
+/// # Errors
+///
+/// Where it is none, or a token would cross a network in the clear.
+pub(crate) fn safe_address(url: &str) -> Result<String, ClientError> {
+    let refused = || ClientError::Address(url.chars().take(100).collect());
+    let parsed = url::Url::parse(url).map_err(|_| refused())?;
+    let is_loopback = match parsed.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let is_safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback);
+    let is_plain = parsed.username().is_empty()
+        && parsed.password().is_none()
+        && parsed.query().is_none()
+        && parsed.fragment().is_none();
+    if !is_safe || !is_plain {
+        return Err(refused());
+    }
+    Ok(parsed.as_str().trim_end_matches('/').to_owned())
+}
+
 impl Login {
     /// The server at `url`, used with `token`; `certificate` is a PEM of who
     /// vouches for it, where the system does not.
@@ -46,22 +71,7 @@ impl Login {
     /// Where `url` or `token` is not well formed, or the token would cross a
     /// network in the clear.
     pub fn new(url: &str, token: &str, certificate: Option<String>) -> Result<Self, ClientError> {
-        let refused = || ClientError::Address(url.chars().take(100).collect());
-        let parsed = url::Url::parse(url).map_err(|_| refused())?;
-        let is_loopback = match parsed.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        let is_safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && is_loopback);
-        let is_plain = parsed.username().is_empty()
-            && parsed.password().is_none()
-            && parsed.query().is_none()
-            && parsed.fragment().is_none();
-        if !is_safe || !is_plain {
-            return Err(refused());
-        }
+        let url = safe_address(url)?;
         let token = token.trim();
         let is_token = token.starts_with("h2t_")
             && token.len() > BEFORE_SECRET
@@ -69,7 +79,6 @@ impl Login {
         if !is_token {
             return Err(ClientError::Token);
         }
-        let url = parsed.as_str().trim_end_matches('/').to_owned();
         Ok(Self { url, token: Zeroizing::new(token.to_owned()), certificate })
     }
 

@@ -8,6 +8,7 @@ mod upload;
 
 pub use download::download;
 pub use error::ClientError;
+pub(crate) use login::safe_address;
 pub use login::{Login, login_file};
 pub use upload::{Named, upload};
 
