@@ -11,6 +11,7 @@ use hetero2::service::store::{Store, StoreError, migrate};
 use serde_json::json;
 
 use super::admin_data::{self, DataCommand};
+use super::admin_pool::{self, PoolCommand};
 use super::admin_user::{self, UserCommand};
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
@@ -53,6 +54,9 @@ enum AdminCommand {
     /// Accounts of an organisation
     #[command(subcommand)]
     User(UserCommand),
+    /// Pools of workers
+    #[command(subcommand)]
+    Pool(PoolCommand),
     #[command(flatten)]
     Data(DataCommand),
 }
@@ -86,6 +90,7 @@ pub fn admin(arguments: &AdminArguments, global: &GlobalArguments) -> Result<Exi
                 admin_data::run(command, &store, &arguments.data, global).await
             }
             AdminCommand::User(command) => admin_user::run(command, &store, global).await,
+            AdminCommand::Pool(command) => admin_pool::run(command, &store, global).await,
             AdminCommand::Org(OrgCommand::Create { slug, name, owner }) => {
                 let name = name.as_deref().unwrap_or(slug);
                 create_org(&store, &Founding { slug, name, owner }, global).await

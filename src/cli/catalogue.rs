@@ -389,9 +389,9 @@ mod for_workers {
         if spec.kind != JobKind::CostLift {
             more.push(format!("--out={}", places.out.display()));
         }
-        let threads = places.threads.filter(|_| {
-            places.purpose == Purpose::Compute && spec.kind != JobKind::CostLift
-        });
+        let threads = places
+            .threads
+            .filter(|_| places.purpose == Purpose::Compute && spec.kind != JobKind::CostLift);
         more.extend(threads.map(|threads| format!("--threads={threads}")));
         if spec.kind == JobKind::Run && places.purpose == Purpose::Compute {
             more.push("--resume".to_owned());
@@ -479,7 +479,10 @@ mod tests {
         assert_eq!(refused(json!({"kind": "run", "options": {"out": "/etc"}})), "options.out");
         assert_eq!(refused(json!({"kind": "run", "options": {"scores": "x"}})), "options.scores");
         assert_eq!(refused(json!({"kind": "run", "options": {"decoys": true}})), "options.decoys");
-        assert_eq!(refused(json!({"kind": "run", "options": {"strip-salts": 1}})), "options.strip-salts");
+        assert_eq!(
+            refused(json!({"kind": "run", "options": {"strip-salts": 1}})),
+            "options.strip-salts"
+        );
         assert_eq!(refused(json!({"kind": "audit"})), "inputs");
         assert_eq!(refused(json!({"kind": "suite", "inputs": [dataset("library")]})), "inputs");
         let two = json!({"kind": "run", "inputs": [dataset("scores"), dataset("scores")]});

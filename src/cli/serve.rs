@@ -17,7 +17,7 @@ use serde_json::json;
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::output::{print_json, print_text};
-use super::stop;
+use super::{catalogue, stop};
 
 /// Serve organisations over HTTP: projects, uploads, datasets
 ///
@@ -69,6 +69,10 @@ pub struct ServeArguments {
     /// Logins of an account at once; another one ends the oldest
     #[arg(long, value_name = "N", default_value = "10")]
     sessions_per_account: NonZeroU32,
+    /// Also start a worker, as a process of its own: it computes the jobs of the pool `default` in
+    /// DIR/work
+    #[arg(long, conflicts_with = "tls_certificate")]
+    with_worker: bool,
 }
 
 /// Runs `work` to its end on this thread.
@@ -169,6 +173,7 @@ pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<Exi
             },
             oidc,
             is_tls: tls.is_some(),
+            catalogue: Some(catalogue::catalogue()),
         },
         tls,
     };
@@ -178,10 +183,53 @@ pub fn serve(arguments: &ServeArguments, global: &GlobalArguments) -> Result<Exi
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let mut shown = Ok(());
-    run(&config, |ready| shown = show(&ready, global), asked).map_err(Failure::from_serve)?;
-    shown?;
+    let mut begun = Ok(None);
+    let ready = |ready: Ready| {
+        begun = show(&ready, global).and_then(|()| match arguments.with_worker {
+            true => OwnWorker::start(&ready, &arguments.data).map(Some),
+            false => Ok(None),
+        });
+        // Without the worker that was asked for there is no server.
+        if begun.is_err() {
+            stop::request();
+        }
+    };
+    run(&config, ready, asked).map_err(Failure::from_serve)?;
+    begun?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The worker that the server started, a process of its own: it ends with the
+/// server, and gives back what it was at.
+struct OwnWorker(std::process::Child);
+
+impl OwnWorker {
+    fn start(ready: &Ready, data: &std::path::Path) -> Result<Self, Failure> {
+        let Some(token) = &ready.pool_token else {
+            let file = data.join("worker.token");
+            let error = anyhow::anyhow!(
+                "{} is missing: hetero2 admin pool create makes a pool and its token, for a worker \
+                 of its own",
+                file.display()
+            );
+            return Err(Failure::usage(error));
+        };
+        let mut command =
+            std::process::Command::new(std::env::current_exe().map_err(Failure::other)?);
+        command.args(["worker", "--quiet", "--until-stdin-ends", "--server", &ready.url]);
+        command.arg("--pool-token-file").arg(token);
+        command.arg("--directory").arg(data.join("work"));
+        command.env_remove("HETERO2_DATABASE").env_remove("VAULT_TOKEN");
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+        command.spawn().map(Self).map_err(Failure::other)
+    }
+}
+
+impl Drop for OwnWorker {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
 }
 
 fn show(ready: &Ready, global: &GlobalArguments) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub fn requested() -> bool {
 }
 
 /// Asks for a clean stop.
-#[cfg(all(feature = "service", unix))]
+#[cfg(feature = "service")]
 pub fn request() {
     STOP.store(true, Ordering::SeqCst);
 }

@@ -92,7 +92,9 @@ fn kind(text: &str) -> Result<JobKind, String> {
 pub fn worker(arguments: &WorkerArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(anyhow::Error::new(error).context(format!("cannot read {}", path.display())))
+            Failure::usage(
+                anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
+            )
         })
     };
     let token = read(&arguments.pool_token_file).map(zeroize)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::auth::oidc::OidcSettings;
 use crate::auth::session::Policy;
+use crate::job::catalogue::Catalogue;
 use crate::store::Address;
 
 /// What requests need to know of the set-up.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
     /// Whether clients reach the server by TLS, so that cookies are for it only.
     pub is_tls: bool,
+    /// What jobs may ask for, as the program knows it.
+    pub catalogue: Option<Catalogue>,
 }
 
 impl Default for Settings {
@@ -28,6 +31,7 @@ impl Default for Settings {
             sessions: Policy::default(),
             oidc: None,
             is_tls: false,
+            catalogue: None,
         }
     }
 }

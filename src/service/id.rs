@@ -41,6 +41,10 @@ pub enum Kind {
     Link,
     /// What one attempt used.
     Usage,
+    /// A pool of workers.
+    Pool,
+    /// A worker.
+    Worker,
 }
 
 impl Kind {
@@ -64,6 +68,8 @@ impl Kind {
             Self::Request => "req",
             Self::Link => "lnk",
             Self::Usage => "use",
+            Self::Pool => "wpl",
+            Self::Worker => "wrk",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! without dropping a request. It must not know what a request asks for.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hetero2_common::files::FileError;
 use hetero2_common::files::disk::{Readers, create_dir_for};
-use hetero2_common::files::{Lock, LockError};
+use hetero2_common::files::{Lock, LockError, write_private};
 
 use crate::api::{App, router};
 use crate::auth::AuthError;
@@ -21,6 +22,7 @@ use crate::auth::token::{self, NewToken};
 use crate::config::{MasterKey, ServerConfig, Storage, Tls};
 use crate::directory::org::{self, FoundError, Founding};
 use crate::id::Id;
+use crate::job::pool::{self, PoolError};
 use crate::object::{
     Depot, FileProvider, KeyError, KeyProvider, Keyring, ObjectError, Objects, Secret,
     VaultProvider,
@@ -80,6 +82,9 @@ pub enum ServeError {
     /// The address.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
+    /// The pool of workers of a first start.
+    #[error("the pool of workers was not made")]
+    Pool(#[from] PoolError),
     /// The runtime.
     #[error("the server's threads cannot be started")]
     Runtime(#[source] std::io::Error),
@@ -93,6 +98,8 @@ pub struct Ready {
     pub metrics: Option<String>,
     /// What the first start made; shown once.
     pub first: Option<First>,
+    /// The file of the token of the pool `default`, where this server made it.
+    pub pool_token: Option<PathBuf>,
 }
 
 /// The organisation and the credential of a first start.
@@ -154,6 +161,7 @@ async fn run(
     let store = Store::open(&config.database).await?;
     let depot = Arc::new(open_depot(&config.storage)?);
     depot.keys.check(&store).await?;
+    let pool_token = default_pool(&store, &config.data).await?;
     let providers = Providers::new(config.settings.oidc.as_ref())?;
     let app = App::new(store.clone(), depot, providers, config.settings.clone());
     let metrics = config.metrics.map(|address| serve_metrics(address, &app)).transpose()?;
@@ -178,6 +186,7 @@ async fn run(
         url: format!("{scheme}://{address}"),
         metrics: metrics.as_ref().map(|serving| format!("http://{}/metrics", serving.address)),
         first,
+        pool_token,
     });
     let served = match &config.tls {
         None => {
@@ -199,6 +208,16 @@ async fn run(
     sweeper.abort();
     store.close().await;
     served.map_err(|error| ServeError::Listen(address, error))
+}
+
+/// Makes the pool of workers `default` at a first start, and keeps its token in the
+/// data folder, for a worker of this machine; gives the file, if it is there.
+async fn default_pool(store: &Store, data: &Path) -> Result<Option<PathBuf>, ServeError> {
+    let path = data.join("worker.token");
+    if let Some(token) = pool::create_default(store).await? {
+        write_private(&path, |file| writeln!(file, "{}", token.as_str()))?;
+    }
+    Ok(path.exists().then_some(path))
 }
 
 fn serve_metrics(address: SocketAddr, app: &App) -> Result<Serving, ServeError> {

@@ -3,7 +3,7 @@
 
 use crate::store::Statement;
 use crate::{
-    api, auth, backup, dataset, directory, object, quota, run, store, tenancy, trail, upload,
+    api, auth, backup, dataset, directory, job, object, quota, run, store, tenancy, trail, upload,
 };
 
 /// The lists of all modules that have statements.
@@ -25,6 +25,7 @@ const LISTS: &[&[Statement]] = &[
     directory::org::ALL,
     directory::project::ALL,
     directory::project_member::ALL,
+    job::pool::ALL,
     object::KEY_STATEMENTS,
     object::SWEEP_STATEMENTS,
     object::VERIFY_STATEMENTS,

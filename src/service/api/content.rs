@@ -172,7 +172,7 @@ async fn follow(
 
 /// The bytes that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Whole,
     /// From the first to before the second.
     Range(u64, u64),
@@ -180,7 +180,7 @@ enum Wanted {
 
 impl Wanted {
     /// What is wanted, or an answer without bytes.
-    fn of(headers: &HeaderMap, dataset: &Dataset) -> Result<Self, Box<Response>> {
+    pub(super) fn of(headers: &HeaderMap, dataset: &Dataset) -> Result<Self, Box<Response>> {
         if has_it(headers, dataset) {
             return Err(Box::new(not_modified(dataset)));
         }
@@ -283,7 +283,12 @@ fn disposition(name: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
-async fn give(depot: &Depot, content: &Content, wanted: Wanted) -> Result<Response, Problem> {
+/// Gives the bytes.
+pub(super) async fn give(
+    depot: &Depot,
+    content: &Content,
+    wanted: Wanted,
+) -> Result<Response, Problem> {
     let size = content.dataset.size;
     let (status, start, end) = match wanted {
         Wanted::Whole => (StatusCode::OK, 0, size),

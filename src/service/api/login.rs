@@ -212,7 +212,9 @@ async fn me(caller: Caller) -> Result<Json<Me>, Problem> {
     let (credential, scope, project) = match &principal.via {
         Via::Token { id, scope, project } => (id.clone(), *scope, project.clone()),
         Via::Session { id } => (id.clone(), Scope::Admin, None),
-        Via::Link { .. } | Via::Login | Via::System => return Err(Problem::not_found()),
+        Via::Link { .. } | Via::Worker { .. } | Via::Login | Via::System => {
+            return Err(Problem::not_found());
+        }
     };
     let mut tx = caller.read_own(Action::OrgRead).await?;
     let org = org::get(&mut tx).await?;

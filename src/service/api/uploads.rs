@@ -196,7 +196,7 @@ async fn complete(
 }
 
 /// The SHA-256 of `Content-Digest`, as hex.
-fn content_digest(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn content_digest(headers: &HeaderMap) -> Result<String, Problem> {
     let values = headers.get_all("content-digest").iter();
     let digest = values
         .filter_map(|value| value.to_str().ok())
@@ -208,7 +208,7 @@ fn content_digest(headers: &HeaderMap) -> Result<String, Problem> {
     digest.map(hex::encode).ok_or_else(|| Problem::invalid_field("Content-Digest", expected))
 }
 
-fn expect_bytes(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn expect_bytes(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     if text(header::CONTENT_TYPE) != Some("application/octet-stream") {
         let detail = "the body must be application/octet-stream";
@@ -223,7 +223,7 @@ fn expect_bytes(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The bytes of a body, none of which may take long.
-fn patient(body: AxumBody) -> impl Stream<Item = Result<Bytes, BodyError>> + Unpin {
+pub(super) fn patient(body: AxumBody) -> impl Stream<Item = Result<Bytes, BodyError>> + Unpin {
     let body = body.into_data_stream();
     Box::pin(stream::unfold(Some(body), |body| async {
         let mut body = body?;

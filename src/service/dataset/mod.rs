@@ -32,6 +32,8 @@ statements! {
         FROM blob JOIN dataset ON dataset.org_id = blob.org_id AND dataset.blob_id = blob.id \
         WHERE dataset.org_id = $1 AND dataset.project_id = $2 AND dataset.id = $3 \
         AND deleted_at IS NULL";
+    BYTES = "SELECT object_name, size, sha256, stored_size, head_size, head_sha256, data_key_id, \
+        created_at FROM blob WHERE org_id = $1 AND id = $2";
     UPDATE = "UPDATE dataset SET name = $4, description = $5, version = version + 1 \
         WHERE org_id = $1 AND project_id = $2 AND id = $3 AND version = $6 AND deleted_at IS NULL";
     DELETE = "UPDATE dataset SET deleted_at = $4, version = version + 1 \
@@ -260,6 +262,34 @@ pub async fn content(
     let row = tx.row(BLOB, values![&org, project, id]).await?.ok_or(DatasetError::Absent)?;
     let sealed = Sealed::of(&row)?;
     let key = depot.keys.by_id(tx, &sealed.data_key).await?;
+    Ok(Content { dataset, sealed, key })
+}
+
+/// Finds bytes of the organisation that are none of a dataset's any more, or never
+/// were: what a job reads, what it made. Whoever calls it says whether `tx` may.
+///
+/// # Errors
+///
+/// Where there are no such bytes, or their key is not had.
+pub(crate) async fn content_of_blob(
+    tx: &mut TenantTx,
+    depot: &Depot,
+    (id, name): (&Id, &str),
+    blob: &Id,
+) -> Result<Content, DatasetError> {
+    let org = tx.org();
+    let row = tx.row(BYTES, values![&org, blob]).await?.ok_or(DatasetError::Absent)?;
+    let sealed = Sealed::of(&row)?;
+    let key = depot.keys.by_id(tx, &sealed.data_key).await?;
+    let dataset = Dataset {
+        id: id.clone(),
+        name: name.to_owned(),
+        description: String::new(),
+        size: sealed.size,
+        sha256: sealed.sha256.clone(),
+        version: 1,
+        created_at: Instant(row.number("created_at")?),
+    };
     Ok(Content { dataset, sealed, key })
 }
 

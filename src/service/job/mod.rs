@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod kind;
+pub mod pool;
 pub mod protocol;
 pub mod spec;
 pub mod state;

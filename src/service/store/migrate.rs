@@ -91,6 +91,18 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0004_quota.postgres.sql"),
         oldest: 4,
     },
+    Migration {
+        version: 5,
+        name: "workers",
+        text: include_str!("migrations/0005_workers.sql"),
+        tenant_tables: &[],
+        shared_tables: &[
+            ("worker_pool", "SELECT, INSERT, UPDATE"),
+            ("worker", "SELECT, INSERT, UPDATE"),
+        ],
+        postgres: "",
+        oldest: 5,
+    },
 ];
 
 /// The newest schema that this program knows.

@@ -208,6 +208,8 @@ actions! {
     StatementClose = "statement.close", Admin, Need::Org(&[]);
     /// Removing what is too old; the server alone.
     Sweep = "sweep", Admin, Need::Org(&[]);
+    /// What a worker does for a job that it leased; workers alone.
+    JobWork = "job.work", Admin, Need::Org(&[]);
     /// Reading runs.
     RunRead = "run.read", Read, Need::Project(ProjectRole::View);
 }

@@ -34,6 +34,13 @@ pub enum Via {
         /// Which.
         id: Id,
     },
+    /// A pool's token: a worker at the jobs that it leased, in a job's project.
+    Worker {
+        /// Which worker.
+        id: Id,
+        /// Of which pool.
+        pool: Id,
+    },
     /// Nothing yet: a login under way.
     Login,
     /// The server itself, or an administrator at its machine.
@@ -45,7 +52,10 @@ impl Via {
     #[must_use]
     pub fn label(&self) -> &str {
         match self {
-            Self::Token { id, .. } | Self::Session { id } | Self::Link { id } => id.as_str(),
+            Self::Token { id, .. }
+            | Self::Session { id }
+            | Self::Link { id }
+            | Self::Worker { id, .. } => id.as_str(),
             Self::Login => "login",
             Self::System => "system",
         }
@@ -72,6 +82,13 @@ impl Principal {
         Self { org, member: None, role: OrgRole::Owner, via: Via::System }
     }
 
+    /// A worker of `pool`, at work for `org`: it does what its leases need, and
+    /// nothing else.
+    #[must_use]
+    pub fn worker(org: Id, id: Id, pool: Id) -> Self {
+        Self { org, member: None, role: OrgRole::Member, via: Via::Worker { id, pool } }
+    }
+
     /// Whether it may act on owners: an owner, or the server itself.
     #[must_use]
     pub fn is_owner(&self) -> bool {
@@ -96,6 +113,9 @@ impl Principal {
                 is_within && *scope >= action.scope()
             }
             Via::Link { .. } => action == Action::DataRead,
+            Via::Worker { .. } => {
+                matches!(action, Action::JobWork | Action::UploadRead | Action::UploadWrite)
+            }
             Via::Login => action == Action::Login,
             Via::Session { .. } | Via::System => true,
         }

@@ -127,7 +127,8 @@ impl TenantTx {
         if !self.principal.scope_allows(action) {
             return Err(Denied::Scope(action));
         }
-        if self.principal.via == super::Via::System {
+        // What these may do does not depend on roles.
+        if matches!(self.principal.via, super::Via::System | super::Via::Worker { .. }) {
             return Ok(());
         }
         match action.need().is_met(self.principal.role, role) {
@@ -152,8 +153,10 @@ impl TenantTx {
     ///
     /// Where the database fails.
     pub async fn project_role(&mut self, project: &Id) -> Result<Option<ProjectRole>, StoreError> {
-        if self.principal.via == super::Via::System {
-            return Ok(Some(ProjectRole::Admin));
+        match self.principal.via {
+            super::Via::System => return Ok(Some(ProjectRole::Admin)),
+            super::Via::Worker { .. } => return Ok(Some(ProjectRole::Run)),
+            _ => {}
         }
         let Some(member) = self.principal.member.clone() else { return Ok(None) };
         let org = self.principal.org.clone();

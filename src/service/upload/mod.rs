@@ -34,7 +34,14 @@ statements! {
         expires_at FROM upload WHERE org_id = $1 AND project_id = $2 AND id = $3";
     LIST = "SELECT id, name, size, sha256, part_size, state, blob_id, version, created_at, \
         expires_at FROM upload WHERE org_id = $1 AND project_id = $2 AND id < $3 \
-        ORDER BY id DESC LIMIT $4";
+        AND run_id IS NULL ORDER BY id DESC LIMIT $4";
+    /// Of a member's, not of an attempt.
+    IS_OF_RUN = "SELECT run_id FROM upload WHERE org_id = $1 AND id = $2 AND run_id IS NOT NULL";
+    SET_RUN = "UPDATE upload SET run_id = $3 WHERE org_id = $1 AND id = $2";
+    OF_RUN = "SELECT id, name, size, sha256, part_size, state, blob_id, version, created_at, \
+        expires_at FROM upload WHERE org_id = $1 AND project_id = $2 AND run_id = $3 \
+        AND name = $4 AND size = $5 AND sha256 = $6 AND state <> 'aborted' AND expires_at > $7 \
+        ORDER BY id DESC LIMIT 1";
     PARTS = "SELECT number, size, sha256, object_name, stored_size, head_size, head_sha256, \
         data_key_id FROM upload_part WHERE org_id = $1 AND upload_id = $2 ORDER BY number";
     PART = "SELECT size, sha256, object_name, stored_size, head_size, head_sha256, data_key_id \
@@ -320,6 +327,39 @@ pub async fn get(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Upload, Upl
     let org = tx.org();
     let row = tx.row(GET, values![&org, project, id]).await?.ok_or(UploadError::Absent)?;
     Ok(read(&row)?)
+}
+
+/// The upload of a file that run `run` made: the one that it began before with the same
+/// bytes, else a new one.
+///
+/// # Errors
+///
+/// Where it is too large.
+pub async fn of_run(
+    tx: &mut TenantTx,
+    depot: &Depot,
+    project: &Id,
+    run: &Id,
+    new: &NewUpload,
+) -> Result<Upload, UploadError> {
+    let (org, size) = (tx.org(), number(new.size));
+    let values = values![&org, project, run, &new.name, size, &new.sha256, Instant::now()];
+    if let Some(row) = tx.row(OF_RUN, values).await? {
+        return Ok(read(&row)?);
+    }
+    let made = create(tx, depot, project, new).await?;
+    tx.execute(SET_RUN, values![&org, &made.id, run]).await?;
+    Ok(made)
+}
+
+/// The run whose upload it is; none where it is a member's.
+///
+/// # Errors
+///
+/// Where the database fails.
+pub async fn run_of(tx: &mut TenantTx, id: &Id) -> Result<Option<Id>, StoreError> {
+    let org = tx.org();
+    tx.row(IS_OF_RUN, values![&org, id]).await?.map(|row| row.id("run_id")).transpose()
 }
 
 /// One upload of `project` and the parts of it that are there.

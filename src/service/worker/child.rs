@@ -23,7 +23,7 @@ const LONGEST_LOG: u64 = 64 << 20;
 /// How often the end of the log is read.
 const TAIL: Duration = Duration::from_secs(2);
 /// Bytes of the end of the log that are shown.
-const TAIL_BYTES: u64 = 4_000;
+const TAIL_BYTES: u64 = 2_000;
 
 /// Variables of the environment that a child sees; nothing secret is among them.
 const ENVIRONMENT: [&str; 10] = [
@@ -144,7 +144,8 @@ impl Child {
         self.last = before;
         let mut line = serde_json::to_vec(order).unwrap_or_default();
         line.push(b'\n');
-        let sent = self.stdin.as_mut().map(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()));
+        let sent =
+            self.stdin.as_mut().map(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()));
         let ran = match sent {
             Some(Ok(())) => self.watch(bounds, signals, &mut told).await,
             _ => self.died(),
@@ -226,7 +227,8 @@ impl Child {
     /// Whether it may carry out another command: it is not old, and holds no more
     /// than `memory_kib`.
     pub fn is_fresh(&self, most: u32, memory_kib: u64) -> bool {
-        self.commands < most && look(self.process.id()).is_some_and(|now| now.memory_kib < memory_kib)
+        self.commands < most
+            && look(self.process.id()).is_some_and(|now| now.memory_kib < memory_kib)
     }
 
     fn log_length(&self) -> u64 {

@@ -111,7 +111,8 @@ pub(super) fn sweep(directory: &Path, age: Duration) {
         let root = entry.path();
         // The log is written to in every attempt.
         let touched = [root.join("log.txt"), root.clone()];
-        let touched = touched.iter().filter_map(|path| path.symlink_metadata().ok()?.modified().ok());
+        let touched =
+            touched.iter().filter_map(|path| path.symlink_metadata().ok()?.modified().ok());
         let is_old = touched.max().and_then(|at| now.duration_since(at).ok()) > Some(age);
         if !is_job || !is_old {
             continue;
@@ -128,8 +129,7 @@ fn plain(name: &str) -> String {
     let is_plain = |c: char| {
         !c.is_control() && !matches!(c, '/' | '\\' | ':' | '*' | '?' | '[' | ']' | '{' | '}')
     };
-    let cleaned: String =
-        name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let cleaned: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     // The end tells the format.
     let count = cleaned.chars().count();
     let kept: String = cleaned.chars().skip(count.saturating_sub(LONGEST_NAME)).collect();
@@ -187,7 +187,8 @@ mod tests {
         let folder = JobFolder::take(directory.path(), &lease()).unwrap().unwrap();
         assert!(JobFolder::take(directory.path(), &lease()).unwrap().is_none());
         let root = folder.root().display().to_string();
-        let said = format!("cannot read {root}/inputs/12/a.smi: see {root}/run/plan.json in {root}");
+        let said =
+            format!("cannot read {root}/inputs/12/a.smi: see {root}/run/plan.json in {root}");
         assert_eq!(folder.without_places(&said), "cannot read a.smi: see run/plan.json in .");
         sweep(directory.path(), Duration::ZERO);
         assert!(folder.root().exists(), "one that is held was swept");

@@ -14,8 +14,8 @@ use crate::job::protocol::{Lease, LeaseRenewal, Order, Progress, Renewal};
 
 /// How often it looks whether something is due; a change is told as soon.
 const TICK: Duration = Duration::from_secs(2);
-/// Most leases of one request.
-const MOST: usize = 64;
+/// Most leases of one request: each may bring the end of a log.
+const MOST: usize = 8;
 /// How far back the speed of computing is measured.
 const LATELY: Duration = Duration::from_secs(30);
 
@@ -80,7 +80,12 @@ impl Keeper {
     }
 
     /// Renews what is due, until it is dropped.
-    pub async fn renew_forever(&self, link: &Link, worker: watch::Receiver<String>, every: Duration) {
+    pub async fn renew_forever(
+        &self,
+        link: &Link,
+        worker: watch::Receiver<String>,
+        every: Duration,
+    ) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

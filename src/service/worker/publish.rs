@@ -43,8 +43,10 @@ pub(super) async fn upload(
 }
 
 fn digest(path: &Path) -> Result<(u64, String), LinkError> {
-    let found = digest_file(path).map_err(|error| {
-        LinkError::File { action: error.action, path: name(path), source: error.source }
+    let found = digest_file(path).map_err(|error| LinkError::File {
+        action: error.action,
+        path: name(path),
+        source: error.source,
     })?;
     Ok((found.bytes, found.sha256.to_string()))
 }

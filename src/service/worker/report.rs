@@ -108,7 +108,9 @@ pub(super) fn broken(ran: Ran, log: &str, seconds: u64, memory_mib: u64) -> Brok
         // What Rust says where an allocation is refused.
         Ran::Died(_) if log.contains("memory allocation of") => Failed::new(
             Reason::MemoryLimit,
-            &format!("it asked for more memory than its limit of {memory_mib} MiB (limits.memory_mib)"),
+            &format!(
+                "it asked for more memory than its limit of {memory_mib} MiB (limits.memory_mib)"
+            ),
         ),
         Ran::Died(status) => {
             let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();

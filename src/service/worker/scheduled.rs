@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use hetero2_cluster::{ClusterError, Kind, RunStatus, Settings, Stage};
 use hetero2_engine::run::RunDir;
 
+use super::Purpose;
 use super::attempt::Attempt;
 use super::failed::{Broken, Failed};
 use super::folder::{JobFolder, Staged};
 use super::signal::{Signal, unless};
-use super::Purpose;
 use crate::job::protocol::Reason;
 use crate::job::{Limits, Phase};
 
@@ -71,12 +71,13 @@ impl Attempt<'_> {
         self.hold.phase(Phase::Submitted);
         let settings = place.asked(self.lease.spec.limits);
         let kind = place.kind;
-        let submitted = on_cluster(&dir, move |dir| match hetero2_cluster::submit(dir, kind, &settings) {
-            Ok(submitted) => Ok(Some(submitted)),
-            // An earlier attempt's, or finished.
-            Err(ClusterError::Active { .. } | ClusterError::Complete { .. }) => Ok(None),
-            Err(error) => Err(error),
-        });
+        let submitted =
+            on_cluster(&dir, move |dir| match hetero2_cluster::submit(dir, kind, &settings) {
+                Ok(submitted) => Ok(Some(submitted)),
+                // An earlier attempt's, or finished.
+                Err(ClusterError::Active { .. } | ClusterError::Complete { .. }) => Ok(None),
+                Err(error) => Err(error),
+            });
         // Not cut short: what the scheduler accepted is written down.
         if let Some(submitted) = submitted.await? {
             let ids: Vec<String> = submitted.jobs.iter().map(|job| job.id.clone()).collect();
@@ -87,7 +88,11 @@ impl Attempt<'_> {
         Ok((0, report))
     }
 
-    async fn follow(&mut self, place: &SchedulerPlace, dir: &Arc<RunDir>) -> Result<String, Broken> {
+    async fn follow(
+        &mut self,
+        place: &SchedulerPlace,
+        dir: &Arc<RunDir>,
+    ) -> Result<String, Broken> {
         let mut idle = 0;
         let mut looked = Instant::now();
         loop {
@@ -145,11 +150,13 @@ impl Attempt<'_> {
         let progress = &status.progress;
         let running = progress.running.len();
         self.used.core_seconds += running as f64 * core_seconds;
-        self.hold.phase(match (running, progress.missing.is_empty() && progress.pending.is_empty()) {
-            (1.., _) => Phase::Computing,
-            (0, true) => Phase::Reducing,
-            (0, false) => Phase::Submitted,
-        });
+        self.hold.phase(
+            match (running, progress.missing.is_empty() && progress.pending.is_empty()) {
+                (1.., _) => Phase::Computing,
+                (0, true) => Phase::Reducing,
+                (0, false) => Phase::Submitted,
+            },
+        );
         let (done, total) = (progress.rows_done, progress.rows);
         let (rate, left) = (progress.rows_per_second, progress.eta_seconds);
         self.hold.progress(|told| {
@@ -189,7 +196,10 @@ fn ended_badly(status: &RunStatus) -> Failed {
     let lower = text.to_lowercase();
     let reason = if lower.contains("memory") || lower.contains("oom") {
         Reason::MemoryLimit
-    } else if lower.contains("timeout") || lower.contains("time limit") || lower.contains("walltime") {
+    } else if lower.contains("timeout")
+        || lower.contains("time limit")
+        || lower.contains("walltime")
+    {
         Reason::TimeLimit
     } else {
         Reason::Scheduler
@@ -222,7 +232,9 @@ async fn on_cluster<T: Send + 'static>(
     });
     match done.await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(ClusterError::Run(error))) => Err(Failed::new(Reason::Program, &error.to_string()).into()),
+        Ok(Err(ClusterError::Run(error))) => {
+            Err(Failed::new(Reason::Program, &error.to_string()).into())
+        }
         Ok(Err(error)) => Err(Failed::new(Reason::Scheduler, &error.to_string()).into()),
         Err(error) => Err(Failed::new(Reason::Program, &error.to_string()).into()),
     }

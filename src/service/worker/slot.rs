@@ -46,7 +46,10 @@ impl Slot {
             other => {
                 drop(other);
                 Child::start(program, &self.folder).map_err(|error| {
-                    Failed::new(Reason::Program, &format!("the worker cannot start the program: {error}"))
+                    Failed::new(
+                        Reason::Program,
+                        &format!("the worker cannot start the program: {error}"),
+                    )
                 })?
             }
         };
@@ -62,7 +65,10 @@ impl Slot {
     /// Before a job, and after it.
     pub fn tidy(&mut self, size: Size) {
         let is_kept = size == Size::Small
-            && self.child.as_ref().is_some_and(|(_, child)| child.is_fresh(MOST_COMMANDS, MOST_IDLE_KIB));
+            && self
+                .child
+                .as_ref()
+                .is_some_and(|(_, child)| child.is_fresh(MOST_COMMANDS, MOST_IDLE_KIB));
         if !is_kept {
             self.child = None;
         }

@@ -56,7 +56,8 @@ async fn receive(
     let mut tries = 0;
     while size < input.size {
         let before = size;
-        let received = append(link, lease, number, input, (&mut file, &mut digest, &mut size)).await;
+        let received =
+            append(link, lease, number, input, (&mut file, &mut digest, &mut size)).await;
         tries = if size > before { 0 } else { tries + 1 };
         match received {
             Ok(()) | Err(LinkError::Unreachable(_) | LinkError::Answer(_)) if tries < TRIES => {}

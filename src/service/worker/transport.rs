@@ -311,7 +311,9 @@ pub(super) fn unreachable(error: reqwest::Error) -> LinkError {
 fn refusal(status: StatusCode, text: &[u8]) -> LinkError {
     match ClientError::of_problem(status, text) {
         ClientError::Refused { code, .. } if code == "fenced" => LinkError::Fenced,
-        ClientError::Refused { status, code, detail } => LinkError::Refused { status, code, detail },
+        ClientError::Refused { status, code, detail } => {
+            LinkError::Refused { status, code, detail }
+        }
         error => LinkError::Answer(error.to_string()),
     }
 }
