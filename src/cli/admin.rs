@@ -11,6 +11,7 @@ use hetero2::service::store::{Store, StoreError, migrate};
 use serde_json::json;
 
 use super::admin_data::{self, DataCommand};
+use super::admin_plan::{self, PlanCommand, QuotaCommand};
 use super::admin_pool::{self, PoolCommand};
 use super::admin_user::{self, UserCommand};
 use super::arguments::GlobalArguments;
@@ -26,6 +27,7 @@ use super::serve::{DatabaseArguments, block_on};
   hetero2 admin migrate --database postgres://owner@db/hetero2
   hetero2 admin org create acme --name 'Acme Therapeutics' --owner ada@example.org
   hetero2 admin user create bob@example.org --with-password
+  hetero2 admin quota set --plan team --org acme
   hetero2 admin backup /backups/2026-11-30 --previous /backups/2026-11-29
   hetero2 admin restore /backups/2026-11-30 --data /srv/hetero2
 
@@ -57,6 +59,12 @@ enum AdminCommand {
     /// Pools of workers
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// Plans: what organisations may use, and at which price
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Which plan an organisation has
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     #[command(flatten)]
     Data(DataCommand),
 }
@@ -89,6 +97,8 @@ pub fn admin(arguments: &AdminArguments, global: &GlobalArguments) -> Result<Exi
             AdminCommand::Data(command) => {
                 admin_data::run(command, &store, &arguments.data, global).await
             }
+            AdminCommand::Plan(command) => admin_plan::plan(command, &store, global).await,
+            AdminCommand::Quota(command) => admin_plan::quota(command, &store, global).await,
             AdminCommand::User(command) => admin_user::run(command, &store, global).await,
             AdminCommand::Pool(command) => admin_pool::run(command, &store, global).await,
             AdminCommand::Org(OrgCommand::Create { slug, name, owner }) => {

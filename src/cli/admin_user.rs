@@ -146,7 +146,7 @@ pub async fn run(
 }
 
 /// The organisation that is meant.
-async fn find_org(store: &Store, arguments: &OrgArguments) -> Result<Id, Failure> {
+pub async fn find_org(store: &Store, arguments: &OrgArguments) -> Result<Id, Failure> {
     if let Some(slug) = &arguments.org {
         let found = org::by_slug(store, slug).await.map_err(Failure::other)?;
         return found.ok_or_else(|| usage(&format!("there is no organisation {slug:?}")));

@@ -12,6 +12,8 @@ mod admin;
 #[cfg(feature = "service")]
 mod admin_data;
 #[cfg(feature = "service")]
+mod admin_plan;
+#[cfg(feature = "service")]
 mod admin_pool;
 #[cfg(feature = "service")]
 mod admin_user;

@@ -96,7 +96,7 @@ fn operations(document: &Value) -> Vec<Operation> {
             let ids: Vec<_> = path
                 .split('/')
                 .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-                .filter(|name| *name != "number")
+                .filter(|name| !["number", "month"].contains(name))
                 .map(|name| *names.get_key_value(name).unwrap_or_else(|| panic!("{name}")).0)
                 .collect();
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
@@ -142,7 +142,7 @@ fn example(document: &Value, schema: &Value) -> Value {
 impl Operation {
     /// Asks with the ids of `things`, in the path and in the body.
     fn ask(&self, client: &Client, own: &Things, foreign_from: usize, other: &Things) -> Answer {
-        let mut path = self.path.replace("{number}", "1");
+        let mut path = self.path.replace("{number}", "1").replace("{month}", "2026-12");
         for (position, name) in self.ids.iter().enumerate() {
             let things = if position < foreign_from { own } else { other };
             path = path.replace(&format!("{{{name}}}"), &things[name]);

@@ -9,6 +9,7 @@ mod attack;
 mod backup;
 mod login;
 mod migrations;
+mod monitoring;
 mod objects;
 mod oidc;
 mod openapi;

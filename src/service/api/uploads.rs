@@ -19,6 +19,7 @@ use super::caller::id;
 use super::{App, Asked, Body, Caller, Fields, Listing, PageQuery, Problem, Problems, Query, etag};
 use crate::id::Kind;
 use crate::object::{KeyError, ObjectError};
+use crate::quota;
 use crate::tenancy::{Action, Door};
 use crate::trail::Entry;
 use crate::upload::{
@@ -54,7 +55,7 @@ async fn list(
 
 /// Begins an upload: its name, size and SHA-256 are declared, its parts follow.
 ///
-/// Problems of its own: 413 `upload_too_large`.
+/// Problems of its own: 413 `upload_too_large`; 403 `quota_reached`.
 #[utoipa::path(post, path = "/v1/orgs/{org}/projects/{project}/uploads", tag = "uploads",
     params(("org" = String, Path, description = "the organisation's id"),
         ("project" = String, Path, description = "the project's id"),
@@ -77,6 +78,7 @@ async fn create(
         Asked::Now(once) => once,
         Asked::Before(answer) => return Ok(answer),
     };
+    quota::check_storage(&mut once.tx, new.size).await?;
     let made = upload::create(&mut once.tx, caller.app().depot(), &project, new).await?;
     let entry = Entry::on(&made.id).changing(None, Some(made.sha256.clone()));
     let location = format!("/v1/orgs/{org}/projects/{project}/uploads/{}", made.id);

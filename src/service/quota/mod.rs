@@ -32,6 +32,9 @@ statements! {
         COALESCE(quota.stored_bytes, plan.stored_bytes) AS stored_bytes \
         FROM quota JOIN plan ON plan.name = quota.plan WHERE quota.org_id = $1";
     STORED = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM blob WHERE org_id = $1";
+    /// Uploads under way will be stored.
+    COMING = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM upload \
+        WHERE org_id = $1 AND state = 'open'";
     TRASHED = "SELECT CAST(COALESCE(SUM(blob.size), 0) AS BIGINT) AS bytes FROM dataset \
         JOIN blob ON blob.org_id = dataset.org_id AND blob.id = dataset.blob_id \
         WHERE dataset.org_id = $1 AND dataset.deleted_at IS NOT NULL";
@@ -247,15 +250,18 @@ pub async fn room_at_claim(tx: &mut TenantTx) -> Result<i64, StoreError> {
 }
 
 /// Whether the organisation may store `more` bytes: asked in the transaction
-/// that declares an upload. Uploads under way are not counted.
+/// that declares an upload, before it does. Uploads under way are counted as if
+/// they were complete.
 ///
 /// # Errors
 ///
 /// Where the limit would be passed, or the database fails.
 pub async fn check_storage(tx: &mut TenantTx, more: u64) -> Result<(), QuotaError> {
     let Some(limit) = limits(tx).await?.stored_bytes else { return Ok(()) };
+    lock(tx).await?;
     let more = i64::try_from(more).unwrap_or(i64::MAX);
-    match bytes(tx, STORED).await?.saturating_add(more) > limit {
+    let stored = bytes(tx, STORED).await?.saturating_add(bytes(tx, COMING).await?);
+    match stored.saturating_add(more) > limit {
         true => Err(QuotaError::Reached { quota: Quota::StoredBytes, limit }),
         false => Ok(()),
     }

@@ -192,3 +192,75 @@ fn database(snapshot: Option<&Snapshot>) -> Registry {
     registry.register("cost", "What attempts cost by the plans", costs);
     registry
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Id, Kind};
+    use crate::quota::usage::Total;
+    use crate::telemetry::snapshot::{Depth, Workers};
+
+    fn full() -> Snapshot {
+        let pool = || "default".to_owned();
+        Snapshot {
+            depths: vec![Depth {
+                pool: pool(),
+                state: "queued".into(),
+                jobs: 3,
+                oldest_seconds: 70,
+            }],
+            workers: vec![Workers { pool: pool(), state: "seen", workers: 2 }],
+            attempts: vec![("run".into(), "succeeded".into(), 5)],
+            usage: vec![Total {
+                org: Id::fresh(Kind::Org),
+                kind: "run".into(),
+                outcome: "succeeded".into(),
+                attempts: 5,
+                currency: "EUR".into(),
+                core_milliseconds: 1500,
+                cost: 25,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let metrics = Metrics::default();
+        metrics.answered("GET", "/v1/me", 200, Duration::from_millis(3));
+        metrics.answered("BREW", "none", 404, Duration::from_secs(1));
+        metrics.problem("not_found");
+        let shown = metrics.document(Some(&full())).unwrap();
+        for line in [
+            "hetero2_requests_total{method=\"GET\",route=\"/v1/me\",status=\"200\"} 1",
+            "hetero2_requests_total{method=\"other\",route=\"none\",status=\"404\"} 1",
+            "hetero2_request_duration_seconds_bucket{le=\"0.005\",route=\"/v1/me\"} 1",
+            "hetero2_problems_total{code=\"not_found\"} 1",
+            "hetero2_database_up 1",
+            "hetero2_jobs{pool=\"default\",state=\"queued\"} 3",
+            "hetero2_oldest_job_seconds{pool=\"default\",state=\"queued\"} 70",
+            "hetero2_workers{pool=\"default\",state=\"seen\"} 2",
+            "# EOF",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+        }
+        assert!(metrics.document(None).unwrap().contains("hetero2_database_up 0\n"));
+    }
+
+    /// An alert on a name that nobody shows never rises.
+    #[test]
+    fn the_rules_ask_for_what_is_shown() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/service/monitoring");
+        let rules = std::fs::read_to_string(format!("{folder}/alerts.yml")).unwrap();
+        let metrics = Metrics::default();
+        metrics.answered("GET", "/v1/me", 200, Duration::from_millis(3));
+        let shown = metrics.document(Some(&full())).unwrap();
+        let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let mut count = 0;
+        for word in rules.split(|c| !is_of_a_name(c)).filter(|word| word.starts_with("hetero2_")) {
+            let family = word.trim_end_matches("_bucket").trim_end_matches("_total");
+            assert!(shown.contains(&format!("# TYPE {family} ")), "{word}: {shown}");
+            count += 1;
+        }
+        assert!(count > 8, "{count}");
+    }
+}

@@ -256,7 +256,8 @@ impl Sender {
         let request = request
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(document.to_string());
-        let sent = self.runtime.block_on(request.send());
+        // Its clock is that of the runtime, so it is made within.
+        let sent = self.runtime.block_on(async { request.send().await });
         sent.and_then(reqwest::Response::error_for_status).map(drop)
     }
 }

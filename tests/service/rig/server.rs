@@ -19,6 +19,8 @@ pub struct Server {
     pub url: String,
     /// What its first start made: organisation and token of its owner.
     pub first: Option<(String, String)>,
+    /// Where Prometheus asks, with `--metrics`.
+    pub metrics: Option<String>,
 }
 
 /// The program.
@@ -79,7 +81,8 @@ impl Server {
         });
         let text = |name: &str| ready[name].as_str().map(str::to_owned);
         let first = text("organisation").zip(text("token"));
-        Self { child, folder: Some(folder), url: text("url").unwrap(), first }
+        let (url, metrics) = (text("url").unwrap(), text("metrics"));
+        Self { child, folder: Some(folder), url, first, metrics }
     }
 
     fn folder(&self) -> &Path {
