@@ -20,7 +20,7 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
     /// Whether clients reach the server by TLS, so that cookies are for it only.
     pub is_tls: bool,
-    /// What jobs may ask for, as the program knows it.
+    /// Which jobs there are; without it none is accepted.
     pub catalogue: Option<Catalogue>,
 }
 

@@ -1,5 +1,7 @@
 //! Runs of jobs: read only. Workers make them. It must not know how.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,9 +11,11 @@ use crate::tenancy::TenantTx;
 use crate::time::Instant;
 
 statements! {
-    GET = "SELECT id, name, kind, state, content_digest, created_at, ended_at FROM run \
+    GET = "SELECT id, name, kind, state, job_id, attempt, content_digest, verdict, \
+        row_counts, reason, message, created_at, ended_at FROM run \
         WHERE org_id = $1 AND project_id = $2 AND id = $3";
-    LIST = "SELECT id, name, kind, state, content_digest, created_at, ended_at FROM run \
+    LIST = "SELECT id, name, kind, state, job_id, attempt, content_digest, verdict, \
+        row_counts, reason, message, created_at, ended_at FROM run \
         WHERE org_id = $1 AND project_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4";
 }
 
@@ -25,10 +29,24 @@ pub struct Run {
     pub name: String,
     /// What it computes: `run`, `audit`, ….
     pub kind: String,
-    /// How far it is.
+    /// `running`; or how it ended: `succeeded`, `failed`, `cancelled`, `held`,
+    /// `released` (given back by its worker) or `lost` (its worker was).
     pub state: String,
+    /// The job that it is an attempt of.
+    #[schema(value_type = Option<String>)]
+    pub job: Option<Id>,
+    /// Which attempt, from 1.
+    pub attempt: Option<i64>,
     /// SHA-256 that the pack's contents come to, once it ended well.
     pub content_digest: Option<String>,
+    /// The verdict's word, for kinds that have one.
+    pub verdict: Option<String>,
+    /// Rows by status, as in `{"OK": 98, "SKIP": 1, "ERROR": 1}`.
+    pub rows: Option<BTreeMap<String, u64>>,
+    /// Why it failed: a stable word.
+    pub reason: Option<String>,
+    /// The same in words.
+    pub message: Option<String>,
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Instant,
@@ -43,7 +61,13 @@ fn read(row: &Columns) -> Result<Run, StoreError> {
         name: row.text("name")?,
         kind: row.text("kind")?,
         state: row.text("state")?,
+        job: row.optional_id("job_id")?,
+        attempt: row.optional_number("attempt")?,
         content_digest: row.optional_text("content_digest")?,
+        verdict: row.optional_text("verdict")?,
+        rows: row.optional_text("row_counts")?.and_then(|text| serde_json::from_str(&text).ok()),
+        reason: row.optional_text("reason")?,
+        message: row.optional_text("message")?,
         created_at: Instant(row.number("created_at")?),
         ended_at: row.optional_number("ended_at")?.map(Instant),
     })

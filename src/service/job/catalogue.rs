@@ -95,6 +95,54 @@ pub struct Catalogue {
     pub check: fn(&JobSpec) -> Result<(), Unacceptable>,
 }
 
+/// Inputs of a job at most.
+const INPUTS: usize = 1000;
+
+/// Options of a job at most.
+const OPTIONS: usize = 100;
+
+impl Catalogue {
+    /// What is wrong with `spec`, as far as that can be said without looking at
+    /// its inputs.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn judge(&self, spec: &JobSpec) -> Result<(), Unacceptable> {
+        let wrong = |field: &str, problem: String| Unacceptable { field: field.into(), problem };
+        let kind = self.kinds.iter().find(|kind| kind.kind == spec.kind);
+        let Some(kind) = kind else {
+            return Err(wrong("kind", "is none that this server takes".into()));
+        };
+        if spec.inputs.len() > INPUTS || spec.options.len() > OPTIONS {
+            return Err(wrong("inputs", format!("at most {INPUTS} inputs and {OPTIONS} options")));
+        }
+        for input in &spec.inputs {
+            if !kind.inputs.iter().any(|known| known.role == input.role) {
+                let role = input.role.word();
+                return Err(wrong("inputs", format!("{role} is no input of {}", spec.kind.word())));
+            }
+        }
+        for input in &kind.inputs {
+            let role = input.role.word();
+            let count = spec.inputs.iter().filter(|given| given.role == input.role).count();
+            if count == 0 && input.is_required {
+                return Err(wrong("inputs", format!("{role} is missing")));
+            }
+            if count > 1 && !input.takes_several {
+                return Err(wrong("inputs", format!("{role} is given {count} times")));
+            }
+        }
+        for name in spec.options.keys() {
+            if !kind.options.iter().any(|option| option.name == *name) {
+                let field = format!("options.{name}");
+                return Err(wrong(&field, format!("is no option of {}", spec.kind.word())));
+            }
+        }
+        (self.check)(spec)
+    }
+}
+
 impl std::fmt::Debug for Catalogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Catalogue").field("kinds", &self.kinds).finish_non_exhaustive()

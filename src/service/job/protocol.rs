@@ -120,6 +120,9 @@ pub struct LeasedInput {
     pub sha256: String,
 }
 
+/// Bytes of a log's end that are kept.
+const LOG_TAIL: usize = 4096;
+
 /// How far a job is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -136,6 +139,23 @@ pub struct Progress {
     pub scheduler_jobs: Vec<String>,
     /// The last lines of the log, at most 4 KiB.
     pub log_tail: String,
+}
+
+impl Progress {
+    /// The same within what is kept of it.
+    #[must_use]
+    pub fn bounded(&self) -> Self {
+        let end = self.log_tail.len();
+        let from = (end.saturating_sub(LOG_TAIL)..=end)
+            .find(|place| self.log_tail.is_char_boundary(*place))
+            .unwrap_or(end);
+        let shorten = |id: &String| id.chars().take(200).collect();
+        Self {
+            scheduler_jobs: self.scheduler_jobs.iter().take(100).map(shorten).collect(),
+            log_tail: self.log_tail.get(from..).unwrap_or_default().to_owned(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Leases to be kept.

@@ -103,6 +103,20 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
         oldest: 5,
     },
+    Migration {
+        version: 6,
+        name: "jobs",
+        text: include_str!("migrations/0006_jobs.sql"),
+        tenant_tables: &[
+            ("job", "org_id"),
+            ("job_input", "org_id"),
+            ("job_event", "org_id"),
+            ("artifact", "org_id"),
+        ],
+        shared_tables: &[],
+        postgres: include_str!("migrations/0006_jobs.postgres.sql"),
+        oldest: 6,
+    },
 ];
 
 /// The newest schema that this program knows.

@@ -208,6 +208,14 @@ actions! {
     StatementClose = "statement.close", Admin, Need::Org(&[]);
     /// Removing what is too old; the server alone.
     Sweep = "sweep", Admin, Need::Org(&[]);
+    /// Reading jobs and their history.
+    JobRead = "job.read", Read, Need::Project(ProjectRole::View);
+    /// Submitting a job.
+    JobSubmit = "job.submit", Write, Need::Project(ProjectRole::Run);
+    /// Cancelling, holding, releasing and trying again a job.
+    JobControl = "job.control", Write, Need::Project(ProjectRole::Run);
+    /// Reading what a run made.
+    ArtifactRead = "artifact.read", Read, Need::Project(ProjectRole::View);
     /// What a worker does for a job that it leased; workers alone.
     JobWork = "job.work", Admin, Need::Org(&[]);
     /// Reading runs.

@@ -65,7 +65,11 @@ statements! {
     /// A blob that nothing uses.
     DROP_BLOB = "DELETE FROM blob WHERE org_id = $1 AND id = $2 \
         AND NOT EXISTS (SELECT 1 FROM dataset WHERE dataset.org_id = $1 AND dataset.blob_id = $2) \
-        AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.org_id = $1 AND upload.blob_id = $2)";
+        AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.org_id = $1 AND upload.blob_id = $2) \
+        AND NOT EXISTS (SELECT 1 FROM artifact WHERE artifact.org_id = $1 \
+            AND artifact.blob_id = $2) \
+        AND NOT EXISTS (SELECT 1 FROM job_input WHERE job_input.org_id = $1 \
+            AND job_input.blob_id = $2)";
     BLOB_NAME = "SELECT object_name FROM blob WHERE org_id = $1 AND id = $2";
 }
 pub(crate) use ALL as STATEMENTS;
