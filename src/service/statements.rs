@@ -25,6 +25,7 @@ const LISTS: &[&[Statement]] = &[
     directory::org::ALL,
     directory::project::ALL,
     directory::project_member::ALL,
+    job::artifact::ALL,
     job::claim::ALL,
     job::end::ALL,
     job::lease::ALL,

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -148,7 +148,7 @@ async fn read(
     // Progress changes without a version.
     match found.state.is_final() {
         true => Ok(etag::versioned(caller.headers(), found.version, &found)),
-        false => Ok(etag::unversioned(&found)),
+        false => Ok(Json(found).into_response()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! what a resource does is in the modules beside this one, which must not know
 //! HTTP.
 
+mod artifacts;
 mod audit;
 mod body;
 mod caller;
@@ -10,6 +11,8 @@ mod datasets;
 mod etag;
 mod frame;
 mod groups;
+mod jobs;
+mod kinds;
 mod limits;
 mod login;
 mod members;
@@ -22,6 +25,7 @@ mod project_members;
 mod projects;
 mod runs;
 mod sessions;
+mod stream;
 mod system;
 mod tokens;
 mod uploads;
@@ -160,7 +164,11 @@ fn routes() -> OpenApiRouter<App> {
         .merge(uploads::routes())
         .merge(datasets::routes())
         .merge(content::routes())
+        .merge(kinds::routes())
+        .merge(jobs::routes())
+        .merge(stream::routes())
         .merge(runs::routes())
+        .merge(artifacts::routes())
         .merge(audit::routes())
         .merge(usage::routes())
 }

@@ -34,6 +34,12 @@ pub struct Page {
 }
 
 impl PageQuery {
+    /// The part of a list that a query with more in it asks for.
+    #[must_use]
+    pub fn new(limit: Option<i64>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// The part that is wanted of a list of things of `kind`.
     ///
     /// # Errors

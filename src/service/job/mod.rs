@@ -1,6 +1,7 @@
 //! Jobs: what is asked to be computed, how far it is, and how it ends exactly
 //! once. It must not know HTTP, nor how anything is computed: workers do.
 
+pub mod artifact;
 pub mod catalogue;
 pub mod claim;
 pub mod end;
