@@ -78,6 +78,7 @@ mod sending {
     fn service(command: &Command) -> Option<&'static str> {
         match command {
             Command::Serve(_) => Some("hetero2-serve"),
+            Command::Worker(_) => Some("hetero2-worker"),
             _ => None,
         }
     }

@@ -24,6 +24,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long an answer may take to begin.
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
+/// What workers ask all the time, for no job: not worth a trace each.
+const POLLS: [&str; 2] = ["/worker/v1/claims", "/worker/v1/renewals"];
+
 /// Characters of an address that the trail keeps.
 const LONGEST_PATH: usize = 300;
 
@@ -112,7 +115,7 @@ fn span(
         project = project.as_ref().map(Id::as_str),
         job = job.as_ref().map(Id::as_str),
         status = tracing::field::Empty,
-        otel.kind = "server",
+        otel.kind = if POLLS.contains(&route) { "none" } else { "server" },
         otel.status = tracing::field::Empty,
         traceparent = given.map(ToString::to_string),
     )

@@ -313,7 +313,7 @@ pub enum Reason {
 impl Reason {
     /// The word in the API, the database and metrics.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::TimeLimit => "time_limit",

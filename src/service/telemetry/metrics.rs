@@ -15,6 +15,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::otlp;
 use super::snapshot::Snapshot;
+use crate::job::JobKind;
+use crate::job::protocol::Reason;
 
 /// What the document is called in HTTP.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -138,6 +140,24 @@ fn known_method(method: &str) -> &'static str {
     known.into_iter().find(|name| *name == method).unwrap_or("other")
 }
 
+/// How attempts end: as whoever asked wants, or for a reason of the protocol.
+const OUTCOMES: [&str; 14] = [
+    "succeeded",
+    "cancelled",
+    "held",
+    "released",
+    Reason::Input.word(),
+    Reason::TimeLimit.word(),
+    Reason::MemoryLimit.word(),
+    Reason::Verification.word(),
+    Reason::Program.word(),
+    Reason::Killed.word(),
+    Reason::DiskFull.word(),
+    Reason::Scheduler.word(),
+    Reason::Transfer.word(),
+    Reason::WorkerLost.word(),
+];
+
 /// Makes the numbers of the database.
 fn database(snapshot: Option<&Snapshot>) -> Registry {
     let mut registry = Registry::with_prefix("hetero2");
@@ -163,10 +183,17 @@ fn database(snapshot: Option<&Snapshot>) -> Registry {
         let labels = JobLabels { pool: count.pool.clone(), state: count.state.to_owned() };
         workers.get_or_create(&labels).set(count.workers);
     }
-    let help = "Workers: seen within two minutes, or lost within a day";
+    let help = "Workers: seen within two minutes, or silent since then and within a day";
     registry.register("workers", help, workers);
 
     let attempts = Family::<AttemptLabels, Counter>::default();
+    // From nothing on: an increase is seen of what was shown before.
+    for kind in JobKind::ALL {
+        for outcome in OUTCOMES {
+            let (kind, outcome) = (kind.word().to_owned(), outcome.to_owned());
+            drop(attempts.get_or_create(&AttemptLabels { kind, outcome }));
+        }
+    }
     for (kind, outcome, count) in &snapshot.attempts {
         let labels = AttemptLabels { kind: kind.clone(), outcome: outcome.clone() };
         attempts.get_or_create(&labels).inc_by(u64::try_from(*count).unwrap_or_default());
@@ -231,6 +258,8 @@ mod tests {
         metrics.problem("not_found");
         let shown = metrics.document(Some(&full())).unwrap();
         for line in [
+            "hetero2_attempts_total{kind=\"run\",outcome=\"succeeded\"} 5",
+            "hetero2_attempts_total{kind=\"suite\",outcome=\"worker_lost\"} 0",
             "hetero2_requests_total{method=\"GET\",route=\"/v1/me\",status=\"200\"} 1",
             "hetero2_requests_total{method=\"other\",route=\"none\",status=\"404\"} 1",
             "hetero2_request_duration_seconds_bucket{le=\"0.005\",route=\"/v1/me\"} 1",

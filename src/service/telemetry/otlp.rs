@@ -282,8 +282,8 @@ struct Open {
 }
 
 /// What is recorded of a span. `otel.kind` and `otel.status` say what they say
-/// for OpenTelemetry; `traceparent` where it comes from; all others are
-/// attributes.
+/// for OpenTelemetry, and the kind `none` that it is not sent; `traceparent` where
+/// it comes from; all others are attributes.
 #[derive(Default)]
 struct Fields {
     attributes: Vec<Value>,
@@ -302,9 +302,9 @@ impl Fields {
     fn text(&mut self, field: &Field, value: &str) {
         match field.name() {
             "otel.kind" => {
-                let kinds = ["internal", "server", "client", "producer", "consumer"];
-                let place = kinds.iter().position(|kind| *kind == value).unwrap_or(0);
-                self.kind = u8::try_from(place + 1).unwrap_or(1);
+                let kinds = ["none", "internal", "server", "client", "producer", "consumer"];
+                let place = kinds.iter().position(|kind| *kind == value);
+                self.kind = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(1);
             }
             "otel.status" => self.is_error = value == "error",
             super::trace::TRACEPARENT => self.remote = Context::parse(value),
@@ -380,6 +380,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for OtlpLayer {
         else {
             return;
         };
+        if open.fields.kind == 0 {
+            return;
+        }
         let mut document = json!({
             "traceId": here.trace_id(),
             "spanId": here.span_id(),

@@ -41,7 +41,7 @@ pub struct Depth {
 pub struct Workers {
     /// The pool's name.
     pub pool: String,
-    /// `seen` or `lost`.
+    /// `seen` or `silent`.
     pub state: &'static str,
     /// How many.
     pub workers: i64,

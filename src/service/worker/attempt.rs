@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hetero2_common::files::disk::DiskFile;
 use hetero2_common::files::write_atomically;
 use tokio::sync::watch;
+use tracing::{Instrument as _, info_span};
 
 use super::child::{Bounds, Ran, Told};
 use super::failed::{Broken, Failed};
@@ -85,6 +86,9 @@ pub(super) async fn attempt(
             return;
         }
     };
+    if matches!(outcome, Outcome::Failed { .. }) {
+        tracing::Span::current().record("otel.status", "error");
+    }
     let usage = Usage {
         core_seconds: attempt.used.core_seconds,
         wall_seconds: started.elapsed().as_secs_f64(),
@@ -155,12 +159,13 @@ impl Attempt<'_> {
         if folder.log().exists() {
             self.tell("goes on from what an earlier attempt left").await;
         }
-        let staging = stage(self.link, self.lease, folder);
+        let staging = stage(self.link, self.lease, folder).instrument(info_span!("staging"));
         let staged = unless(&mut signals, Signal::Hold, staging).await??;
-        let (made, files) = self.compute(folder, &staged).await?;
+        let (made, files) =
+            self.compute(folder, &staged).instrument(info_span!("computing")).await?;
         self.hold.phase(Phase::Publishing);
         // What is done is not held any more.
-        let publishing = self.publish(folder, &made, files);
+        let publishing = self.publish(folder, &made, files).instrument(info_span!("publishing"));
         let artifacts = unless(&mut signals, Signal::Stop, publishing).await??;
         let Shown { content_digest, verdict, rows, .. } = made;
         Ok(Outcome::Succeeded { content_digest, verdict, rows, artifacts })

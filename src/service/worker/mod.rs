@@ -293,6 +293,9 @@ impl Jobs {
             project = %lease.project,
             job = %lease.job,
             attempt = lease.attempt,
+            otel.kind = "consumer",
+            otel.status = tracing::field::Empty,
+            traceparent = lease.trace,
         );
         self.tasks.spawn(
             async move {

@@ -18,6 +18,7 @@ use crate::job::protocol::{
     ATTEMPT_HEADER, ArtifactUpload, Claim, Claimed, End, Hello, LEASE_HEADER, Lease, NewArtifact,
     ORG_HEADER, Renewal, Renewed, Welcome, WorkerEvents,
 };
+use crate::telemetry::trace;
 
 /// How long a connection may take to open, and an answer to go on.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -236,9 +237,14 @@ impl Link {
         let mut bearer = reqwest::header::HeaderValue::from_str(&text)
             .unwrap_or(reqwest::header::HeaderValue::from_static(""));
         bearer.set_sensitive(true);
-        self.http
+        let request = self
+            .http
             .request(method, format!("{}/worker/v1{path}", self.url))
-            .header("authorization", bearer)
+            .header("authorization", bearer);
+        match trace::current() {
+            Some(context) => request.header(trace::TRACEPARENT, context.to_string()),
+            None => request,
+        }
     }
 
     fn json(
