@@ -21,10 +21,11 @@ statements! {
     PICK = "SELECT id, project_id, name, kind, spec, attempt, trace FROM job \
         WHERE org_id = $1 AND pool = $2 AND state = 'queued' AND not_before <= $3 \
         AND ($4 = '' OR $4 LIKE '%,' || kind || ',%') ORDER BY priority DESC, id LIMIT $5";
+    /// By its key, whatever an index of queued jobs may seem to offer.
     TAKE = "UPDATE job SET state = 'running', wanted = NULL, attempt = $3, worker_id = $4, \
         run_id = $5, lease_hash = $6, lease_until = $7, phase = 'staging', progress = NULL, \
         reason = NULL, message = NULL, started_at = $8, version = version + 1 \
-        WHERE org_id = $1 AND id = $2 AND state = 'queued'";
+        WHERE org_id = $1 AND id = $2 AND COALESCE(state, '') = 'queued'";
     INSERT_RUN = "INSERT INTO run (org_id, id, project_id, name, kind, state, created_at, job_id, \
         attempt, worker_id, lease_hash) VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, $9, $10)";
 }

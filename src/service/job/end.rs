@@ -19,9 +19,9 @@ use crate::trail::Entry;
 statements! {
     /// Whoever ends an attempt waits here for the others.
     LOCK = "UPDATE job SET version = version + 1 WHERE org_id = $1 AND id = $2 AND attempt = $3 \
-        AND lease_hash = $4 AND pool = $5 AND state IN ('running', 'cancelling')";
+        AND lease_hash = $4 AND pool = $5 AND COALESCE(state, '') IN ('running', 'cancelling')";
     LOCK_LOST = "UPDATE job SET version = version + 1 WHERE org_id = $1 AND id = $2 \
-        AND lease_until < $3 AND state IN ('running', 'cancelling')";
+        AND lease_until < $3 AND COALESCE(state, '') IN ('running', 'cancelling')";
     JOB = "SELECT project_id, member_id, run_id, kind, state, wanted, attempt, failures, \
         most_attempts, started_at FROM job WHERE org_id = $1 AND id = $2";
     /// The run of a lease that ended.
@@ -37,7 +37,7 @@ statements! {
     ARTIFACT = "INSERT INTO artifact (org_id, run_id, name, blob_id, created_at) \
         VALUES ($1, $2, $3, $4, $5)";
     LOST = "SELECT id FROM job WHERE org_id = $1 AND lease_until < $2 \
-        AND state IN ('running', 'cancelling') ORDER BY lease_until LIMIT 100";
+        AND state IN ('running', 'cancelling') ORDER BY lease_until LIMIT 1000";
     ORGS_WITH_LOST = "SELECT id FROM org WHERE EXISTS (SELECT 1 FROM job WHERE job.org_id = org.id \
         AND state IN ('running', 'cancelling') AND lease_until < $1)";
 }
@@ -131,7 +131,11 @@ impl Next {
                         Self { failures, ..next(JobState::Failed, "failed", &line) }
                     }
                     false => {
-                        let wait = backoff(failures);
+                        // It waited for its lease to run out already.
+                        let wait = match reason {
+                            Reason::WorkerLost => Duration::ZERO,
+                            _ => backoff(failures),
+                        };
                         let seconds = wait.as_secs();
                         let line = format!("attempt failed: {word}; again in {seconds} s");
                         Self { failures, wait, ..next(waiting, "failed", &line) }
@@ -252,8 +256,12 @@ async fn publish(
     let values = values![&org, &ending.project, upload, &ending.run];
     let row = tx.row(UPLOADED, values).await?.ok_or_else(|| JobError::Upload(upload.to_owned()))?;
     let (name, blob) = (row.text("name")?, row.id("blob_id")?);
-    tx.execute(ARTIFACT, values![&org, &ending.run, &name, &blob, now]).await?;
-    Ok(())
+    let values = values![&org, &ending.run, &name, &blob, now];
+    match tx.execute(ARTIFACT, values).await {
+        // Two of one name.
+        Err(error) if error.is_conflict() => Err(JobError::Upload(upload.to_owned())),
+        done => Ok(done.map(drop)?),
+    }
 }
 
 fn bounded(text: &str) -> String {
@@ -273,11 +281,15 @@ pub async fn take_back_lost(store: &Store, now: Instant) -> Result<u64, JobError
     let mut tx = store.begin_read().await?;
     let rows = tx.rows(statement, values![now]).await?;
     drop(tx);
-    let mut count = 0;
+    let (mut count, mut failed) = (0, None);
     for row in rows {
-        count += take_back(store, &Principal::system(row.id("id")?), now).await?;
+        // What fails for one organisation keeps no other's jobs waiting.
+        match take_back(store, &Principal::system(row.id("id")?), now).await {
+            Ok(taken) => count += taken,
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(count)
+    failed.map_or(Ok(count), Err)
 }
 
 async fn take_back(store: &Store, system: &Principal, now: Instant) -> Result<u64, JobError> {
@@ -285,22 +297,36 @@ async fn take_back(store: &Store, system: &Principal, now: Instant) -> Result<u6
     let mut tx = TenantTx::read(store, system, &origin, action, None).await?;
     let lost = tx.rows(LOST, values![org, now]).await?;
     drop(tx);
-    let mut count = 0;
+    let (mut count, mut failed) = (0, None);
     for row in lost {
-        let job = row.id("id")?;
-        let mut tx = TenantTx::write(store, system, &origin, action, None).await?;
-        if tx.execute(LOCK_LOST, values![org, &job, now]).await? == 0 {
-            continue;
+        match take_back_one(store, system, &row.id("id")?, now).await {
+            Ok(is_taken) => count += u64::from(is_taken),
+            Err(error) => failed = Some(error),
         }
-        let Some(row) = tx.row(JOB, values![org, &job]).await? else { continue };
-        let ending = Ending::read(&job, &row)?;
-        let message = format!("its worker renewed the lease for {LEASE_SECONDS} s no more");
-        let outcome = Outcome::Failed { reason: Reason::WorkerLost, message, log: None };
-        close(&mut tx, &ending, &outcome, &Usage::default(), Some("lost")).await?;
-        tx.commit(Entry::on(&job).within(&ending.project)).await?;
-        count += 1;
     }
-    Ok(count)
+    failed.map_or(Ok(count), Err)
+}
+
+/// Whether the job was taken back: another server may have been quicker, or its
+/// worker came back.
+async fn take_back_one(
+    store: &Store,
+    system: &Principal,
+    job: &Id,
+    now: Instant,
+) -> Result<bool, JobError> {
+    let (origin, org) = (Origin::local(), &system.org);
+    let mut tx = TenantTx::write(store, system, &origin, Action::Sweep, None).await?;
+    if tx.execute(LOCK_LOST, values![org, job, now]).await? == 0 {
+        return Ok(false);
+    }
+    let Some(row) = tx.row(JOB, values![org, job]).await? else { return Ok(false) };
+    let ending = Ending::read(job, &row)?;
+    let message = format!("its worker renewed the lease for {LEASE_SECONDS} s no more");
+    let outcome = Outcome::Failed { reason: Reason::WorkerLost, message, log: None };
+    close(&mut tx, &ending, &outcome, &Usage::default(), Some("lost")).await?;
+    tx.commit(Entry::on(job).within(&ending.project)).await?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -348,7 +374,7 @@ mod tests {
         assert_eq!((next.state, next.failures), (JobState::Queued, 1));
         assert_eq!(next.wait, BACKOFF);
         let next = Next::of(&ending(false, false, 1), &failed(Reason::WorkerLost));
-        assert_eq!((next.state, next.wait), (JobState::Queued, BACKOFF * 2));
+        assert_eq!((next.state, next.wait), (JobState::Queued, Duration::ZERO));
         let next = Next::of(&ending(false, false, 2), &failed(Reason::Killed));
         assert_eq!(next.state, JobState::Failed);
         for reason in [Reason::Input, Reason::TimeLimit, Reason::MemoryLimit, Reason::Verification]

@@ -21,11 +21,11 @@ statements! {
     /// A lease that ran out, but was not given to another yet, is still its holder's.
     RENEW = "UPDATE job SET lease_until = $5, phase = $6, progress = $7 \
         WHERE org_id = $1 AND id = $2 AND attempt = $3 AND lease_hash = $4 \
-        AND worker_id = $8 AND state IN ('running', 'cancelling')";
+        AND worker_id = $8 AND COALESCE(state, '') IN ('running', 'cancelling')";
     WANTED = "SELECT state, wanted FROM job WHERE org_id = $1 AND id = $2";
     /// Whoever changes a job waits here for the others.
     HOLD = "UPDATE job SET version = version WHERE org_id = $1 AND id = $2 AND attempt = $3 \
-        AND lease_hash = $4 AND pool = $5 AND state IN ('running', 'cancelling')";
+        AND lease_hash = $4 AND pool = $5 AND COALESCE(state, '') IN ('running', 'cancelling')";
     LEASED = "SELECT project_id, run_id, spec FROM job WHERE org_id = $1 AND id = $2";
     INPUTS = "SELECT role, job_input.name, size, sha256, blob_id FROM job_input \
         JOIN blob ON blob.org_id = job_input.org_id AND blob.id = job_input.blob_id \

@@ -15,6 +15,8 @@ use crate::tenancy::{Denied, TenantTx};
 use crate::time::Instant;
 
 statements! {
+    /// Whoever changes a job waits here for the others.
+    LOCK = "UPDATE job SET version = version WHERE org_id = $1 AND project_id = $2 AND id = $3";
     INSERT = "INSERT INTO job (org_id, id, project_id, member_id, name, kind, pool, priority, spec, \
         state, most_attempts, not_before, trace, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)";
@@ -31,11 +33,11 @@ statements! {
     CANCEL_RUNNING = "UPDATE job SET state = 'cancelling', wanted = 'cancel', \
         version = version + 1 WHERE org_id = $1 AND id = $2 AND state = 'running'";
     HOLD_QUEUED = "UPDATE job SET state = 'held', version = version + 1 \
-        WHERE org_id = $1 AND id = $2 AND state = 'queued'";
+        WHERE org_id = $1 AND id = $2 AND COALESCE(state, '') = 'queued'";
     HOLD_RUNNING = "UPDATE job SET wanted = 'hold', version = version + 1 \
         WHERE org_id = $1 AND id = $2 AND state = 'running'";
     RELEASE = "UPDATE job SET state = 'queued', wanted = NULL, not_before = $3, \
-        version = version + 1 WHERE org_id = $1 AND id = $2 AND state = 'held'";
+        version = version + 1 WHERE org_id = $1 AND id = $2 AND COALESCE(state, '') = 'held'";
     UNHOLD = "UPDATE job SET wanted = NULL, version = version + 1 \
         WHERE org_id = $1 AND id = $2 AND state = 'running' AND wanted = 'hold'";
     RETRY = "UPDATE job SET state = 'queued', wanted = NULL, failures = 0, not_before = $3, \
@@ -170,6 +172,14 @@ async fn found(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobError
     record::get(tx, project, id).await?.ok_or(JobError::Absent)
 }
 
+/// A job that nobody else changes until `tx` ends: what is asked for a job that is
+/// handed from one state to the next is asked for one of them.
+async fn locked(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobError> {
+    let org = tx.org();
+    tx.execute(LOCK, values![&org, project, id]).await?;
+    found(tx, project, id).await
+}
+
 /// Who acts on a job, for its history.
 fn by(tx: &TenantTx, what: &str) -> String {
     format!("{what} by {}", tx.principal().maker())
@@ -182,7 +192,7 @@ fn by(tx: &TenantTx, what: &str) -> String {
 ///
 /// Where it has ended otherwise.
 pub async fn cancel(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobError> {
-    let job = found(tx, project, id).await?;
+    let job = locked(tx, project, id).await?;
     let org = tx.org();
     let mut count = tx.execute(CANCEL_WAITING, values![&org, id, Instant::now()]).await?;
     if count == 0 {
@@ -198,7 +208,7 @@ pub async fn cancel(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, Job
 ///
 /// Where it has ended, or is being cancelled.
 pub async fn hold(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobError> {
-    let job = found(tx, project, id).await?;
+    let job = locked(tx, project, id).await?;
     let org = tx.org();
     let mut count = tx.execute(HOLD_QUEUED, values![&org, id]).await?;
     if count == 0 {
@@ -213,7 +223,7 @@ pub async fn hold(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobEr
 ///
 /// Where it has ended, or is being cancelled.
 pub async fn release(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobError> {
-    let job = found(tx, project, id).await?;
+    let job = locked(tx, project, id).await?;
     let org = tx.org();
     let mut count = tx.execute(RELEASE, values![&org, id, Instant::now()]).await?;
     if count == 0 {
@@ -228,7 +238,7 @@ pub async fn release(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, Jo
 ///
 /// Where it has not ended, or succeeded; where the organisation may have no more.
 pub async fn retry(tx: &mut TenantTx, project: &Id, id: &Id) -> Result<Job, JobError> {
-    let job = found(tx, project, id).await?;
+    let job = locked(tx, project, id).await?;
     quota::check_submission(tx, 1).await?;
     let org = tx.org();
     let count = tx.execute(RETRY, values![&org, id, Instant::now()]).await?;

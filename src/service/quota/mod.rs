@@ -44,8 +44,11 @@ pub(crate) use ALL as STATEMENTS;
 /// Counts no further than asked: a queue may be long.
 const WAITING: Statement = Statement::new(
     "WAITING",
-    "SELECT COUNT(*) AS count FROM (SELECT 1 AS one FROM job \
-        WHERE org_id = $1 AND state IN ('queued', 'held') LIMIT $2) AS waiting",
+    "SELECT COUNT(*) AS count FROM ( \
+        SELECT one FROM (SELECT 1 AS one FROM job \
+            WHERE org_id = $1 AND state = 'queued' LIMIT $2) AS queued \
+        UNION ALL SELECT one FROM (SELECT 1 AS one FROM job \
+            WHERE org_id = $1 AND state = 'held' LIMIT $2) AS held) AS waiting",
 );
 const RUNNING: Statement = Statement::new(
     "RUNNING",
