@@ -1,10 +1,12 @@
 //! What the server does by itself, for every organisation in turn: forgets what
-//! is too old. It must not know any account.
+//! is too old, and takes jobs back from workers that are gone. It must not know
+//! any account.
 
 use std::time::Duration;
 
 use crate::api::{App, once};
 use crate::directory::org;
+use crate::job::end::take_back_lost;
 use crate::object;
 use crate::quota::statement;
 use crate::store::{StoreError, values};
@@ -13,7 +15,10 @@ use crate::time::Instant;
 use crate::trail::Entry;
 use crate::upload;
 
-/// How often.
+/// How often it is looked for leases that ran out.
+const LEASES: Duration = Duration::from_secs(5);
+
+/// How often the rest is done.
 const EVERY: Duration = Duration::from_secs(600);
 
 /// How often all objects are listed, which a bucket is slow at, and paid for:
@@ -26,13 +31,33 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Sweeps until it is dropped.
 pub async fn forever(app: App) {
+    tokio::join!(take_back(&app), forget(&app));
+}
+
+async fn take_back(app: &App) {
+    let mut ticks = tokio::time::interval(LEASES);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match take_back_lost(app.store(), Instant::now()).await {
+            Ok(0) => {}
+            Ok(jobs) => tracing::warn!(jobs, "workers were lost, and their jobs taken back"),
+            Err(error) => {
+                let error = hetero2_common::errors::with_causes(&error);
+                tracing::error!(error, "jobs of lost workers could not be taken back");
+            }
+        }
+    }
+}
+
+async fn forget(app: &App) {
     let mut ticks = tokio::time::interval(EVERY);
     for count in 0_u64.. {
         ticks.tick().await;
         app.limits().sweep();
         let done = match count % LISTING {
-            1 => sweep_objects(&app).await,
-            _ => once_for_all(&app).await,
+            1 => sweep_objects(app).await,
+            _ => once_for_all(app).await,
         };
         if let Err(error) = done {
             let error = hetero2_common::errors::with_causes(&error);

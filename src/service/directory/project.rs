@@ -30,6 +30,12 @@ statements! {
     /// A deleted project's name is free again.
     DELETE = "UPDATE project SET deleted_at = $3, slug = slug || '~' || id, version = version + 1 \
         WHERE org_id = $1 AND id = $2 AND version = $4 AND deleted_at IS NULL";
+    /// One statement: what goes from one state to another meanwhile is not missed.
+    CANCEL_JOBS = "UPDATE job SET version = version + 1, \
+        wanted = CASE state WHEN 'running' THEN 'cancel' END, \
+        ended_at = CASE state WHEN 'running' THEN ended_at ELSE $3 END, \
+        state = CASE state WHEN 'running' THEN 'cancelling' ELSE 'cancelled' END \
+        WHERE org_id = $1 AND project_id = $2 AND state IN ('queued', 'held', 'running')";
 }
 
 /// A project to be made.
@@ -170,7 +176,8 @@ pub async fn update(
     Ok((before, after))
 }
 
-/// Deletes a project that has `version`: nothing in it is seen again.
+/// Deletes a project that has `version`: nothing in it is seen again, and its jobs
+/// are cancelled.
 ///
 /// # Errors
 ///
@@ -178,8 +185,10 @@ pub async fn update(
 pub async fn delete(tx: &mut TenantTx, id: &Id, version: i64) -> Result<Project, DirectoryError> {
     let before = get(tx, id).await?;
     let org = tx.org();
-    match tx.execute(DELETE, values![&org, id, Instant::now(), version]).await? {
-        0 => Err(DirectoryError::Changed),
-        _ => Ok(before),
+    let now = Instant::now();
+    if tx.execute(DELETE, values![&org, id, now, version]).await? == 0 {
+        return Err(DirectoryError::Changed);
     }
+    tx.execute(CANCEL_JOBS, values![&org, id, now]).await?;
+    Ok(before)
 }
