@@ -48,6 +48,8 @@ mod reduce;
 mod registry;
 #[cfg(feature = "service")]
 mod remote;
+#[cfg(feature = "service")]
+mod remote_jobs;
 mod rerun;
 mod run;
 mod run_settings;

@@ -14,9 +14,10 @@ use serde_json::json;
 use super::arguments::GlobalArguments;
 use super::failure::{Failure, VERIFICATION};
 use super::output::{print_json, print_text, stderr_is_terminal};
+use super::remote_jobs::{self, JobCommand};
 use super::serve::block_on;
 
-/// Use a server: log in, upload, list, download
+/// Use a server: log in, upload, compute, list, download
 ///
 /// The token is kept in a file that only its owner reads; uploads and downloads that break off go
 /// on where they ended when they are asked for again, and every byte is checked by SHA-256.
@@ -26,6 +27,8 @@ use super::serve::block_on;
   hetero2 remote upload library.smi --project factor-xa --description 'Enamine REAL, 2026-11'
   hetero2 remote ls
   hetero2 remote ls --project factor-xa --json
+  hetero2 remote run library.smi --project factor-xa --wait --out screen -- --decoys 10
+  hetero2 remote jobs --project factor-xa --state running
   hetero2 remote download library.smi --project factor-xa --out copy.smi
 
 Exit codes: 0 done; 2 wrong usage, or not logged in; 3 bytes that are not those that were stored;
@@ -70,6 +73,8 @@ enum RemoteCommand {
         #[arg(long)]
         project: Option<String>,
     },
+    #[command(flatten)]
+    Jobs(JobCommand),
     /// Receive a dataset
     Download {
         /// Dataset: its id or name
@@ -82,11 +87,12 @@ enum RemoteCommand {
     },
 }
 
+/// The project that a command is about.
 #[derive(Debug, clap::Args)]
-struct Place {
+pub struct Place {
     /// Project: its id or name in addresses
     #[arg(long)]
-    project: String,
+    pub project: String,
 }
 
 /// Runs `remote`.
@@ -103,6 +109,7 @@ async fn run(command: &RemoteCommand, global: &GlobalArguments) -> Result<(), Fa
     let client = Client::new(login).map_err(failure)?;
     match command {
         RemoteCommand::Login { .. } => Ok(()),
+        RemoteCommand::Jobs(command) => remote_jobs::run(command, &client, global).await,
         RemoteCommand::Ls { project: None } => {
             show_projects(&client.projects().await.map_err(failure)?, global)
         }
@@ -197,10 +204,12 @@ async fn log_in(
     }
 }
 
-fn failure(error: ClientError) -> Failure {
+/// The exit code of what goes wrong between client and server.
+pub fn failure(error: ClientError) -> Failure {
     let code = error.code().unwrap_or_default();
     match &error {
         ClientError::LoggedOut(_)
+        | ClientError::PoolToken
         | ClientError::Address(_)
         | ClientError::Token
         | ClientError::Certificate(_)
@@ -236,10 +245,11 @@ fn show_datasets(datasets: &[Dataset], global: &GlobalArguments) -> Result<(), F
 }
 
 /// A bar of bytes on a terminal, nothing elsewhere.
-struct Bar(Option<Mutex<ProgressBar>>);
+pub struct Bar(Option<Mutex<ProgressBar>>);
 
 impl Bar {
-    fn new(global: &GlobalArguments) -> Self {
+    /// A bar that has not begun.
+    pub fn new(global: &GlobalArguments) -> Self {
         let is_shown = !global.quiet && stderr_is_terminal();
         Self(is_shown.then(|| {
             let bar = ProgressBar::new(0);
@@ -251,7 +261,8 @@ impl Bar {
         }))
     }
 
-    fn show(&self, at: Transfer) {
+    /// Shows how far a transfer is.
+    pub fn show(&self, at: Transfer) {
         let Some(Ok(bar)) = self.0.as_ref().map(Mutex::lock) else { return };
         let (name, done, total) = match at {
             Transfer::Hashing(done, total) => ("checking", done, total),
@@ -264,7 +275,8 @@ impl Bar {
         bar.set_position(done);
     }
 
-    fn finish(&self) {
+    /// Takes the bar away.
+    pub fn finish(&self) {
         if let Some(Ok(bar)) = self.0.as_ref().map(Mutex::lock) {
             bar.finish_and_clear();
         }

@@ -26,15 +26,26 @@ pub async fn download(
     to: &Path,
     watch: Watch<'_>,
 ) -> Result<(), ClientError> {
+    let at = format!("/projects/{}/datasets/{}/content", project.id, dataset.id);
+    receive_from(client, &at, dataset, to, watch).await
+}
+
+/// The same of the bytes at an address, which are as `dataset` says.
+pub(super) async fn receive_from(
+    client: &Client,
+    at: &str,
+    dataset: &Dataset,
+    to: &Path,
+    watch: Watch<'_>,
+) -> Result<(), ClientError> {
     if to.exists() {
         return Err(ClientError::Exists(to.to_owned()));
     }
     let mut partial = Partial::open(to, dataset)?;
-    let at = format!("/projects/{}/datasets/{}/content", project.id, dataset.id);
     let mut stalled = 0;
     while partial.size < dataset.size {
         let before = partial.size;
-        let received = receive(client, &at, &mut partial, watch).await;
+        let received = receive(client, at, &mut partial, watch).await;
         stalled = if partial.size > before { 0 } else { stalled + 1 };
         match received {
             Err(ClientError::Unreachable { .. }) if stalled < TRIES => {}

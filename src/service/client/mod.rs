@@ -3,11 +3,13 @@
 
 mod download;
 mod error;
+mod jobs;
 mod login;
 mod upload;
 
 pub use download::download;
 pub use error::ClientError;
+pub use jobs::{Act, Artifact, RemoteJob, Submission, as_json};
 pub(crate) use login::safe_address;
 pub use login::{Login, login_file};
 pub use upload::{Named, upload};
