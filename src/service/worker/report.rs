@@ -68,9 +68,9 @@ pub(super) fn shown(kind: JobKind, code: u8, document: &str) -> Result<Shown, Fa
 /// Rows by status.
 fn rows(summary: &Value) -> BTreeMap<String, u64> {
     let count = |name: &str| summary.pointer(&format!("/counts/{name}")).and_then(Value::as_u64);
-    ["ok", "skip", "error"]
+    ["OK", "SKIP", "ERROR"]
         .into_iter()
-        .filter_map(|name| Some((name.to_uppercase(), count(name)?)))
+        .filter_map(|name| Some((name.to_owned(), count(name)?)))
         .collect()
 }
 
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_report_says_what_came_out_and_not_where() {
-        let document = r#"{"counts": {"ok": 9, "skip": 1, "error": 0}, "pack": "/w/job/run/pack",
+        let document = r#"{"counts": {"OK": 9, "SKIP": 1, "ERROR": 0}, "pack": "/w/job/run/pack",
             "content_digest": "ab", "evidence": "SUPPORTED", "seconds": 1.0, "verdict": "words"}"#;
         let shown = shown(JobKind::Run, 0, document).unwrap();
         assert_eq!(shown.content_digest.as_deref(), Some("ab"));
