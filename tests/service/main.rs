@@ -7,6 +7,7 @@ mod rig;
 
 mod attack;
 mod backup;
+mod crashes;
 mod login;
 mod migrations;
 mod monitoring;
@@ -17,3 +18,4 @@ mod requests;
 mod secrets;
 mod tenants;
 mod uploads;
+mod work;

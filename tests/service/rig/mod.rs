@@ -11,6 +11,7 @@ pub mod project;
 pub mod provider;
 pub mod s3;
 pub mod server;
+pub mod worker;
 
 use std::future::Future;
 use std::io::Write as _;

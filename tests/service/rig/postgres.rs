@@ -15,7 +15,7 @@ use super::skip;
 /// A cluster of databases.
 pub struct Cluster {
     folder: PathBuf,
-    _server: Kept,
+    server: Kept,
 }
 
 /// Whether the server's role is there before the first migration.
@@ -46,6 +46,24 @@ fn program(name: &str) -> PathBuf {
     found.pop().unwrap_or_else(|| PathBuf::from(name))
 }
 
+/// The server of the cluster in `folder`.
+fn postgres(folder: &Path) -> Command {
+    let mut server = unprivileged(&program("postgres"));
+    server.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).current_dir("/tmp");
+    for setting in [
+        "listen_addresses=",
+        "max_connections=400",
+        "fsync=off",
+        "full_page_writes=off",
+        "synchronous_commit=off",
+        "shared_buffers=32MB",
+        "log_statement=none",
+    ] {
+        server.arg("-c").arg(setting);
+    }
+    server
+}
+
 impl Cluster {
     /// Starts one of its own; none, said loudly, where none starts.
     pub fn start(role: AppRole) -> Option<Self> {
@@ -70,21 +88,9 @@ impl Cluster {
             .current_dir("/tmp");
         succeeded(&init.output().map_err(|error| format!("initdb: {error}"))?)?;
         let log = folder.path().join("log");
-        let mut server = unprivileged(&program("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path()).current_dir("/tmp");
-        for setting in [
-            "listen_addresses=",
-            "max_connections=400",
-            "fsync=off",
-            "full_page_writes=off",
-            "synchronous_commit=off",
-            "shared_buffers=32MB",
-            "log_statement=none",
-        ] {
-            server.arg("-c").arg(setting);
-        }
         let folder = folder.keep();
-        let cluster = Self { _server: Kept::start(&server, &log, Some(&folder)), folder };
+        let server = Kept::start(&postgres(&folder), &log, Some(&folder));
+        let cluster = Self { server, folder };
         cluster.wait(&log)?;
         let mut roles =
             "CREATE ROLE h2_owner LOGIN CREATEROLE; CREATE ROLE h2_app LOGIN;".to_owned();
@@ -94,6 +100,28 @@ impl Cluster {
         }
         cluster.psql("postgres", "postgres", &roles)?;
         Ok(cluster)
+    }
+
+    /// Ends the server as a failing machine does, and starts it again.
+    pub fn crash(&mut self) {
+        let file = self.folder.join("data/postmaster.pid");
+        let pid = std::fs::read_to_string(&file).unwrap();
+        super::worker::signal("KILL", pid.lines().next().unwrap().parse().unwrap());
+        let start = Instant::now();
+        // Until the processes of the one that was killed have ended, too.
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            let log = self.folder.join("log");
+            let server = Kept::start(&postgres(&self.folder), &log, None);
+            // The keeper of the first removes the folder when the tests end.
+            let before = std::mem::replace(&mut self.server, server);
+            before.forget();
+            std::thread::sleep(Duration::from_millis(300));
+            if self.psql("postgres", "postgres", "SELECT 1").is_ok() {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "PostgreSQL does not start again");
+        }
     }
 
     fn wait(&self, log: &Path) -> Result<(), String> {

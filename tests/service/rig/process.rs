@@ -70,6 +70,13 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// Leaves the program and its keeper until the tests end.
+    pub fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Kept {
     fn drop(&mut self) {
         drop(self.0.stdin.take());

@@ -70,8 +70,9 @@ impl Server {
         if let Some(database) = database {
             command.env("HETERO2_DATABASE", database);
         }
+        command.env("HETERO2_LOG", "trace");
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        command.env("HETERO2_LOG", "trace").stdout(Stdio::piped()).stderr(log);
+        command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let ready = serde_json::Deserializer::from_reader(said).into_iter::<Value>().next();

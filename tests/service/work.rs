@@ -1,0 +1,178 @@
+//! Workers at work: every kind of job comes out as the program makes it, and what
+//! goes on too long, takes too much or is hostile ends by its limits.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::rig::project::Project;
+use crate::rig::server::{Server, hetero2};
+use crate::rig::worker::{self, Worker, artifact, artifacts, ended, submit, token, until};
+
+const LIBRARY: &str = "CCO ethanol\nc1ccccc1O phenol\nCC(=O)Oc1ccccc1C(=O)O aspirin\n\
+    Cn1cnc2c1c(=O)n(C)c(=O)n2C caffeine\nCC(C)Cc1ccc(cc1)C(C)C(=O)O ibuprofen\n";
+
+/// A server, a project and a worker.
+struct Shop {
+    server: Server,
+    project: Project,
+    _worker: Worker,
+    folder: tempfile::TempDir,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let server = Server::sqlite(&["--requests-per-second", "1000"]);
+        let project = Project::new(&server);
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("work");
+        let options = ["--slots", "2", "--threads", "1"];
+        let worker = worker::start(&server.url, &token(&server.data()), &directory, &options);
+        Self { server, project, _worker: worker, folder }
+    }
+
+    /// A dataset of `text` called `name`, by its id.
+    fn dataset(&self, name: &str, text: &str) -> String {
+        let path = self.project.dataset(text.as_bytes());
+        let change = json!({ "name": name });
+        let client = &self.project.client;
+        let found = client.get(&path).expect(200);
+        let tag = found.header("etag").unwrap().to_owned();
+        client.ask("PATCH", &path).header("if-match", &tag).json(&change).send().expect(200);
+        path.rsplit('/').next().unwrap().to_owned()
+    }
+
+    fn run(&self, spec: &Value) -> Value {
+        ended(&self.project, &submit(&self.project, spec))
+    }
+}
+
+fn input(role: &str, dataset: &str) -> Value {
+    json!({"role": role, "source": {"dataset": dataset}})
+}
+
+fn pack(role: &str, run: &Value) -> Value {
+    json!({"role": role, "source": {"run": run["run"]}})
+}
+
+/// The report of the program itself.
+fn report(arguments: &[&str]) -> Value {
+    let output = hetero2().args(arguments).arg("--json").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn every_kind_comes_out_as_the_program_makes_it() {
+    let shop = Shop::open();
+    let library = shop.dataset("library.smi", LIBRARY);
+    let folder = shop.folder.path();
+    std::fs::write(folder.join("library.smi"), LIBRARY).unwrap();
+    let own = report(&[
+        "run",
+        text(&folder.join("library.smi")),
+        "--out",
+        text(&folder.join("own")),
+        "--decoys",
+        "4",
+    ]);
+    let options = json!({"decoys": 4});
+    let spec = json!({"kind": "run", "inputs": [input("library", &library)], "options": options});
+    let run = shop.run(&spec);
+    assert_eq!(run["state"], "succeeded", "{run}");
+    assert_eq!(run["content_digest"], own["content_digest"], "{run}");
+    assert_eq!(
+        artifacts(&shop.project, &run),
+        ["log.txt", "pack.zip", "report.html", "summary.json"]
+    );
+    let zip = folder.join("pack.zip");
+    std::fs::write(&zip, artifact(&shop.project, &run, "pack.zip")).unwrap();
+    assert_eq!(report(&["verify", text(&zip)])["content_digest"], own["content_digest"]);
+    let summary: Value =
+        serde_json::from_slice(&artifact(&shop.project, &run, "summary.json")).unwrap();
+    assert_eq!(summary["counts"]["OK"], 5);
+    // What it says, it says without the worker's folders.
+    for name in ["summary.json", "log.txt"] {
+        let said = String::from_utf8(artifact(&shop.project, &run, name)).unwrap();
+        assert!(!said.contains(text(folder)), "{name}: {said}");
+    }
+
+    let again = json!({"kind": "rerun",
+        "inputs": [pack("pack", &run), input("library", &library)]});
+    let again = shop.run(&again);
+    assert_eq!((&again["state"], &again["verdict"]), (&json!("succeeded"), &json!("same")));
+    let suite = shop.run(&json!({"kind": "suite", "options": {"suite": "ring", "rows": 10}}));
+    assert_eq!(suite["state"], "succeeded", "{suite}");
+
+    let demo = shop.run(&json!({"kind": "run", "options": {"demo": "honest"}}));
+    let own = report(&["run", "--demo", "honest", "--out", text(&folder.join("demo"))]);
+    assert_eq!(demo["content_digest"], own["content_digest"], "{demo}");
+    assert_eq!(demo["verdict"], own["evidence"]);
+    drop(shop.server);
+}
+
+#[test]
+fn what_goes_wrong_says_what_and_how_to_mend_it() {
+    let shop = Shop::open();
+    let failed = |spec: Value| {
+        let job = shop.run(&spec);
+        assert_eq!(job["state"], "failed", "{job}");
+        (job["reason"].as_str().unwrap().to_owned(), job["message"].as_str().unwrap().to_owned())
+    };
+    let table = shop.dataset("table.csv", "a,b\n1,2\n");
+    let (reason, message) = failed(json!({"kind": "run", "inputs": [input("library", &table)]}));
+    assert_eq!(reason, "input", "{message}");
+    assert!(message.contains("table.csv") && !message.contains("/work/"), "{message}");
+
+    let many: String = (0..60_000).map(|n| format!("C{}O m{n}\n", "C".repeat(n % 40))).collect();
+    let many = shop.dataset("many.smi", &many);
+    let spec = |limits: Value| {
+        json!({"kind": "run", "inputs": [input("library", &many)], "options": {"decoys": 50},
+            "limits": limits})
+    };
+    let (reason, message) = failed(spec(json!({"seconds": 2, "memory_mib": 4000, "attempts": 3})));
+    assert_eq!(reason, "time_limit", "{message}");
+    assert!(message.contains("2 s") && message.contains("limits.seconds"), "{message}");
+    let (reason, message) = failed(spec(json!({"seconds": 600, "memory_mib": 64, "attempts": 3})));
+    assert_eq!(reason, "memory_limit", "{message}");
+    assert!(message.contains("64 MiB") && message.contains("limits.memory_mib"), "{message}");
+
+    // No pack at all, and a library that is one.
+    let zip = shop.dataset("pack.zip", "PK\u{3}\u{4} nothing follows");
+    let scores = shop.dataset("scores.csv", "molecule_id,score\n");
+    let audit = json!({"kind": "audit", "inputs": [input("pack", &zip), input("scores", &scores)]});
+    let (reason, _) = failed(audit);
+    assert!(["input", "verification"].contains(&reason.as_str()), "{reason}");
+    // The worker is there still.
+    let demo = shop.run(&json!({"kind": "run", "options": {"demo": "honest"}}));
+    assert_eq!(demo["state"], "succeeded", "{demo}");
+}
+
+#[test]
+fn jobs_are_cancelled_held_and_go_on_while_they_run() {
+    let shop = Shop::open();
+    let many: String = (0..40_000).map(|n| format!("C{}O m{n}\n", "C".repeat(n % 40))).collect();
+    let many = shop.dataset("many.smi", &many);
+    let spec = json!({"kind": "run", "inputs": [input("library", &many)],
+        "options": {"decoys": 50}});
+    let act = |job: &str, what: &str| {
+        shop.project.client.post(format!("{job}/{what}"), &json!({})).expect(200).value()
+    };
+    let job = submit(&shop.project, &spec);
+    until(&shop.project, &job, &["running"]);
+    act(&job, "cancel");
+    let cancelled = ended(&shop.project, &job);
+    assert_eq!(cancelled["state"], "cancelled");
+    let job = submit(&shop.project, &spec);
+    until(&shop.project, &job, &["running"]);
+    act(&job, "hold");
+    until(&shop.project, &job, &["held"]);
+    act(&job, "release");
+    until(&shop.project, &job, &["running"]);
+    act(&job, "cancel");
+    assert_eq!(ended(&shop.project, &job)["state"], "cancelled");
+}
