@@ -30,6 +30,7 @@ mod system;
 mod tokens;
 mod uploads;
 mod usage;
+mod worker;
 
 use std::sync::Arc;
 
@@ -184,6 +185,7 @@ pub fn router(app: App) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = serde_json::to_string(&document).unwrap_or_default();
     router
+        .merge(worker::routes())
         .merge(system::document(document))
         .fallback(|| async { Problem::not_found() })
         .layer(axum::middleware::from_fn_with_state(app.clone(), frame::frame))
