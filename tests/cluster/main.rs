@@ -10,3 +10,4 @@ mod mishaps;
 mod slurm;
 mod stages;
 mod submit;
+mod workflows;
