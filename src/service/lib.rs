@@ -23,6 +23,7 @@ pub mod tenancy;
 pub mod time;
 pub mod tls;
 pub mod trail;
+pub mod ui;
 pub mod upload;
 #[cfg(unix)]
 pub mod worker;

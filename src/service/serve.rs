@@ -35,6 +35,7 @@ use crate::telemetry::snapshot::Reader;
 use crate::tenancy::{Action, Denied, Origin, Principal, Scope, TenantTx};
 use crate::time::Instant;
 use crate::trail::Entry;
+use crate::ui;
 
 /// Why a server does not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -181,7 +182,7 @@ async fn run(
             handle.graceful_shutdown(Some(GRACE));
         }
     });
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let service = ui::with_pages(router(app)).into_make_service_with_connect_info::<SocketAddr>();
     ready(Ready {
         url: format!("{scheme}://{address}"),
         metrics: metrics.as_ref().map(|serving| format!("http://{}/metrics", serving.address)),

@@ -1,11 +1,11 @@
 //! Logging in by identity providers over HTTP: two stops of a browser.
 
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,7 +16,7 @@ use crate::auth::oidc::{Callback, OidcError};
 use crate::tenancy::Origin;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(start)).routes(routes!(callback))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(start)).routes(routes!(callback))
 }
 
 /// The cookie that binds a login under way to its browser.
@@ -49,6 +49,29 @@ impl From<OidcError> for Problem {
 
 fn browser_cookie(app: &App, value: &str, seconds: u64) -> Result<HeaderValue, Problem> {
     cookie(app, BROWSER_COOKIE, CALLBACK, value, seconds)
+}
+
+/// An identity provider that accounts can log in by.
+#[derive(Serialize, ToSchema)]
+struct ProviderName {
+    /// Its name in the server's set-up.
+    #[schema(example = "acme")]
+    name: String,
+}
+
+/// The identity providers.
+#[derive(Serialize, ToSchema)]
+struct ProviderNames {
+    /// The providers.
+    items: Vec<ProviderName>,
+}
+
+/// The identity providers that this server knows.
+#[utoipa::path(get, path = "/v1/oidc", tag = "accounts", security(()),
+    responses((status = 200, body = ProviderNames), Problems))]
+async fn list(State(app): State<App>) -> Json<ProviderNames> {
+    let items = app.providers().names().map(|name| ProviderName { name: name.to_owned() });
+    Json(ProviderNames { items: items.collect() })
 }
 
 /// Where a login is to end.

@@ -251,6 +251,11 @@ impl Providers {
         Ok(Self { providers, public_url, http })
     }
 
+    /// The names of the providers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().map(|provider| provider.config.name.as_str())
+    }
+
     /// The provider called `name`.
     pub(super) fn get(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.config.name == name)
