@@ -3,7 +3,8 @@
 
 use crate::store::Statement;
 use crate::{
-    api, auth, backup, dataset, directory, job, object, quota, run, store, tenancy, trail, upload,
+    api, auth, backup, dataset, directory, job, object, quota, run, store, telemetry, tenancy,
+    trail, upload,
 };
 
 /// The lists of all modules that have statements.
@@ -41,6 +42,7 @@ const LISTS: &[&[Statement]] = &[
     quota::usage::STATEMENTS,
     run::ALL,
     store::migrate::ALL,
+    telemetry::snapshot::STATEMENTS,
     tenancy::STATEMENTS,
     trail::ALL,
     trail::list::ALL,

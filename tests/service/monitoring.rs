@@ -322,10 +322,22 @@ fn metrics_of_several_organisations_are_those_of_the_database() {
             "INSERT INTO org (id, slug, name, created_at) VALUES ('{org}', '{org}', 'x', 1); \
              INSERT INTO usage_month VALUES \
              ('{org}', '2026-01', 'run', 'succeeded', 'EUR', 0, {seconds}, 2500000, 2), \
-             ('{org}', '2026-02', 'run', 'killed', 'EUR', 3, 500, 0, 1)"
+             ('{org}', '2026-02', 'run', 'killed', 'EUR', 3, 500, 0, 1); \
+             INSERT INTO project (org_id, id, slug, name, description, created_at) \
+             VALUES ('{org}', 'p', 'p', 'p', '', 1); \
+             INSERT INTO job (org_id, id, project_id, member_id, name, kind, pool, priority, spec, \
+             state, most_attempts, not_before, created_at) \
+             SELECT '{org}', 'j' || n, 'p', 'm', '', 'run', 'big', 0, '{{}}', \
+             CASE WHEN n = 1 THEN 'running' WHEN n = 2 THEN 'failed' ELSE 'queued' END, 1, 0, \
+             EXTRACT(EPOCH FROM now())::bigint * 1000 - 100000 FROM generate_series(1, 5) AS n"
         );
         database.as_owner(&insert).unwrap();
     }
+    let workers = "INSERT INTO worker_pool (id, name, token_hash, created_at) VALUES ('w', 'big', '', 1); \
+        INSERT INTO worker (id, pool_id, name, version, slots, created_at, seen_at) \
+        SELECT 'w' || n, 'w', 'n', '1', 1, 1, EXTRACT(EPOCH FROM now())::bigint * 1000 - n * 90000 \
+        FROM generate_series(1, 3) AS n";
+    database.as_owner(workers).unwrap();
     let shown = metrics(&server);
     for line in [
         "hetero2_core_seconds_total{organisation=\"org_a\",kind=\"run\"} 2.0",
@@ -333,9 +345,17 @@ fn metrics_of_several_organisations_are_those_of_the_database() {
         "hetero2_cost_total{organisation=\"org_b\",kind=\"run\",currency=\"EUR\"} 2.5",
         "hetero2_attempts_total{kind=\"run\",outcome=\"succeeded\"} 4",
         "hetero2_attempts_total{kind=\"run\",outcome=\"killed\"} 2",
+        "hetero2_jobs{pool=\"big\",state=\"queued\"} 6",
+        "hetero2_jobs{pool=\"big\",state=\"running\"} 2",
+        "hetero2_workers{pool=\"big\",state=\"seen\"} 1",
+        "hetero2_workers{pool=\"big\",state=\"silent\"} 2",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
     }
+    assert!(
+        shown.contains("hetero2_oldest_job_seconds{pool=\"big\",state=\"queued\"} 10"),
+        "{shown}"
+    );
     // The server's role sees no row of it.
     assert_eq!(database.as_app("SELECT COUNT(*) FROM usage_month").unwrap(), "0");
 }

@@ -31,6 +31,15 @@ statements! {
         COALESCE(quota.core_seconds, plan.core_seconds) AS core_seconds, \
         COALESCE(quota.stored_bytes, plan.stored_bytes) AS stored_bytes \
         FROM quota JOIN plan ON plan.name = quota.plan WHERE quota.org_id = $1";
+    /// Counts no further than asked: a queue may be long. In two parts, each of
+    /// which an index has.
+    WAITING = "SELECT COUNT(*) AS count FROM (\
+        SELECT * FROM (SELECT 1 AS one FROM job WHERE org_id = $1 AND state = 'queued' LIMIT $2) AS queued \
+        UNION ALL \
+        SELECT * FROM (SELECT 1 AS one FROM job WHERE org_id = $1 AND state = 'held' LIMIT $2) AS held\
+        ) AS waiting";
+    RUNNING = "SELECT COUNT(*) AS count FROM (SELECT 1 AS one FROM job \
+        WHERE org_id = $1 AND state IN ('running', 'cancelling') LIMIT $2) AS running";
     STORED = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM blob WHERE org_id = $1";
     /// Uploads under way will be stored.
     COMING = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM upload \
@@ -40,21 +49,6 @@ statements! {
         WHERE dataset.org_id = $1 AND dataset.deleted_at IS NOT NULL";
 }
 pub(crate) use ALL as STATEMENTS;
-
-/// Counts no further than asked: a queue may be long.
-const WAITING: Statement = Statement::new(
-    "WAITING",
-    "SELECT COUNT(*) AS count FROM ( \
-        SELECT one FROM (SELECT 1 AS one FROM job \
-            WHERE org_id = $1 AND state = 'queued' LIMIT $2) AS queued \
-        UNION ALL SELECT one FROM (SELECT 1 AS one FROM job \
-            WHERE org_id = $1 AND state = 'held' LIMIT $2) AS held) AS waiting",
-);
-const RUNNING: Statement = Statement::new(
-    "RUNNING",
-    "SELECT COUNT(*) AS count FROM (SELECT 1 AS one FROM job \
-        WHERE org_id = $1 AND state IN ('running', 'cancelling') LIMIT $2) AS running",
-);
 
 /// For PostgreSQL alone: one transaction of an organisation at a time counts.
 /// SQLite has one writer anyway.

@@ -117,6 +117,15 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0006_jobs.postgres.sql"),
         oldest: 6,
     },
+    Migration {
+        version: 7,
+        name: "metrics",
+        text: include_str!("migrations/0007_metrics.sql"),
+        tenant_tables: &[],
+        shared_tables: &[],
+        postgres: include_str!("migrations/0007_metrics.postgres.sql"),
+        oldest: 6,
+    },
 ];
 
 /// The newest schema that this program knows.

@@ -8,10 +8,35 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use crate::quota::usage::{self, Total};
-use crate::store::{Store, StoreError};
+use crate::store::{Columns, Engine, Statement, Store, StoreError, statements, values};
+use crate::time;
+
+statements! {
+    OPEN_JOBS = "SELECT pool, state, COUNT(*) AS jobs, MIN(since) AS since FROM (\
+        SELECT pool, state, created_at AS since FROM job WHERE state = 'queued' \
+        UNION ALL SELECT pool, state, created_at FROM job WHERE state = 'held' \
+        UNION ALL SELECT pool, state, COALESCE(started_at, created_at) FROM job \
+            WHERE state IN ('running', 'cancelling')\
+        ) AS part GROUP BY pool, state ORDER BY pool, state";
+    WORKERS = "SELECT worker_pool.name AS pool, \
+        COUNT(CASE WHEN seen_at >= $1 THEN 1 END) AS seen, \
+        COUNT(CASE WHEN seen_at < $1 THEN 1 END) AS silent \
+        FROM worker JOIN worker_pool ON worker_pool.id = worker.pool_id \
+        WHERE seen_at >= $2 GROUP BY worker_pool.name ORDER BY worker_pool.name";
+}
+pub(crate) use ALL as STATEMENTS;
+
+/// For PostgreSQL: the function that may look across organisations.
+const SANCTIONED_OPEN_JOBS: Statement =
+    Statement::new("open_jobs", "SELECT pool, state, jobs, since FROM open_jobs()");
+
+/// Workers ask for work, or keep their leases, every few seconds.
+const SEEN: Duration = Duration::from_secs(120);
+/// Workers that were silent for longer were stopped on purpose.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// What was read at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Jobs that have not ended.
     pub depths: Vec<Depth>,
@@ -60,7 +85,41 @@ pub async fn read(store: &Store) -> Result<Snapshot, StoreError> {
         *attempts.entry(labels).or_default() += total.attempts;
     }
     let attempts = attempts.into_iter().map(|((kind, outcome), count)| (kind, outcome, count));
-    Ok(Snapshot { attempts: attempts.collect(), usage, ..Snapshot::default() })
+    let (depths, workers) = (depths(store).await?, workers(store).await?);
+    Ok(Snapshot { depths, workers, attempts: attempts.collect(), usage })
+}
+
+async fn depths(store: &Store) -> Result<Vec<Depth>, StoreError> {
+    let statement = match store.engine() {
+        Engine::Postgres => SANCTIONED_OPEN_JOBS,
+        Engine::Sqlite => OPEN_JOBS,
+    };
+    let mut tx = store.begin_read().await?;
+    let now = time::Instant::now();
+    let rows = tx.rows(statement, &[]).await?;
+    let depth = |row: &Columns| {
+        Ok(Depth {
+            pool: row.text("pool")?,
+            state: row.text("state")?,
+            jobs: row.number("jobs")?,
+            oldest_seconds: (now.0 - row.number("since")?).max(0) / 1000,
+        })
+    };
+    rows.iter().map(depth).collect()
+}
+
+async fn workers(store: &Store) -> Result<Vec<Workers>, StoreError> {
+    let mut tx = store.begin_read().await?;
+    let now = time::Instant::now();
+    let (seen, remembered) = (now.minus(SEEN), now.minus(REMEMBERED));
+    let mut all = Vec::new();
+    for row in tx.rows(WORKERS, values![seen, remembered]).await? {
+        for state in ["seen", "silent"] {
+            let pool = row.text("pool")?;
+            all.push(Workers { pool, state, workers: row.number(state)? });
+        }
+    }
+    Ok(all)
 }
 
 /// How old an answer may be.
