@@ -8,6 +8,7 @@ mod rig;
 mod attack;
 mod backup;
 mod crashes;
+mod examples;
 mod login;
 mod migrations;
 mod monitoring;

@@ -46,7 +46,8 @@ async fn list(
 #[utoipa::path(post, path = "/v1/orgs/{org}/groups", tag = "groups",
     params(("org" = String, Path, description = "the organisation's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "does it once in a day")),
-    request_body = NewGroup, responses((status = 201, body = Group), Problems))]
+    request_body(content = NewGroup, example = json!({"name": "Chemists"})),
+    responses((status = 201, body = Group), Problems))]
 async fn create(
     caller: Caller,
     Path(org): Path<String>,

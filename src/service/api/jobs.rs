@@ -85,7 +85,9 @@ async fn list(
     params(("org" = String, Path, description = "the organisation's id"),
         ("project" = String, Path, description = "the project's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "does it once in a day")),
-    request_body = NewJob, responses((status = 201, body = Job), Problems))]
+    request_body(content = NewJob, example = json!({"name": "does it hold?", "priority": 10, "held": true,
+        "spec": {"kind": "suite", "options": {"suite": "ring"}}})),
+    responses((status = 201, body = Job), Problems))]
 async fn create(
     caller: Caller,
     Path((org, project)): Path<(String, String)>,

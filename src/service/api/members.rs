@@ -39,7 +39,8 @@ async fn list(
 #[utoipa::path(post, path = "/v1/orgs/{org}/members", tag = "members",
     params(("org" = String, Path, description = "the organisation's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "does it once in a day")),
-    request_body = NewMember, responses((status = 201, body = Member), Problems))]
+    request_body(content = NewMember, example = json!({"kind": "service", "login": "robot", "name": "Robot", "role": "member"})),
+    responses((status = 201, body = Member), Problems))]
 async fn create(
     caller: Caller,
     Path(org): Path<String>,

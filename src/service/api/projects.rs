@@ -37,7 +37,8 @@ async fn list(
 #[utoipa::path(post, path = "/v1/orgs/{org}/projects", tag = "projects",
     params(("org" = String, Path, description = "the organisation's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "does it once in a day")),
-    request_body = NewProject, responses((status = 201, body = Project), Problems))]
+    request_body(content = NewProject, example = json!({"slug": "factor-xa", "name": "Factor Xa", "description": "Screening of 2026"})),
+    responses((status = 201, body = Project), Problems))]
 async fn create(
     caller: Caller,
     Path(org): Path<String>,

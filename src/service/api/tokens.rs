@@ -77,7 +77,8 @@ async fn list(
 #[utoipa::path(post, path = "/v1/orgs/{org}/tokens", tag = "tokens",
     params(("org" = String, Path, description = "the organisation's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "does it once in a day")),
-    request_body = TokenRequest, responses((status = 201, body = TokenMade), Problems))]
+    request_body(content = TokenRequest, example = json!({"name": "nightly run", "scope": "write"})),
+    responses((status = 201, body = TokenMade), Problems))]
 async fn create(
     caller: Caller,
     Path(org): Path<String>,

@@ -60,7 +60,8 @@ async fn list(
     params(("org" = String, Path, description = "the organisation's id"),
         ("project" = String, Path, description = "the project's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "does it once in a day")),
-    request_body = NewUpload, responses((status = 201, body = Upload), Problems))]
+    request_body(content = NewUpload, example = json!({"name": "library.smi", "size": 12, "sha256": "51c6d20ef4fd3c8e5b1e1f7b3b0c3f0f7d93a9d3d6e1b9a9ba6f0f7f5a8c5d11"})),
+    responses((status = 201, body = Upload), Problems))]
 async fn create(
     caller: Caller,
     Path((org, project)): Path<(String, String)>,
