@@ -17,6 +17,7 @@ mod oidc;
 mod openapi;
 mod requests;
 mod secrets;
+mod strace;
 mod tenants;
 mod uploads;
 mod work;

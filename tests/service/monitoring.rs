@@ -14,6 +14,7 @@ use crate::rig::house::House;
 use crate::rig::process::Kept;
 use crate::rig::project::Project;
 use crate::rig::server::{Client, Server, hetero2};
+use crate::rig::worker::{ended, token};
 use crate::rig::{postgres, skip};
 
 fn rules() -> PathBuf {
@@ -273,6 +274,60 @@ fn a_request_is_a_part_of_its_callers_trace() {
     assert!(started <= ended);
     let other = collector.span(|span| !of_the_trace(span));
     assert_eq!(other["parentSpanId"], Value::Null);
+}
+
+/// From the request that submits a job to the worker's last word on it.
+#[test]
+fn a_trace_goes_from_a_request_to_its_jobs_end() {
+    let mut collector = Collector::start();
+    let environment = collector.environment();
+    let options = ["--requests-per-second", "1000"];
+    let mut server = Server::in_folder(tempfile::tempdir().unwrap(), &options, &environment);
+    let project = Project::new(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = hetero2();
+    command.args(["worker", "--server", &server.url, "--slots", "1", "--pool-token-file"]);
+    command.arg(token(&server.data())).arg("--directory").arg(folder.path().join("work"));
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let worker = Kept::start(&command, &folder.path().join("log"), None);
+
+    let spec = json!({"kind": "suite", "options": {"suite": "ring", "rows": 4}});
+    let ask = project.client.ask("POST", format!("{}/jobs", project.at));
+    let made = ask.header("traceparent", GIVEN).json(&json!({ "spec": spec })).send().expect(201);
+    let job = made.field("id");
+    let found = ended(&project, &format!("{}/jobs/{job}", project.at));
+    assert_eq!(found["state"], "succeeded", "{found}");
+    drop(worker);
+    server.stop();
+
+    let is_of_the_trace = |span: &Value| span["traceId"] == "4bf92f3577b34da6a3ce929d0e0e4736";
+    let named =
+        |name: &'static str| move |span: &Value| is_of_the_trace(span) && span["name"] == name;
+    let routed = |end: &'static str| {
+        move |span: &Value| {
+            is_of_the_trace(span)
+                && attribute(span, "route").as_str().is_some_and(|route| route.ends_with(end))
+        }
+    };
+    let submitted = collector.span(routed("/projects/{project}/jobs"));
+    assert_eq!(submitted["parentSpanId"], "00f067aa0ba902b7");
+    let attempt = collector.span(named("job"));
+    assert_eq!(attempt["service"], "hetero2-worker");
+    assert_eq!(attempt["parentSpanId"], submitted["spanId"]);
+    assert_eq!(attribute(&attempt, "job"), job.as_str());
+    for name in ["staging", "computing", "publishing"] {
+        assert_eq!(collector.span(named(name))["parentSpanId"], attempt["spanId"], "{name}");
+    }
+    let end = collector.span(routed("/jobs/{job}/end"));
+    assert_eq!(end["service"], "hetero2-serve");
+    assert_eq!(end["parentSpanId"], attempt["spanId"]);
+    // Nothing is missing between.
+    let all: Vec<_> = collector.spans.iter().filter(|span| is_of_the_trace(span)).collect();
+    for span in &all {
+        let parent = &span["parentSpanId"];
+        let is_known = all.iter().any(|other| other["spanId"] == *parent);
+        assert!(is_known || parent == "00f067aa0ba902b7", "{span}");
+    }
 }
 
 /// A collector that is away costs spans, not requests, and is named in the log.
