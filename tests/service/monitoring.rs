@@ -291,7 +291,7 @@ fn a_trace_goes_from_a_request_to_its_jobs_end() {
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     let worker = Kept::start(&command, &folder.path().join("log"), None);
 
-    let spec = json!({"kind": "suite", "options": {"suite": "ring", "rows": 4}});
+    let spec = json!({"kind": "suite", "options": {"suite": "ring", "rows": 10}});
     let ask = project.client.ask("POST", format!("{}/jobs", project.at));
     let made = ask.header("traceparent", GIVEN).json(&json!({ "spec": spec })).send().expect(201);
     let job = made.field("id");
