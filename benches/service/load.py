@@ -163,6 +163,7 @@ def upload(server, uploads, size):
         assert status < 300, answer
     status, answer = client.ask("POST", f"{path}/complete")
     assert status < 300, answer
+    return made["id"]
 
 
 class Postgres:

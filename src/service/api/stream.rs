@@ -101,6 +101,7 @@ impl Follower {
     /// Reads what is new.
     async fn look(&mut self) -> Result<(), Problem> {
         let (events, job) = self.read().await?;
+        let has_more = i64::try_from(events.len()).is_ok_and(|count| count >= AT_ONCE);
         for event in events {
             self.after = event.number;
             let data = serde_json::to_string(&event).map_err(|_| Problem::internal())?;
@@ -112,7 +113,7 @@ impl Follower {
             self.ready.push(Event::default().event("job").data(&data));
             self.last = Some(data);
         }
-        self.is_over = job.state.is_final();
+        self.is_over = job.state.is_final() && !has_more;
         Ok(())
     }
 

@@ -60,19 +60,20 @@ pub async fn claim(
     let mut leases = Vec::new();
     loop {
         let orgs = waiting(store, worker).await?;
-        let before = leases.len();
-        // One each where several wait, so that who is served least is seen again.
+        // One where several wait, so that it is seen again who is served least.
         let at_once = if orgs.len() == 1 { most } else { 1 };
+        let before = leases.len();
         for org in orgs {
             let left = most - i64::try_from(leases.len()).unwrap_or(i64::MAX);
-            if left <= 0 {
-                return Ok(leases);
-            }
             let principal = Principal::worker(org, worker.id.clone(), worker.pool_id.clone());
             let tx = TenantTx::write(store, &principal, &origin, Action::JobWork, None).await?;
             leases.extend(take(tx, worker, &kinds, left.min(at_once)).await?);
+            if leases.len() > before {
+                break;
+            }
         }
-        if leases.len() == before {
+        let is_full = i64::try_from(leases.len()).is_ok_and(|count| count >= most);
+        if is_full || leases.len() == before {
             return Ok(leases);
         }
     }
