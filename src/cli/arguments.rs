@@ -9,9 +9,8 @@ use hetero2::demo::{ACTIVE_IF, BUDGET as BUDGET_OF_DEMO, DemoInputs, DemoModel};
 use hetero2::library::{Format, ReadOptions};
 use hetero2::operator::{EdgeWeights, Physics};
 use hetero2::run::{
-    Artifacts, ConclusionKind, Connectivity, LibraryInput, MAX_AUDIT_TOP, MAX_SHARDS,
-    MissingOriginal, PackOutput, RunConfig, RunRequest, ScoreMode, SeedStrategy, TruthInput,
-    ZipOutput,
+    Artifacts, Connectivity, LibraryInput, MAX_AUDIT_TOP, MAX_SHARDS, MissingOriginal, PackOutput,
+    RunConfig, RunRequest, ScoreMode, SeedStrategy, TruthInput, ZipOutput,
 };
 use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
 
@@ -235,13 +234,10 @@ impl SettingsArguments {
             potential_scale: self.potential_scale,
             max_atoms: self.max_atoms,
             connectivity: self.connectivity(),
-            score_mode,
-            conclusion: ConclusionKind::Evidence,
-            missing_original: MissingOriginal::Skip,
             timeout_per_row_s: self.timeout_per_row,
             artifacts: self.artifacts,
             precision: self.precision,
-            ..RunConfig::default()
+            ..RunConfig::for_evidence(score_mode)
         })
     }
 }

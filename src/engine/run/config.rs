@@ -225,6 +225,19 @@ pub struct ConfigError {
 }
 
 impl RunConfig {
+    /// What a run of today does where nobody says otherwise: decoys of set v2, a
+    /// verdict beside controls, and no score for an original that has none.
+    #[must_use]
+    pub fn for_evidence(score_mode: ScoreMode) -> Self {
+        Self {
+            score_mode,
+            decoy_set: DecoySet::V2,
+            conclusion: ConclusionKind::Evidence,
+            missing_original: MissingOriginal::Skip,
+            ..Self::default()
+        }
+    }
+
     /// Checks every value against its range.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //! knows a run directory, and the one that puts the other modules together.
 //!
 //! Five rooms, each of which may use those before it: `plan`, `shard`,
-//! `evidence`, `reduce`, `replay`. The files beside them know no room, but for `stages` and
-//! `decoy_export`, which put rooms together.
+//! `evidence`, `reduce`, `replay`. The files beside them know no room, but for `stages`,
+//! `rows` and `decoy_export`, which put rooms together.
 
 mod config;
 mod decoy_export;
@@ -19,6 +19,7 @@ mod provenance;
 mod reduce;
 mod replay;
 mod request;
+mod rows;
 mod shard;
 mod stages;
 
@@ -40,6 +41,9 @@ pub use replay::{
     rescore, verify_regenerated,
 };
 pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, TruthInput};
+pub use rows::{
+    MoleculeSpectrum, RowRequest, Sink, UnscoredDecoys, decoy_rows, molecule_rows, spectrum_rows,
+};
 pub use shard::{
     Attempt, Engine, RowOutcome, SHARD_SCHEMA, ScoreSource, ShardRecord, ShardState, ShardWorker,
     inspect_shard, shard_log_layer, shard_record_unverified,

@@ -27,4 +27,5 @@ pub(crate) use audit_top::{last_of_plan, last_of_rows};
 pub(crate) use audited::audit_row;
 pub(crate) use record::{DECOYS, MOLECULES, SPECTRA, is_shard_file};
 pub(crate) use scoring::{COMPRESSED, RowScoring, load_table};
+pub(crate) use wave::compute_wave;
 pub(crate) use worker::compute_missing;

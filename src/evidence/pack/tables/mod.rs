@@ -10,6 +10,7 @@ mod control;
 mod decoy;
 mod groups;
 mod input;
+mod memory;
 mod molecule;
 mod read;
 mod spectrum;
@@ -17,6 +18,7 @@ mod write;
 
 pub use groups::TableGroups;
 pub use input::FileSlice;
+pub use memory::record_batch;
 pub use read::{BatchReader, TableReader};
 pub use write::TableWriter;
 
