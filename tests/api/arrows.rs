@@ -11,9 +11,9 @@ use serde_json::Value;
 /// What every crate may use.
 const FOUNDATION: [&str; 2] = ["contract", "common"];
 
-/// A crate of the program that only a feature builds, so that no plain build
-/// takes it.
-const OPTIONAL: &str = "service";
+/// Crates beside the default members, which no plain build takes: one that only a
+/// feature builds, and the Python module.
+const OPTIONAL: [&str; 2] = ["service", "python"];
 
 /// A dependent and what it depends on.
 type Arrow = (String, String);
@@ -53,7 +53,7 @@ fn manifests() -> (BTreeSet<Arrow>, BTreeSet<String>) {
     let is_default = |package: &&Value| defaults.contains(&package["id"]);
     let mut members: BTreeSet<String> =
         packages.iter().filter(is_default).map(|p| short(&name(p))).collect();
-    members.insert(OPTIONAL.to_owned());
+    members.extend(OPTIONAL.map(str::to_owned));
     (arrows, members)
 }
 
