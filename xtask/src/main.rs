@@ -1,7 +1,9 @@
 //! `cargo xtask ci [STEP…]`: what must hold before a change is taken, each
-//! step runnable alone. Knows which commands are run, not what they check;
-//! `.ci/run` installs what they need.
+//! step runnable alone. `cargo xtask dist`: what is handed on. Knows which
+//! commands are run, not what they check; `.ci/run` installs what they need.
 
+mod dist;
+mod sbom;
 mod steps;
 mod tools;
 
@@ -13,6 +15,15 @@ use steps::STEPS;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let names: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["dist", options @ ..] = names.as_slice() {
+        return match tools::enter_root().and_then(|()| dist::dist(options)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("xtask: dist: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let chosen = match names.as_slice() {
         ["ci"] => STEPS.iter().collect(),
         ["ci", names @ ..] => {
@@ -48,7 +59,8 @@ fn main() -> ExitCode {
 /// Says what went wrong and what there is.
 fn usage(problem: &str) -> ExitCode {
     eprintln!(
-        "xtask: {problem}\n\nUsage: cargo xtask ci [STEP…]\n\nSteps, all of them without one named:"
+        "xtask: {problem}\n\nUsage: cargo xtask ci [STEP…]\n       cargo xtask dist [--profile NAME] \
+         [--native]\n\nSteps, all of them without one named:"
     );
     for step in STEPS {
         eprintln!("  {:<20} {}", step.name, step.what);

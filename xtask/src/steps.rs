@@ -4,7 +4,9 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::tools::{Outcome, cargo, cargo_with, hetero2, output, read, run, scratch, target, tool};
+use crate::tools::{
+    Outcome, cargo, cargo_with, hetero2, lay_module, output, read, run, scratch, target, tool,
+};
 
 /// One check.
 pub struct Step {
@@ -29,6 +31,7 @@ pub const STEPS: &[Step] = &[
         what: "what three workloads cost, by valgrind",
         run: instructions,
     },
+    Step { name: "python", what: "the Python module against the program", run: python },
     Step { name: "fuzz", what: "damaged inputs, a few seconds each", run: fuzz },
     Step { name: "test-mpi", what: "runs by the ranks of an MPI job", run: test_mpi },
     Step { name: "test-remote", what: "libraries at addresses", run: test_remote },
@@ -95,6 +98,22 @@ fn demo() -> Outcome {
 fn instructions() -> Outcome {
     cargo_with("build --locked --release")?;
     run(Command::new("benches/instructions.sh").arg(hetero2()))
+}
+
+/// The module as it lies in a wheel, but for the optimisation of its link: built
+/// together with the program, so that all crates are compiled once.
+fn python() -> Outcome {
+    cargo_with("build --locked --release --package hetero2 --package hetero2-python")?;
+    let folder = scratch("python")?;
+    lay_module(&target().join("release"), &folder)?;
+    let program = std::path::absolute(hetero2()).map_err(|error| error.to_string())?;
+    let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    let words = ["-m", "unittest", "discover", "-s", "src/python/tests"];
+    run(Command::new("target/ci/venv/bin/python")
+        .args(words)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONPATH", folder)
+        .env("HETERO2_PROGRAM", program))
 }
 
 fn fuzz() -> Outcome {

@@ -78,6 +78,31 @@ pub fn scratch(name: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+/// Lays the Python package into `folder`: its files, and the library from `built`.
+pub fn lay_module(built: &Path, folder: &Path) -> Outcome {
+    let package = folder.join("hetero2");
+    fs::create_dir_all(&package).map_err(|error| format!("{}: {error}", package.display()))?;
+    let source = Path::new("src/python/hetero2");
+    let entries = fs::read_dir(source).map_err(|error| format!("{}: {error}", source.display()))?;
+    for entry in entries {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.is_file() {
+            copy(&path, &package.join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    let (from, to) = match env::consts::OS {
+        "windows" => ("hetero2_python.dll", "_native.pyd"),
+        "macos" => ("libhetero2_python.dylib", "_native.abi3.so"),
+        _ => ("libhetero2_python.so", "_native.abi3.so"),
+    };
+    copy(&built.join(from), &package.join(to))
+}
+
+/// Copies a file.
+pub fn copy(from: &Path, to: &Path) -> Outcome {
+    fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
+}
+
 /// Text of a file.
 pub fn read(path: impl AsRef<Path>) -> Result<String, String> {
     let path = path.as_ref();
