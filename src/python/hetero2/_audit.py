@@ -53,7 +53,7 @@ class Audit:
 
     @property
     def table(self) -> Table:
-        """The molecules, a row each: `status`, `verdict` (PASS, FAIL), `auc`, `p_value`, …"""
+        """The molecules, a row each: `status`, `verdict` (PASS, FAIL), `auc_tie_aware`, `p_value`, …"""
         return self.pack.table
 
     @property
