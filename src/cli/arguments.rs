@@ -79,8 +79,11 @@ pub struct RequestArguments {
 #[derive(Debug, clap::Args)]
 pub struct OutputArguments {
     /// Do not write evidence_pack.zip
-    #[arg(long)]
+    #[arg(long, conflicts_with = "zip")]
     no_zip: bool,
+    /// Write evidence_pack.zip also where the pack is larger than 16 GiB
+    #[arg(long)]
+    zip: bool,
 }
 
 /// What decides a run's results.
@@ -349,7 +352,11 @@ impl OutputArguments {
     /// Where the pack goes: into the run directory.
     pub fn output(&self) -> PackOutput {
         PackOutput {
-            zip: if self.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
+            zip: match (self.no_zip, self.zip) {
+                (true, _) => ZipOutput::Omitted,
+                (false, true) => ZipOutput::Written,
+                (false, false) => ZipOutput::default(),
+            },
             ..PackOutput::default()
         }
     }

@@ -60,7 +60,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         training: arguments.truth.train.clone(),
         audit_top: arguments.audit_top,
         out: arguments.out.clone(),
-        zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::Written },
+        zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::default() },
         threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| rescore(&request, progress));

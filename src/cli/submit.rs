@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use hetero2::cluster::{
-    ClusterError, LoadedSettings, Settings, SettingsFile, SubmitSettings, Submitted, Trust,
+    ClusterError, LoadedSettings, Settings, SettingsFile, SubmitSettings, Submitted, Trust, Zip,
 };
 use hetero2::run::RunDir;
 use hetero2::spectra::BackendKind;
@@ -111,6 +111,9 @@ pub struct SubmitOptions {
     /// GPU adapter by number or part of its name, the same on every node
     #[arg(long, value_name = "NAME|INDEX")]
     gpu_adapter: Option<String>,
+    /// Partition or queue of the reducer; that of the shards without it
+    #[arg(long, value_name = "NAME")]
+    reduce_partition: Option<String>,
     /// Walltime of the reducer; that of a shard without it
     #[arg(long, value_name = "TIME")]
     reduce_time: Option<String>,
@@ -140,6 +143,12 @@ pub struct SubmitOptions {
     /// A shard whose node is lost has failed, and is not run again by the scheduler
     #[arg(long)]
     no_requeue: bool,
+    /// Do not write evidence_pack.zip
+    #[arg(long, conflicts_with = "zip")]
+    no_zip: bool,
+    /// Write evidence_pack.zip also where the pack is larger than 16 GiB
+    #[arg(long)]
+    zip: bool,
     /// Further flags for the submit command; may be repeated
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     extra: Vec<String>,
@@ -185,6 +194,7 @@ impl SubmitOptions {
             mem_per_cpu: self.mem_per_cpu.clone(),
             cpus: self.cpus,
             gpus: self.gpus,
+            reduce_partition: self.reduce_partition.clone(),
             reduce_time: self.reduce_time.clone(),
             reduce_mem: self.reduce_mem.clone(),
             reduce_cpus: self.reduce_cpus,
@@ -199,6 +209,11 @@ impl SubmitOptions {
             escalation: self.escalation,
             backend: self.backend,
             gpu_adapter: self.gpu_adapter.clone(),
+            zip: match (self.no_zip, self.zip) {
+                (true, _) => Some(Zip::Never),
+                (false, true) => Some(Zip::Always),
+                (false, false) => None,
+            },
         }
     }
 }

@@ -214,7 +214,10 @@ pub(super) fn work(
     let program = program(settings)?;
     let mut shard = settings.device_options();
     shard.extend(threads_option(asked.shard_threads()));
-    let reducer: Vec<String> = threads_option(asked.reduce_threads()).into_iter().collect();
+    let zip = settings.zip_option();
+    let reducer: Vec<String> =
+        threads_option(asked.reduce_threads()).into_iter().chain(zip.clone()).collect();
+    let in_one: Vec<String> = shard.iter().cloned().chain(zip).collect();
     let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
         let name = [program.clone(), name.to_owned()];
         let more = more.iter().map(|word| (*word).to_owned());
@@ -226,7 +229,7 @@ pub(super) fn work(
         logs: absolute.logs(),
         task: command("shard", &shard, &[&run]),
         tasks,
-        program: Some(command("mpi", &shard, &[&run])),
+        program: Some(command("mpi", &in_one, &[&run])),
         finish: Some(command("reduce", &reducer, &[&run, "--resubmit"])),
         resources: (*resources).clone(),
         finish_resources: (*reduce).clone(),

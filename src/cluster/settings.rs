@@ -53,9 +53,30 @@ pub struct Settings {
     /// GPU adapter, by number or part of its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_adapter: Option<String>,
+    /// Whether the pack gets its zip; what is usual for its size without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zip: Option<Zip>,
+}
+
+/// Whether a pack gets its zip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Zip {
+    /// However large it is.
+    Always,
+    /// Not even of a small one.
+    Never,
 }
 
 impl Settings {
+    /// The option of `hetero2 reduce` and `hetero2 mpi` that says whether to zip.
+    pub(super) fn zip_option(&self) -> Option<String> {
+        self.zip.map(|zip| match zip {
+            Zip::Always => "--zip".to_owned(),
+            Zip::Never => "--no-zip".to_owned(),
+        })
+    }
+
     /// The options of `hetero2 shard` and `hetero2 mpi` that choose the device.
     pub(super) fn device_options(&self) -> Vec<String> {
         let backend = self.backend.map(|kind| format!("--backend={kind}"));
@@ -80,6 +101,7 @@ impl Default for Settings {
             escalation: 1.5,
             backend: None,
             gpu_adapter: None,
+            zip: None,
         }
     }
 }
@@ -120,6 +142,8 @@ pub struct SubmitSettings {
     pub cpus: Option<u32>,
     /// GPUs of a shard.
     pub gpus: Option<u32>,
+    /// Partition or queue of the reducer; goes over [`SubmitSettings::partition`].
+    pub reduce_partition: Option<String>,
     /// Walltime of the reducer.
     pub reduce_time: Option<String>,
     /// Memory of the reducer.
@@ -148,6 +172,8 @@ pub struct SubmitSettings {
     pub backend: Option<BackendKind>,
     /// GPU adapter.
     pub gpu_adapter: Option<String>,
+    /// Whether the pack gets its zip.
+    pub zip: Option<Zip>,
 }
 
 /// Where a settings file was found.
@@ -282,12 +308,14 @@ impl SubmitSettings {
             replace(&mut resources.cpus, &self.cpus);
         }
         replace(&mut settings.shard.gpus, &self.gpus);
+        replace(&mut settings.reduce.partition, &self.reduce_partition);
         replace(&mut settings.reduce.time, &reduce_time);
         give_memory(&mut settings.reduce, reduce_memory, None);
         replace(&mut settings.reduce.cpus, &self.reduce_cpus);
         replace(&mut settings.container, &self.container);
         replace(&mut settings.backend, &self.backend);
         replace(&mut settings.gpu_adapter, &self.gpu_adapter);
+        replace(&mut settings.zip, &self.zip);
         replace(&mut settings.array_limit, &self.array_limit);
         if !self.modules.is_empty() {
             settings.modules.clone_from(&self.modules);
@@ -349,6 +377,13 @@ mod tests {
         let whole = read("[submit]\nmem = '1G'").unwrap().apply(per_core).unwrap();
         assert_eq!(whole.shard.memory_of_all_cpus_mib(), Some(1_024));
         assert_eq!(site.scheduler, Some(Kind::Slurm));
+        // Shards that need a GPU and a reducer that needs none.
+        assert_eq!(whole.zip_option(), None);
+        let apart = "[submit]\npartition = 'gpu'\nreduce-partition = 'cpu'\nzip = 'never'";
+        let apart = read(apart).unwrap().apply(whole).unwrap();
+        assert_eq!(apart.shard.partition.as_deref(), Some("gpu"));
+        assert_eq!(apart.reduce.partition.as_deref(), Some("cpu"));
+        assert_eq!(apart.zip_option().as_deref(), Some("--no-zip"));
     }
 
     #[test]

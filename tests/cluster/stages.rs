@@ -106,6 +106,44 @@ fn no_byte_of_the_pack_depends_on_the_partition() {
 }
 
 #[test]
+fn a_shard_needs_the_plan_and_its_own_records_alone() {
+    let scratch = scratch();
+    let library = library(scratch.path(), 9 * BLOCK + 17);
+    let whole = Run::of(&library, &scratch.path().join("whole"), &QUICK);
+    let run = scratch.path().join("run");
+    plan(&library, &run, "9");
+    let document: Value =
+        serde_json::from_slice(&fs::read(run.join("plan.json")).unwrap()).unwrap();
+    let number = |value: &Value| value.as_u64().unwrap();
+    let range = |value: &Value| {
+        number(&value["first_row"])..number(&value["first_row"]) + number(&value["rows"])
+    };
+    let packed = document["packed"].as_array().unwrap();
+    assert_eq!(packed.len(), 3);
+    fs::create_dir(run.join("shards")).unwrap();
+    for own in document["shards"].as_array().unwrap() {
+        let index = number(&own["index"]);
+        let elsewhere = scratch.path().join(format!("elsewhere-{index}"));
+        fs::create_dir_all(elsewhere.join("library")).unwrap();
+        fs::copy(run.join("plan.json"), elsewhere.join("plan.json")).unwrap();
+        let rows = range(own);
+        let overlaps = |file: &&Value| {
+            let other = range(file);
+            other.start < rows.end && rows.start < other.end
+        };
+        for file in packed.iter().filter(overlaps) {
+            let name = Path::new("library").join(file["file"]["name"].as_str().unwrap());
+            fs::copy(run.join(&name), elsewhere.join(&name)).unwrap();
+        }
+        shard(&elsewhere, &[&index.to_string(), "--quiet"]).expect_code(0);
+        let done = Path::new("shards").join(format!("{index:05}"));
+        fs::rename(elsewhere.join(&done), run.join(&done)).unwrap();
+    }
+    reduce(&run, &["--quiet"]).expect_code(0);
+    assert_eq!(verify(&run.join("pack")), whole.verify());
+}
+
+#[test]
 fn threads_follow_what_was_granted() {
     let scratch = scratch();
     let library = library(scratch.path(), 4 * BLOCK);

@@ -212,6 +212,17 @@ fn a_dry_run_shows_scripts_and_does_nothing() {
     for part in ["--mem-per-cpu=1024M", "--no-requeue", "'--comment=two words'", "alone: PATH, "] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    // What the reducer alone is asked: no zip, another partition than the shards.
+    let submit = ["submit", "run", "--scheduler", "slurm", "--dry-run", "--json", "--no-zip"];
+    let submit = [&submit[..], &["--partition", "gpu", "--reduce-partition", "cpu"]].concat();
+    let shown = hetero2_in(directory, &submit).expect_code(0).json();
+    let command = |position: usize, word: &str| {
+        let words = shown["commands"][position].as_array().unwrap();
+        words.iter().any(|found| found == word)
+    };
+    assert!(command(0, "--partition=gpu") && command(1, "--partition=cpu"), "{shown}");
+    let script = |position: usize| shown["documents"][position]["text"].as_str().unwrap();
+    assert!(!script(0).contains("--no-zip") && script(1).contains(" --no-zip "), "{shown}");
     let submit = ["submit", "run", "--scheduler", "kubernetes", "--dry-run", "--json"];
     let refused = hetero2_in(directory, &submit).expect_code(2);
     assert!(refused.stderr.contains("container"), "{}", refused.stderr);

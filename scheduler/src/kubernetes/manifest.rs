@@ -29,7 +29,12 @@ pub(super) struct Site {
     /// Where the volume lies, here and in the pods.
     mount: String,
     user: Option<(i64, i64)>,
+    /// Queue of Kueue that admits the tasks.
+    queue: Option<String>,
 }
+
+/// Label by which Kueue takes a Job into a queue.
+const QUEUE: &str = "kueue.x-k8s.io/queue-name";
 
 impl Site {
     /// # Errors
@@ -38,10 +43,11 @@ impl Site {
         let Some(image) = work.container.clone() else {
             return Err(invalid("container", "pods need an image; name one".to_owned()));
         };
-        let (mut namespace, mut volume, mut user) = (None, None, None);
+        let (mut namespace, mut volume, mut user, mut queue) = (None, None, None, None);
         for entry in &work.extra {
             let unknown = || {
-                let known = "pvc=CLAIM:/path, host-path=/path, namespace=NAME or user=UID:GID";
+                let known =
+                    "pvc=CLAIM:/path, host-path=/path, namespace=NAME, queue=NAME or user=UID:GID";
                 invalid("extra", format!("{entry:?} is none of {known}"))
             };
             let (key, value) = entry.split_once('=').ok_or_else(unknown)?;
@@ -61,6 +67,7 @@ impl Site {
                     volume = Some((Volume { name: VOLUME, source }, value.to_owned()));
                 }
                 "namespace" if is_word(value, "-") => namespace = Some(value.to_owned()),
+                "queue" if is_word(value, ".-") => queue = Some(value.to_owned()),
                 "user" => {
                     let ids = value.split_once(':').map(|(u, g)| (u.parse(), g.parse()));
                     let Some((Ok(uid), Ok(gid))) = ids else { return Err(unknown()) };
@@ -83,7 +90,7 @@ impl Site {
                 return Err(invalid("extra", why));
             }
         }
-        Ok(Self { image, namespace, volume, mount, user })
+        Ok(Self { image, namespace, volume, mount, user, queue })
     }
 }
 
@@ -105,7 +112,13 @@ pub(super) fn tasks(work: &Work, site: &Site) -> Result<Job, SchedulerError> {
         backoff_limit_per_index: Some(0),
         ..spec(work, site, "task.sh", &work.resources)?
     };
-    Ok(job(work, site, TASKS, spec))
+    let mut job = job(work, site, TASKS, spec);
+    // The last command waits suspended for the tasks; Kueue would start it at once, so it
+    // is not Kueue's.
+    if let Some((queue, labels)) = site.queue.clone().zip(job.metadata.labels.as_mut()) {
+        labels.insert(QUEUE.to_owned(), queue);
+    }
+    Ok(job)
 }
 
 /// The Job of the last command, which waits to be resumed where there are tasks.
@@ -144,7 +157,7 @@ fn spec(
     script: &str,
     resources: &Resources,
 ) -> Result<JobSpec, SchedulerError> {
-    let none = "Kubernetes has none; choose a namespace with namespace=NAME";
+    let none = "Kubernetes has none; choose a namespace with namespace=NAME, or a queue of Kueue with queue=NAME";
     refuse(
         Kind::Kubernetes,
         &[

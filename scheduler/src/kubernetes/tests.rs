@@ -90,6 +90,18 @@ fn the_tasks_are_one_indexed_job() {
 }
 
 #[test]
+fn kueue_admits_the_tasks_and_leaves_the_last_command_alone() {
+    let mut work = ours(Path::new("/shared"));
+    work.extra.push("queue=chem-users".to_owned());
+    let labels = |name| manifest(&work, name)["metadata"]["labels"].clone();
+    assert_eq!(labels("tasks.json")["kueue.x-k8s.io/queue-name"], "chem-users");
+    assert_eq!(labels("finish.json")["kueue.x-k8s.io/queue-name"], Value::Null);
+    work.extra.push("queue=a b".to_owned());
+    let said = Kubernetes::default().prepare(&work).unwrap_err().to_string();
+    assert!(said.contains("is none of"), "{said}");
+}
+
+#[test]
 fn what_pods_cannot_run_with_is_refused_by_name() {
     type Spoil = fn(&mut Work);
     let spoiled = |spoil: Spoil| {

@@ -7,6 +7,7 @@ mod answer;
 mod script;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use self::answer::{Key, States};
 use self::script::{
     Array, ArrayLimits, array_name, arrays, documents, finish_name, submit_array, submit_finish,
 };
+use self::turns::turns;
 use crate::command::Programs;
 use crate::job::check_ids;
 use crate::once::{once, patiently};
@@ -138,8 +140,8 @@ impl Slurm {
     ) -> Result<(), SchedulerError> {
         let (tasks, finish) = documents(work);
         let mut ids: Vec<String> = Vec::new();
-        for array in arrays {
-            let command = submit_array(work, &tasks.path, array, earlier(work, &ids))?;
+        for (array, turn) in arrays.iter().zip(turns(arrays, work.concurrency)) {
+            let command = submit_array(work, &tasks.path, array, turn, &ids)?;
             let role = JobRole::Tasks { offset: array.offset, tasks: array.tasks.clone() };
             ids.push(self.add(jobs, &command, &array_name(work, array), role)?);
         }
@@ -211,8 +213,9 @@ impl Scheduler for Slurm {
         let (tasks, finish) = documents(work);
         let mut commands = Vec::new();
         let mut ids = Vec::new();
-        for array in arrays(&work.tasks, limits) {
-            commands.push(submit_array(work, &tasks.path, &array, earlier(work, &ids))?);
+        let arrays = arrays(&work.tasks, limits);
+        for (array, turn) in arrays.iter().zip(turns(&arrays, work.concurrency)) {
+            commands.push(submit_array(work, &tasks.path, array, turn, &ids)?);
             ids.push("JOB_ID".to_owned());
         }
         if let Some(finish) = &finish {
@@ -299,15 +302,6 @@ impl Scheduler for Slurm {
         // The last command first: it would run as soon as the tasks are gone.
         self.cancel_some(jobs.iter().filter(|job| job.role == JobRole::Finish))?;
         self.cancel_some(jobs.iter().filter(|job| job.role != JobRole::Finish))
-    }
-}
-
-/// Jobs that the next array waits for: those before it, if the number of tasks
-/// at once is bounded, since SLURM bounds it within one array only.
-fn earlier<'a>(work: &Work, ids: &'a [String]) -> &'a [String] {
-    match (work.concurrency, ids) {
-        (Some(_), [.., last]) => std::slice::from_ref(last),
-        _ => &[],
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::turns::Turn;
 use crate::command::quoted;
 use crate::resources::walltime;
 use crate::tasks::TaskSet;
@@ -114,12 +115,13 @@ pub fn finish_name(work: &Work) -> String {
     format!("{}-finish", work.name)
 }
 
-/// The command that submits an array; it waits for `after`.
+/// The command that submits an array; `ids` are those of the arrays before it.
 pub fn submit_array(
     work: &Work,
     script: &Path,
     array: &Array,
-    after: &[String],
+    turn: Turn,
+    ids: &[String],
 ) -> Result<Vec<String>, SchedulerError> {
     let width = array.block.ilog10() as usize;
     let output = match width {
@@ -130,11 +132,12 @@ pub fn submit_array(
         }
     };
     let indices = array.tasks.iter().map(|task| task - array.offset).collect::<TaskSet>();
-    let throttle = work.concurrency.map(|most| format!("%{most}")).unwrap_or_default();
+    let throttle = turn.most.map(|most| format!("%{most}")).unwrap_or_default();
+    let after = turn.after.and_then(|earlier| ids.get(earlier)).cloned();
     let mut command = sbatch(work, &array_name(work, array), &work.resources);
     command.push(format!("--array={indices}{throttle}"));
     command.push(format!("--output={}/{output}", pattern(&work.logs)?));
-    command.extend(dependency(after));
+    command.extend(dependency(after.as_slice()));
     command.extend(work.extra.iter().cloned());
     command.extend([utf8(script), array.offset.to_string()]);
     Ok(command)

@@ -96,13 +96,12 @@ fn options_hold_everything_that_was_asked_for() {
         prepared.commands.iter().map(|c| c.join(" ")).collect::<Vec<_>>(),
         [
             format!(
-                "{common} --job-name=h2-demo-0 {asked} --array=0-999%50 \
+                "{common} --job-name=h2-demo-0 {asked} --array=0-999%41 \
                  --output=/data/my run/100%%/00%3a.out {script}/tasks.sbatch 0"
             ),
             format!(
-                "{common} --job-name=h2-demo-1000 {asked} --array=0-199%50 \
-                 --output=/data/my run/100%%/01%3a.out --dependency=afterany:JOB_ID \
-                 {script}/tasks.sbatch 1000"
+                "{common} --job-name=h2-demo-1000 {asked} --array=0-199%9 \
+                 --output=/data/my run/100%%/01%3a.out {script}/tasks.sbatch 1000"
             ),
             format!(
                 "{common} --job-name=h2-demo-finish --cpus-per-task=2 \
@@ -123,7 +122,10 @@ fn options_hold_everything_that_was_asked_for() {
     let alone = nowhere().prepare(&Work { tasks: TaskSet::default(), ..work() }).unwrap();
     assert_eq!(alone.commands.len(), 1);
     assert!(alone.commands[0].iter().all(|word| !word.contains("afterany")));
-    // Arrays may run side by side if nothing bounds the tasks at once.
+    // Arrays wait for each other only where fewer tasks may run at once than there are arrays.
+    let one = nowhere().prepare(&Work { concurrency: Some(1), ..work() }).unwrap();
+    assert!(one.commands[1].contains(&"--dependency=afterany:JOB_ID".to_owned()));
+    assert!(one.commands[1].contains(&"--array=0-199%1".to_owned()));
     let unbounded = nowhere().prepare(&Work { concurrency: None, ..work() }).unwrap();
     assert!(unbounded.commands[1].iter().all(|word| !word.contains("afterany")));
     assert!(unbounded.commands[1].contains(&"--array=0-199".to_owned()));

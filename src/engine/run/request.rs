@@ -115,9 +115,9 @@ pub struct PackOutput {
 }
 
 impl Default for PackOutput {
-    /// A zipped pack with reports, in the run directory.
+    /// A pack with reports in the run directory, zipped unless it is large.
     fn default() -> Self {
-        Self { pack: None, zip: ZipOutput::Written, reports: Reports::Written, timestamp: None }
+        Self { pack: None, zip: ZipOutput::default(), reports: Reports::Written, timestamp: None }
     }
 }
 

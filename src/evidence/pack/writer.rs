@@ -31,6 +31,28 @@ pub enum ZipOutput {
     Written,
     /// No zip.
     Omitted,
+    /// As [`ZipOutput::Written`] where the files of the pack come to no more than so many
+    /// bytes, else none: of a large pack it is a second copy that nobody can send.
+    UpTo(u64),
+}
+
+impl ZipOutput {
+    /// Whether a pack whose files come to so many bytes gets its zip.
+    #[must_use]
+    pub fn is_wanted(self, bytes: u64) -> bool {
+        match self {
+            Self::Written => true,
+            Self::Omitted => false,
+            Self::UpTo(most) => bytes <= most,
+        }
+    }
+}
+
+impl Default for ZipOutput {
+    /// A zip of packs up to 16 GiB.
+    fn default() -> Self {
+        Self::UpTo(16 << 30)
+    }
 }
 
 /// What a finished pack is known by.
@@ -204,7 +226,7 @@ impl PackWriter {
         self.seal(&mut files, RO_CRATE, &pack_json::to_bytes(&metadata, RO_CRATE)?)?;
         let checksums = manifest::checksums(&files);
         self.seal(&mut files, CHECKSUMS, checksums.as_bytes())?;
-        if zip == ZipOutput::Written {
+        if zip.is_wanted(files.values().map(|file| file.bytes).sum()) {
             let names: Vec<&str> = files.keys().map(String::as_str).collect();
             let digest =
                 archive::write(&self.partial.path().join(ZIP), self.partial.path(), &names)?;

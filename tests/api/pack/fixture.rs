@@ -37,6 +37,16 @@ pub fn rows() -> Vec<MoleculeRow> {
 
 /// Builds the pack of `rows` at `path`; `provenance` is the time it gives.
 pub fn build(path: &Path, rows: &[MoleculeRow], provenance: &str) -> PackDigest {
+    build_with(path, rows, provenance, ZipOutput::Written)
+}
+
+/// [`build`] with or without the zip.
+pub fn build_with(
+    path: &Path,
+    rows: &[MoleculeRow],
+    provenance: &str,
+    zip: ZipOutput,
+) -> PackDigest {
     let mut pack = PackWriter::create(path).unwrap();
     write_rows(&mut pack, rows);
     let summary = summary(rows);
@@ -46,7 +56,7 @@ pub fn build(path: &Path, rows: &[MoleculeRow], provenance: &str) -> PackDigest 
     pack.add_bytes("index.md", index_md(&summary).as_bytes()).unwrap();
     pack.add_bytes("index.html", index_html(&summary).as_bytes()).unwrap();
     let provenance = Provenance { started_at: Some(provenance.into()), ..Default::default() };
-    pack.finish(body(), &provenance, ZipOutput::Written).unwrap()
+    pack.finish(body(), &provenance, zip).unwrap()
 }
 
 fn write_rows(pack: &mut PackWriter, rows: &[MoleculeRow]) {

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use hetero2::pack::manifest::Manifest;
-use hetero2::pack::{PackError, PackWriter, verify};
+use hetero2::pack::{PackError, PackWriter, ZipOutput, verify};
 
-use super::fixture::{build, rows};
+use super::fixture::{build, build_with, rows};
 
 fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(directory)
@@ -96,6 +96,28 @@ fn the_zip_has_sorted_entries_with_fixed_times_and_modes() {
     let mut expected = names(&pack);
     expected.retain(|name| name != "evidence_pack.zip");
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_pack_above_the_size_gets_no_zip() {
+    let directory = tempfile::tempdir().unwrap();
+    let pack = directory.path().join("pack");
+    let with = |zip| {
+        let digest = build_with(&pack, &rows(), "t", zip);
+        assert!(verify(&pack).unwrap().passed());
+        let zipped = pack.join("evidence_pack.zip").exists();
+        assert_eq!(digest.files.contains_key("evidence_pack.zip"), zipped);
+        (zipped, digest)
+    };
+    let (zipped, digest) = with(ZipOutput::default());
+    assert!(zipped);
+    let files = digest.files.iter().filter(|(name, _)| *name != "evidence_pack.zip");
+    let bytes: u64 = files.map(|(_, file)| file.bytes).sum();
+    assert!(with(ZipOutput::UpTo(bytes)).0);
+    let (zipped, without) = with(ZipOutput::UpTo(bytes - 1));
+    assert!(!zipped);
+    assert_eq!(without.content_digest, digest.content_digest);
+    assert!(!with(ZipOutput::Omitted).0);
 }
 
 #[test]

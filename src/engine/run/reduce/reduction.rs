@@ -464,7 +464,7 @@ pub(crate) fn finished(
         Err(error) => Err(error),
         Ok(found) => {
             let zipped = path.join(ZIP).exists();
-            let is_other = zipped != (output.zip == ZipOutput::Written);
+            let is_other = zipped != output.zip.is_wanted(summarise::unzipped_bytes(&path)?);
             Ok((!(is_other && all_shards_there(dir, plan))).then_some(*found))
         }
     }

@@ -1,7 +1,8 @@
 //! From a run's aggregates to what the metrics, the report and the manifest
 //! say.
 
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::{
-    CHECKSUMS, Input, MANIFEST, Manifest, ManifestBody, ManifestNotes, Seeds, Tool,
+    CHECKSUMS, Input, MANIFEST, Manifest, ManifestBody, ManifestNotes, Seeds, Tool, ZIP,
 };
 use hetero2_evidence::pack::report::{self, Concludes, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
@@ -339,4 +340,22 @@ fn report_of(path: &Path, manifest: &Manifest, metrics: Metrics<RunConfig>) -> R
         evidence: metrics.evidence.as_ref().map(|evidence| evidence.verdict),
         reasons: metrics.evidence.map(|evidence| evidence.reasons).unwrap_or_default(),
     }
+}
+
+/// Bytes of a pack's files without the zip.
+///
+/// # Errors
+/// [`RunError::Io`].
+pub(crate) fn unzipped_bytes(pack: &Path) -> Result<u64, RunError> {
+    let sum = || -> io::Result<u64> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(pack)? {
+            let entry = entry?;
+            if entry.file_name() != ZIP {
+                bytes += entry.metadata()?.len();
+            }
+        }
+        Ok(bytes)
+    };
+    sum().map_err(|error| RunError::io("read", pack, error))
 }
