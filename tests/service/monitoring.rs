@@ -450,3 +450,22 @@ fn uploads_at_once_stay_within_the_limit() {
         refused.problem(403, "quota_reached");
     }
 }
+
+#[test]
+fn the_server_neither_changes_usage_nor_gives_plans() {
+    let Some(cluster) = postgres::shared() else { return };
+    let database = crate::rig::block_on(cluster.migrated());
+    for statement in [
+        "UPDATE usage_event SET cost = 0",
+        "DELETE FROM usage_event",
+        "DELETE FROM usage_month",
+        "UPDATE statement SET document = ''",
+        "DELETE FROM statement",
+        "UPDATE quota SET running_jobs = NULL",
+        "INSERT INTO quota (org_id, plan, updated_at) VALUES ('o', 'free', 1)",
+        "UPDATE plan SET price = 0",
+    ] {
+        let refused = database.as_org("o", statement).unwrap_err();
+        assert!(refused.contains("permission denied"), "{statement}: {refused}");
+    }
+}
