@@ -31,7 +31,6 @@ pub const STEPS: &[Step] = &[
         what: "what three workloads cost, by valgrind",
         run: instructions,
     },
-    Step { name: "python", what: "the Python module against the program", run: python },
     Step { name: "fuzz", what: "damaged inputs, a few seconds each", run: fuzz },
     Step { name: "test-mpi", what: "runs by the ranks of an MPI job", run: test_mpi },
     Step { name: "test-remote", what: "libraries at addresses", run: test_remote },
@@ -40,6 +39,7 @@ pub const STEPS: &[Step] = &[
         what: "the server, against real databases and peers",
         run: test_service,
     },
+    Step { name: "python", what: "the Python module against the program", run: python },
     Step { name: "lints", what: "clippy on every target", run: lints },
     Step { name: "docs", what: "rustdoc without a warning", run: docs },
     Step {
@@ -100,22 +100,6 @@ fn instructions() -> Outcome {
     run(Command::new("benches/instructions.sh").arg(hetero2()))
 }
 
-/// The module as it lies in a wheel, but for the optimisation of its link: built
-/// together with the program, so that all crates are compiled once.
-fn python() -> Outcome {
-    cargo_with("build --locked --release --package hetero2 --package hetero2-python")?;
-    let folder = scratch("python")?;
-    lay_module(&target().join("release"), &folder)?;
-    let program = std::path::absolute(hetero2()).map_err(|error| error.to_string())?;
-    let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
-    let words = ["-m", "unittest", "discover", "-s", "src/python/tests"];
-    run(Command::new("target/ci/venv/bin/python")
-        .args(words)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("PYTHONPATH", folder)
-        .env("HETERO2_PROGRAM", program))
-}
-
 fn fuzz() -> Outcome {
     cargo_with("run --locked --release --package hetero2-fuzz -- --seconds 5")
 }
@@ -141,6 +125,27 @@ fn test_service() -> Outcome {
     run(cargo()
         .args(["test", "--locked", "--release", "--features", NETWORK, "--test", "service"])
         .env("HETERO2_REQUIRE_SERVICE", "1"))
+}
+
+/// The module against the program of the same build: that of the two steps before,
+/// whose crates it shares, procedural macros and all.
+fn python() -> Outcome {
+    run(cargo().args(["build", "--locked", "--release", "--package", "hetero2"]).args([
+        "--package",
+        "hetero2-python",
+        "--features",
+        "hetero2/remote,hetero2/service",
+    ]))?;
+    let folder = scratch("python")?;
+    lay_module(&target().join("release"), &folder)?;
+    let program = std::path::absolute(hetero2()).map_err(|error| error.to_string())?;
+    let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    let words = ["-m", "unittest", "discover", "-s", "src/python/tests"];
+    run(Command::new("target/ci/venv/bin/python")
+        .args(words)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONPATH", folder)
+        .env("HETERO2_PROGRAM", program))
 }
 
 fn lints() -> Outcome {
