@@ -94,12 +94,12 @@ def queue_many(server, model, count, psql):
     """Copies of the job `model`, as if they had been submitted, less urgent than it."""
     into, of = COLUMNS.format("id"), COLUMNS.replace("priority", "-50").replace("state", "'queued'")
     if psql:
-        name = "'job_' || lpad(n::text, 26, '0')"
+        name = "'job_' || lpad(n::text, 25, '0') || '0'"
         psql(f"INSERT INTO job ({into}) SELECT {of.format(name)} FROM job, generate_series(1, {count}) n "
              f"WHERE id = '{model}'")
         return
     database = sqlite3.connect(server.data / "hetero2.sqlite", timeout=60)
-    name = "'job_' || printf('%026d', n)"
+    name = "'job_' || printf('%025d0', n)"
     database.execute(
         f"WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count}) "
         f"INSERT INTO job ({into}) SELECT {of.format(name)} FROM job, number WHERE id = '{model}'")

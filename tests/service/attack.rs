@@ -27,6 +27,7 @@ pub fn absent() -> Things {
         ("upload", id("upl")),
         ("dataset", id("dat")),
         ("run", id("run")),
+        ("job", id("job")),
     ])
 }
 
@@ -49,6 +50,16 @@ pub fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) ->
          VALUES ('{org}', '{run}', '{project}', 'r', 'run', 'succeeded', 1)"
     );
     database.as_owner(&insert).unwrap();
+    let insert = format!(
+        "INSERT INTO artifact (org_id, run_id, name, blob_id, created_at) \
+         SELECT org_id, '{run}', 'log.txt', blob_id, 1 FROM dataset WHERE id = '{dataset}'"
+    );
+    database.as_owner(&insert).unwrap();
+    let input = json!({"role": "library", "source": {"dataset": dataset}});
+    let job =
+        made(format!("{}/jobs", desk.at), json!({"spec": {"kind": "run", "inputs": [input]}}));
+    // It has ended, so that what follows it ends.
+    client.post(format!("{}/jobs/{job}/cancel", desk.at), &json!({})).expect(200);
     let token = client.get(format!("{base}/tokens")).expect(200).value()["items"][0]["id"].clone();
     let login = "INSERT INTO session (org_id, id, member_id, secret_hash, method, source_address, \
         created_at, last_used_at, expires_at) VALUES";
@@ -67,6 +78,7 @@ pub fn furnish(client: &Client, org: &str, database: &postgres::Database<'_>) ->
         ("upload", upload),
         ("dataset", dataset),
         ("run", run),
+        ("job", job),
     ])
 }
 
@@ -96,7 +108,7 @@ fn operations(document: &Value) -> Vec<Operation> {
             let ids: Vec<_> = path
                 .split('/')
                 .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-                .filter(|name| !["number", "month"].contains(name))
+                .filter(|name| !["number", "month", "name"].contains(name))
                 .map(|name| *names.get_key_value(name).unwrap_or_else(|| panic!("{name}")).0)
                 .collect();
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
@@ -143,6 +155,7 @@ impl Operation {
     /// Asks with the ids of `things`, in the path and in the body.
     fn ask(&self, client: &Client, own: &Things, foreign_from: usize, other: &Things) -> Answer {
         let mut path = self.path.replace("{number}", "1").replace("{month}", "2026-12");
+        path = path.replace("{name}", "log.txt");
         for (position, name) in self.ids.iter().enumerate() {
             let things = if position < foreign_from { own } else { other };
             path = path.replace(&format!("{{{name}}}"), &things[name]);

@@ -15,6 +15,7 @@ mod monitoring;
 mod objects;
 mod oidc;
 mod openapi;
+mod queue;
 mod requests;
 mod secrets;
 mod strace;
