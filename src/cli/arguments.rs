@@ -337,9 +337,8 @@ fn decoys(text: &str) -> Result<u32, String> {
     match text {
         "auto" => Ok(AUTO_DECOYS),
         number => number.parse().map_err(|_| {
-            format!(
-                "neither a number, 0 to 10000, nor auto; 20 is the default, and 0 computes spectra only"
-            )
+            "neither a number, 0 to 10000, nor auto; 20 is the default, and 0 computes spectra only"
+                .to_owned()
         }),
     }
 }

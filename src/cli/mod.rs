@@ -187,8 +187,11 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if arguments.global.quiet {
         output::be_quiet();
     }
-    let done = dispatch(&arguments);
-    drop(traces);
+    let done = {
+        // Sent before the exit code is given, where the features have any.
+        let _traces = traces;
+        dispatch(&arguments)
+    };
     match done {
         Ok(code) => code,
         Err(failure) => failure.report(arguments.global.json),
