@@ -4,7 +4,10 @@
 #![cfg(unix)]
 
 mod rig;
+#[path = "../../scheduler/tests/schedulers/sandbox.rs"]
+mod sandbox;
 
+mod arrays;
 mod attack;
 mod backup;
 mod crashes;

@@ -1,7 +1,9 @@
 //! Workers at work: every kind of job comes out as the program makes it, and what
 //! goes on too long, takes too much or is hostile ends by its limits.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -16,19 +18,21 @@ const LIBRARY: &str = "CCO ethanol\nc1ccccc1O phenol\nCC(=O)Oc1ccccc1C(=O)O aspi
 struct Shop {
     server: Server,
     project: Project,
-    _worker: Worker,
+    worker: Worker,
     folder: tempfile::TempDir,
 }
 
 impl Shop {
     fn open() -> Self {
-        let server = Server::sqlite(&["--requests-per-second", "1000"]);
+        let quiet = [("HETERO2_LOG", "error".to_owned())];
+        let options = ["--requests-per-second", "1000"];
+        let server = Server::in_folder(tempfile::tempdir().unwrap(), &options, &quiet);
         let project = Project::new(&server);
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("work");
         let options = ["--slots", "2", "--threads", "1"];
         let worker = worker::start(&server.url, &token(&server.data()), &directory, &options);
-        Self { server, project, _worker: worker, folder }
+        Self { server, project, worker, folder }
     }
 
     /// A dataset of `text` called `name`, by its id.
@@ -175,4 +179,41 @@ fn jobs_are_cancelled_held_and_go_on_while_they_run() {
     until(&shop.project, &job, &["running"]);
     act(&job, "cancel");
     assert_eq!(ended(&shop.project, &job)["state"], "cancelled");
+}
+
+/// `HETERO2_SMALL_JOBS` makes it as many as one wants.
+#[test]
+fn small_jobs_share_the_processes_that_compute_them() {
+    let shop = Shop::open();
+    let count = std::env::var("HETERO2_SMALL_JOBS").ok().and_then(|text| text.parse().ok());
+    let count: u64 = count.unwrap_or(12);
+    let rows: String = (0..20).map(|n| format!("C{}N m{n}\n", "C".repeat(n % 15))).collect();
+    let library = shop.dataset("small.smi", &rows);
+    let spec = |seed: u64| {
+        json!({"kind": "run", "inputs": [input("library", &library)],
+            "options": {"seed": seed, "decoys": 5}})
+    };
+    let started = Instant::now();
+    let submitted: Vec<String> =
+        (0..count).map(|seed| submit(&shop.project, &spec(seed))).collect();
+    let took = started.elapsed();
+    let mut seen = BTreeSet::new();
+    for job in &submitted {
+        let found = loop {
+            seen.extend(shop.worker.children());
+            let found = shop.project.client.get(job).expect(200).value();
+            if found["state"] != "queued" && found["state"] != "running" {
+                break found;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60 + 4 * count), "{found}");
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        assert_eq!(found["state"], "succeeded", "{found}");
+    }
+    let (seconds, processes) = (started.elapsed().as_secs_f64(), seen.len() as u64);
+    println!(
+        "{count} jobs of 20 rows in {seconds:.1} s (submitted in {took:.1?}) by {processes} processes"
+    );
+    // Two slots, each with a new one after 400 commands, of which a job has two.
+    assert!(processes <= 2 + count / 100, "{seen:?}");
 }

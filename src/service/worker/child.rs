@@ -99,6 +99,10 @@ impl Child {
     /// The system refuses.
     pub fn start(program: &Program, folder: &Path) -> std::io::Result<Self> {
         let temporary = folder.join("tmp");
+        // So that the folder of all counts as used.
+        if let Some(parent) = folder.parent().filter(|parent| parent.exists()) {
+            let _ = File::create(parent.join("log.txt"));
+        }
         match std::fs::remove_dir_all(folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => std::fs::create_dir_all(&temporary)?,

@@ -101,20 +101,24 @@ impl JobFolder {
     }
 }
 
-/// Removes folders of jobs in which nothing happened for `age`: the server ended
-/// those jobs, or gave them to a worker of another directory.
+/// Removes folders of jobs, and of the children of workers, in which nothing happened
+/// for `age`: the server ended those jobs, or gave them to a worker of another
+/// directory; those workers died.
 pub(super) fn sweep(directory: &Path, age: Duration) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     let now = SystemTime::now();
     for entry in entries.flatten() {
-        let is_job = entry.file_name().to_str().is_some_and(|name| name.starts_with("job_"));
+        let is_ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with("job_") || name.starts_with(super::CHILDREN));
         let root = entry.path();
         // The log is written to in every attempt.
         let touched = [root.join("log.txt"), root.clone()];
         let touched =
             touched.iter().filter_map(|path| path.symlink_metadata().ok()?.modified().ok());
         let is_old = touched.max().and_then(|at| now.duration_since(at).ok()) > Some(age);
-        if !is_job || !is_old {
+        if !is_ours || !is_old {
             continue;
         }
         let Ok(_lock) = Lock::try_take(&root.join("lock")) else { continue };

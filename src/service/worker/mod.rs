@@ -44,6 +44,8 @@ use transport::{Link, backoff};
 const WAIT: u32 = 5;
 /// How long folders of jobs are kept in which nothing happens.
 const LEFTOVERS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The name of a worker's folder of what its children keep begins so.
+const CHILDREN: &str = "children-";
 /// How long jobs under way have when the worker stops.
 const STOPPING: Duration = Duration::from_secs(60);
 
@@ -253,8 +255,8 @@ struct Jobs {
 impl Jobs {
     fn new(config: &WorkerConfig, place: &Workplace, link: &Arc<Link>, keeper: &Keeper) -> Self {
         let (give, back) = mpsc::unbounded_channel();
-        // Of this process, so that workers of one directory share none.
-        let children = place.directory.join(format!("children-{}", std::process::id()));
+        // Of this worker, also where several share the directory.
+        let children = place.directory.join(format!("{CHILDREN}{}", uuid::Uuid::now_v7().simple()));
         let slot = |number: u32| Slot::new(children.join(number.to_string()));
         Self {
             place: Arc::new(place.clone()),

@@ -12,6 +12,17 @@ use super::server::hetero2;
 /// Starts a worker of the server at `url` in `directory`, with `options` besides;
 /// its log is beside the directory.
 pub fn start(url: &str, token: &Path, directory: &Path, options: &[&str]) -> Worker {
+    start_with(url, token, directory, options, &[])
+}
+
+/// The same, with an environment besides.
+pub fn start_with(
+    url: &str,
+    token: &Path,
+    directory: &Path,
+    options: &[&str],
+    environment: &[(&str, String)],
+) -> Worker {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
@@ -21,6 +32,7 @@ pub fn start(url: &str, token: &Path, directory: &Path, options: &[&str]) -> Wor
     command.args(["worker", "-v", "--server", url, "--pool-token-file"]).arg(token);
     command.arg("--directory").arg(directory).args(options);
     command.env("HETERO2_LOG", "hetero2=info,hetero2_service=info");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     Worker { child: command.spawn().unwrap() }
 }
