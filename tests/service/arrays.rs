@@ -4,7 +4,7 @@
 //! `HETERO2_ARRAY_JOBS` and `HETERO2_ARRAY_KILLS` make it as long as one wants.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -117,7 +117,7 @@ fn no_array_is_submitted_twice_or_left_over() {
         worker = Some(site.work(&server, &directory));
     }
     let own = {
-        let file = site.sandbox.folder.path().join("library.smi");
+        let file = site.sandbox.folder.path().join("a.smi");
         std::fs::write(&file, LIBRARY).unwrap();
         let out = site.sandbox.folder.path().join("own");
         let mut command = hetero2();

@@ -32,7 +32,7 @@ fn library() -> String {
 
 /// The digest that the program itself comes to.
 fn own_digest(folder: &Path, variant: u64) -> String {
-    let file = folder.join("library.smi");
+    let file = folder.join("a.smi");
     std::fs::write(&file, library()).unwrap();
     let out = folder.join(format!("own-{variant}"));
     let mut command = hetero2();

@@ -98,7 +98,7 @@ fn every_kind_comes_out_as_the_program_makes_it() {
     assert_eq!(report(&["verify", text(&zip)])["content_digest"], own["content_digest"]);
     let summary: Value =
         serde_json::from_slice(&artifact(&shop.project, &run, "summary.json")).unwrap();
-    assert_eq!(summary["counts"]["OK"], 5);
+    assert_eq!(summary["counts"], own["counts"]);
     // What it says, it says without the worker's folders.
     for name in ["summary.json", "log.txt"] {
         let said = String::from_utf8(artifact(&shop.project, &run, name)).unwrap();

@@ -16,8 +16,9 @@ use super::order::{ChildOrder, ChildSays, LONGEST_LINE};
 use super::signal::{Signal, at_least};
 use super::usage::{LOOK, Sample, Used, forget_peak, look};
 
-/// How long a child has to stop by itself, keeping what it computed.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long a child has to stop by itself, keeping what it computed: shards that are
+/// done are kept in any case.
+const GRACE: Duration = Duration::from_secs(10);
 /// Bytes of a log beyond which whatever writes it is ended.
 const LONGEST_LOG: u64 = 64 << 20;
 /// How often the end of the log is read.
@@ -176,7 +177,7 @@ impl Child {
         loop {
             let least = match asked {
                 None => Signal::Hold,
-                Some(_) => Signal::Fenced,
+                Some(_) => Signal::Cancel,
             };
             tokio::select! {
                 said = self.says.recv() => match said {
@@ -189,7 +190,8 @@ impl Child {
                     Some(says) => told(Told::Says(&says)),
                 },
                 signal = at_least(signals, least) => {
-                    if signal == Signal::Fenced || asked.is_some() {
+                    // Of what is cancelled nothing is kept.
+                    if signal >= Signal::Cancel || asked.is_some() {
                         return Ran::Stopped(signal);
                     }
                     self.signal(Kill::TERM);
