@@ -179,8 +179,9 @@ fn every_job_ends_once_however_much_is_killed() {
         let bound = Duration::from_secs(300 + 20 * jobs + 5 * kills);
         assert!(started.elapsed() < bound, "{done} of {jobs} jobs have ended");
     }
-    let mut attempts = 0;
+    let (mut attempts, mut longest) = (0, 0.0_f64);
     for (job, variant) in &submitted {
+        longest = longest.max(longest_wait(&project, job));
         let found = project.client.get(job).expect(200).value();
         assert_eq!(found["state"], "succeeded", "{found}");
         assert_eq!(found["content_digest"], expected[*variant as usize].as_str(), "{found}");
@@ -189,11 +190,34 @@ fn every_job_ends_once_however_much_is_killed() {
     once_each(&project, &submitted);
     let killed = &house.killed;
     let seconds = started.elapsed().as_secs();
-    println!("{jobs} jobs, {attempts} attempts, killed {killed:?}, {seconds} s");
+    println!(
+        "{jobs} jobs, {attempts} attempts, killed {killed:?}, {seconds} s; {longest:.1} s from a lease \
+         that ran out to the next attempt at most"
+    );
 }
 
 fn is_final(job: &Value) -> bool {
     ["succeeded", "failed", "cancelled"].contains(&job["state"].as_str().unwrap())
+}
+
+/// Seconds from the end of an attempt whose worker was lost to the next one, at most.
+fn longest_wait(project: &Project, job: &str) -> f64 {
+    let found = project.client.get(format!("{job}/events?limit=200")).expect(200).value();
+    let (mut lost, mut longest) = (None, 0.0_f64);
+    for event in found["items"].as_array().unwrap() {
+        let at = event["at"].as_str().unwrap();
+        let seconds = at[11..13].parse::<f64>().unwrap() * 3600.0
+            + at[14..16].parse::<f64>().unwrap() * 60.0
+            + at[17..23].parse::<f64>().unwrap();
+        let line = event["line"].as_str().unwrap();
+        if line.contains("worker_lost") {
+            lost = Some(seconds);
+        } else if let (Some(since), true) = (lost, line.contains("begins")) {
+            longest = longest.max((seconds - since).rem_euclid(86_400.0));
+            lost = None;
+        }
+    }
+    longest
 }
 
 /// Of each job one run succeeded, and no other run shows anything but its log.
