@@ -202,7 +202,7 @@ fn is_final(job: &Value) -> bool {
 
 /// Seconds from the end of an attempt whose worker was lost to the next one, at most.
 fn longest_wait(project: &Project, job: &str) -> f64 {
-    let found = project.client.get(format!("{job}/events?limit=200")).expect(200).value();
+    let found = project.client.get(format!("{job}/events")).expect(200).value();
     let (mut lost, mut longest) = (None, 0.0_f64);
     for event in found["items"].as_array().unwrap() {
         let at = event["at"].as_str().unwrap();
