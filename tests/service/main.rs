@@ -18,6 +18,7 @@ mod monitoring;
 mod objects;
 mod oidc;
 mod openapi;
+mod pages;
 mod queue;
 mod requests;
 mod secrets;
