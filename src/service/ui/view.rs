@@ -329,7 +329,6 @@ pub fn when(instant: &str) -> String {
 }
 
 /// Bytes in words.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
