@@ -9,6 +9,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::Stream;
 use futures_util::stream;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -46,6 +47,18 @@ struct Follower {
     began: std::time::Instant,
 }
 
+/// One event of the stream, in the document.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "events are written field by field")]
+struct StreamEvent {
+    /// `event` or `job`.
+    event: Option<String>,
+    /// The number of a line of the history.
+    id: Option<String>,
+    /// The line or the job, as JSON.
+    data: Option<String>,
+}
+
 /// How a job goes on: `event` with a line of its history, whose number is the
 /// event's id; `job` with the job, each time something of it changed. The stream ends
 /// once the job has ended.
@@ -54,7 +67,7 @@ struct Follower {
         ("project" = String, Path, description = "the project's id"),
         ("job" = String, Path, description = "the job's id"),
         ("Last-Event-ID" = Option<String>, Header, description = "goes on after this event")),
-    responses((status = 200, description = "events", body = String,
+    responses((status = 200, description = "events", body = StreamEvent,
         content_type = "text/event-stream"), Problems))]
 async fn follow(
     caller: Caller,

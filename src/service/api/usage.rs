@@ -63,6 +63,7 @@ enum Form {
 struct FormQuery {
     /// `json` unless given.
     #[serde(default)]
+    #[param(inline)]
     format: Form,
 }
 

@@ -62,6 +62,7 @@ pub const UNLIMITED: i64 = i64::MAX;
 
 /// What an organisation may use at most; none where nothing limits it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = QuotaLimits)]
 pub struct Limits {
     /// Jobs that run at once.
     pub running_jobs: Option<i64>,
