@@ -32,6 +32,7 @@ mod describe;
 mod devices;
 mod diff;
 mod failure;
+mod fingerprint;
 mod force;
 mod generate;
 mod granted;
@@ -120,6 +121,7 @@ enum Command {
     Registry(registry::RegistryArguments),
     Schema(schema::SchemaArguments),
     Decoys(decoys::DecoysArguments),
+    Fingerprint(fingerprint::FingerprintArguments),
     Audit(audit::AuditArguments),
     CostLift(cost_lift::CostLiftArguments),
     Accept(accept::AcceptArguments),
@@ -268,6 +270,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Registry(arguments) => registry::registry(arguments, global),
         Command::Schema(arguments) => schema::schema(arguments, global),
         Command::Decoys(arguments) => decoys::decoys(arguments, global),
+        Command::Fingerprint(arguments) => fingerprint::fingerprint(arguments, global),
         Command::Audit(arguments) => audit::audit(arguments, global),
         Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),
         Command::Accept(arguments) => accept::accept(arguments, global),

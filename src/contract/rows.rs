@@ -228,6 +228,24 @@ pub struct SpectrumRow {
     pub wh_local: Option<LocalLines>,
 }
 
+/// Numbers of a spectral fingerprint, `hetero_spectral_fp.v1`.
+pub const FINGERPRINT_LENGTH: usize = 512;
+
+/// The spectral fingerprint of one molecule.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FingerprintRow {
+    /// Row of the input.
+    pub row: u64,
+    /// Identifier as read.
+    pub id: String,
+    /// Canonical SMILES, where the molecule could be read.
+    pub canonical_smiles: Option<String>,
+    /// Why there is no fingerprint.
+    pub reason: Option<Reason>,
+    /// [`FINGERPRINT_LENGTH`] numbers: by operator, class of atoms, energy.
+    pub fingerprint: Option<Vec<u8>>,
+}
+
 /// The shells of one molecule as seen from the atom that stands for it in the
 /// local density of states; published values (8 decimals).
 #[derive(Debug, Clone, PartialEq, Default)]

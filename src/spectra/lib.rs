@@ -9,6 +9,7 @@ mod dense;
 pub mod dos;
 mod elementary;
 pub mod features;
+pub mod fingerprint;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 #[cfg(feature = "gpu")]

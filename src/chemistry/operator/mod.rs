@@ -34,10 +34,12 @@
 
 mod atoms;
 mod build;
+mod classes;
 mod settings;
 
 pub use atoms::{AtomParameters, AtomTable, AtomTableError};
 pub use build::{GraphOperators, MissingPhysicsParams, OperatorError, PhysicsKey};
+pub use classes::{ATOM_CLASSES, AtomClass, AtomClasses};
 pub use hetero2_contract::{SymmetricGraph, SymmetricMatrix, UnknownName};
 pub use settings::{
     EdgeWeights, Operator, OperatorSettings, Physics, PotentialScale, PotentialScaleError,

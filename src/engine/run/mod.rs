@@ -3,13 +3,14 @@
 //!
 //! Five rooms, each of which may use those before it: `plan`, `shard`,
 //! `evidence`, `reduce`, `replay`. The files beside them know no room, but for `stages`,
-//! `rows` and `decoy_export`, which put rooms together.
+//! `rows`, `decoy_export` and `fingerprint_export`, which put rooms together.
 
 mod config;
 mod decoy_export;
 mod decoy_source;
 mod error;
 mod evidence;
+mod fingerprint_export;
 mod layout;
 mod lock;
 mod observer;
@@ -29,6 +30,7 @@ pub use config::{
 };
 pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, LeftOut, export_decoys};
 pub use error::RunError;
+pub use fingerprint_export::{FingerprintExport, FingerprintReport, export_fingerprints};
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
 pub use plan::{

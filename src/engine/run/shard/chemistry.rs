@@ -10,7 +10,7 @@ use hetero2_chemistry::molecule::{
     Descriptors, HeavyGraph, MolecularGraph, Molecule, MoleculeError, ParseLimits,
 };
 use hetero2_chemistry::operator::{
-    AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale,
+    AtomClasses, AtomTable, GraphOperators, OperatorError, OperatorSettings, PotentialScale,
 };
 
 use hetero2_contract::warning::{AtomLimit, CountedWarning};
@@ -43,6 +43,7 @@ pub(crate) struct Chemistry {
     pub canonical_smiles: Option<String>,
     pub heavy_atoms: Option<u32>,
     pub atomic_numbers: Vec<u8>,
+    pub atom_classes: AtomClasses,
     pub operators: Option<GraphOperators>,
     pub decoys: Option<DecoyOutcome>,
     pub descriptors: Option<Descriptors>,
@@ -184,6 +185,7 @@ fn begin(
         return Err(EarlyEnd::Skip(Reason::MissingScoresInput));
     }
     out.atomic_numbers.clone_from(&graph.atomic_numbers);
+    out.atom_classes = AtomClasses::of(graph);
     out.operators = Some(build_operators(out, graph, config)?);
     Ok(())
 }

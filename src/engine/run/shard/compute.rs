@@ -154,7 +154,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn chemistry(&self, record: &Record) -> Chemistry {
+    /// The chemistry of a row, whether or not it could be read.
+    pub(super) fn chemistry(&self, record: &Record) -> Chemistry {
         if let Some(problem) = record.problem.as_ref().filter(|problem| problem.ends_row()) {
             return Chemistry {
                 warnings: vec![Warning::UnreadableRow(problem.to_string())],

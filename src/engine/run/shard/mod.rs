@@ -6,6 +6,7 @@ mod audited;
 mod chemistry;
 mod compute;
 mod concurrent_shards;
+mod fingerprint;
 mod log;
 mod record;
 mod scoring;

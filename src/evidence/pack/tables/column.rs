@@ -7,12 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    ArrayBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, PrimitiveBuilder,
-    StringBuilder, UInt32Builder, UInt64Builder,
+    ArrayBuilder, FixedSizeListBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder,
+    PrimitiveBuilder, StringBuilder, UInt8Builder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, Float64Array, Int32Array, Int64Array, ListArray,
-    RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, Float64Array, Int32Array, Int64Array,
+    ListArray, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema};
 
@@ -32,6 +32,8 @@ pub enum Get<R> {
     Shown(for<'a> fn(&'a R) -> Option<&'a dyn Display>),
     Warnings(for<'a> fn(&'a R) -> &'a [Warning]),
     F64s(for<'a> fn(&'a R) -> &'a [f64]),
+    /// So many small integers; others are as none.
+    Bytes(for<'a> fn(&'a R) -> Option<&'a [u8]>, usize),
 }
 
 /// Whether a cell may be undefined.
@@ -104,6 +106,10 @@ impl<R> Column<R> {
             Get::Text(_) | Get::Shown(_) => DataType::Utf8,
             Get::Warnings(_) => list(DataType::Utf8),
             Get::F64s(_) => list(DataType::Float64),
+            Get::Bytes(_, length) => DataType::FixedSizeList(
+                Arc::new(Field::new(LIST_ITEM, DataType::UInt8, false)),
+                length as i32,
+            ),
         };
         Field::new(self.name, data_type, self.presence == Presence::Optional)
     }
@@ -111,7 +117,7 @@ impl<R> Column<R> {
     /// Path of the column's values in the Parquet schema.
     pub fn leaf(&self) -> Vec<String> {
         match self.get {
-            Get::Warnings(_) | Get::F64s(_) => {
+            Get::Warnings(_) | Get::F64s(_) | Get::Bytes(..) => {
                 vec![self.name.into(), "list".into(), LIST_ITEM.into()]
             }
             _ => vec![self.name.into()],
@@ -133,6 +139,10 @@ impl<R> Column<R> {
             ),
             Get::F64s(_) => Builder::F64s(
                 ListBuilder::new(Float64Builder::new()).with_field(item(DataType::Float64)),
+            ),
+            Get::Bytes(_, length) => Builder::Bytes(
+                FixedSizeListBuilder::new(UInt8Builder::new(), length as i32)
+                    .with_field(item(DataType::UInt8)),
             ),
         }
     }
@@ -158,6 +168,14 @@ impl<R> Column<R> {
                 b.values().append_slice(get(row));
                 b.append(true);
             }),
+            (&Get::Bytes(get, length), Builder::Bytes(b)) => rows.iter().for_each(|row| {
+                let bytes = get(row).filter(|bytes| bytes.len() == length);
+                match bytes {
+                    Some(bytes) => b.values().append_slice(bytes),
+                    None => b.values().append_value_n(0, length),
+                }
+                b.append(bytes.is_some());
+            }),
             _ => unreachable!("a column is only given the builder that it made"),
         }
     }
@@ -182,6 +200,7 @@ pub enum Builder {
     Text(StringBuilder),
     Texts(ListBuilder<StringBuilder>),
     F64s(ListBuilder<Float64Builder>),
+    Bytes(FixedSizeListBuilder<UInt8Builder>),
 }
 
 impl Builder {
@@ -200,6 +219,7 @@ impl Builder {
                 array
             }
             Self::Texts(b) => ArrayBuilder::finish(b),
+            Self::Bytes(b) => ArrayBuilder::finish(b),
             Self::F64s(b) => {
                 let values = b.values().len();
                 let array = ArrayBuilder::finish(b);
@@ -267,6 +287,22 @@ impl<'a> Cells<'a> {
     pub fn f64s(&self, name: &str) -> Result<impl Fn(usize) -> Vec<f64> + use<'a>, PackError> {
         let (list, values) = self.list::<Float64Array>(name)?;
         Ok(move |i: usize| values.values()[list_range(list, i)].to_vec())
+    }
+
+    /// Lists of so many small integers, some of which are not there.
+    pub fn bytes(
+        &self,
+        name: &str,
+        length: usize,
+    ) -> Result<impl Fn(usize) -> Option<Vec<u8>> + use<'a>, PackError> {
+        let list = self.array::<FixedSizeListArray>(name)?;
+        let values: Option<&UInt8Array> = list.values().as_any().downcast_ref();
+        let values = values.filter(|_| list.value_length() as usize == length);
+        let values = values.ok_or_else(|| self.missing(name))?;
+        Ok(move |i: usize| {
+            let start = list.value_offset(i) as usize;
+            (!list.is_null(i)).then(|| values.values()[start..start + length].to_vec())
+        })
     }
 
     fn list<A: 'static>(&self, name: &str) -> Result<(&'a ListArray, &'a A), PackError> {

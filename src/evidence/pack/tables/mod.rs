@@ -8,6 +8,7 @@
 mod column;
 mod control;
 mod decoy;
+mod fingerprint;
 mod groups;
 mod input;
 mod memory;
@@ -23,7 +24,7 @@ pub use read::{BatchReader, TableReader};
 pub use write::TableWriter;
 
 use super::error::PackError;
-use super::rows::{DecoyRow, MoleculeRow, SpectrumRow};
+use super::rows::{DecoyRow, FingerprintRow, MoleculeRow, SpectrumRow};
 use column::{Cells, Column};
 use hetero2_contract::controls::ControlRow;
 
@@ -33,7 +34,7 @@ pub const BATCH_ROWS: usize = 8_192;
 /// A row type that has a table.
 ///
 /// Sealed: the tables of a pack are [`MoleculeRow`], [`DecoyRow`],
-/// [`SpectrumRow`] and [`ControlRow`].
+/// [`SpectrumRow`] and [`ControlRow`]; a [`FingerprintRow`] has a table of its own.
 pub trait TableRow: sealed::Row {
     /// Version of the table's layout, written into every file.
     const SCHEMA_VERSION: &'static str;
@@ -73,6 +74,11 @@ impl TableRow for SpectrumRow {
 impl TableRow for ControlRow {
     const SCHEMA_VERSION: &'static str = "hetero2_controls.v1";
     const ROW_GROUP: usize = 65_536;
+}
+
+impl TableRow for FingerprintRow {
+    const SCHEMA_VERSION: &'static str = "hetero_spectral_fp.v1";
+    const ROW_GROUP: usize = 16_384;
 }
 
 /// Bytes of memory that a row holds, about.
