@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 31] = [
+const SUBCOMMANDS: [&str; 32] = [
     "run",
     "plan",
     "shard",
@@ -25,6 +25,7 @@ const SUBCOMMANDS: [&str; 31] = [
     "describe",
     "devices",
     "decoys",
+    "fingerprint",
     "audit",
     "cost-lift",
     "accept",

@@ -7,6 +7,7 @@ mod audits;
 mod bench;
 mod compat;
 mod faults;
+mod fingerprint;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod help;

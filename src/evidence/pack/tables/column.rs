@@ -296,12 +296,14 @@ impl<'a> Cells<'a> {
         length: usize,
     ) -> Result<impl Fn(usize) -> Option<Vec<u8>> + use<'a>, PackError> {
         let list = self.array::<FixedSizeListArray>(name)?;
-        let values: Option<&UInt8Array> = list.values().as_any().downcast_ref();
-        let values = values.filter(|_| list.value_length() as usize == length);
-        let values = values.ok_or_else(|| self.missing(name))?;
+        let is_fit =
+            list.value_length() as usize == length && list.values().as_any().is::<UInt8Array>();
+        if !is_fit {
+            return Err(self.missing(name));
+        }
         Ok(move |i: usize| {
-            let start = list.value_offset(i) as usize;
-            (!list.is_null(i)).then(|| values.values()[start..start + length].to_vec())
+            let cell = (!list.is_null(i)).then(|| list.value(i))?;
+            Some(cell.as_any().downcast_ref::<UInt8Array>()?.values().to_vec())
         })
     }
 
