@@ -375,7 +375,7 @@ fn quotas_hold_for_submissions_and_claims_side_by_side() {
 
 /// Only PostgreSQL holds several organisations.
 #[test]
-fn one_organisations_thousands_do_not_delay_anothers_first() {
+fn one_organisations_thousands_do_not_delay_the_first_of_another() {
     block_on(async {
         let Some(cluster) = postgres::shared() else { return };
         let database = cluster.migrated().await;
