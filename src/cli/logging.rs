@@ -83,9 +83,10 @@ mod sending {
         }
     }
 
-    pub fn traces<S>(
-        command: &Command,
-    ) -> Result<(Option<Filtered<OtlpLayer, Targets, S>>, Traces), Failure>
+    /// What sends the spans of a server, where it is told where to.
+    type Sender<S> = Option<Filtered<OtlpLayer, Targets, S>>;
+
+    pub fn traces<S>(command: &Command) -> Result<(Sender<S>, Traces), Failure>
     where
         S: tracing::Subscriber + for<'a> LookupSpan<'a>,
     {

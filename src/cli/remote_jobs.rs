@@ -339,10 +339,11 @@ async fn receive(
     out: &Path,
     global: &GlobalArguments,
 ) -> Result<(), Failure> {
-    std::fs::create_dir_all(out).map_err(Failure::usage)?;
+    hetero2::files::disk::create_dir_all(out).map_err(Failure::usage)?;
     for artifact in artifacts {
         let bar = Bar::new(global);
-        let to = out.join(&artifact.name);
+        // A server's word: no name leaves the folder.
+        let to = out.join(super::remote::plain_name(&artifact.name)?);
         let done = client.receive_artifact(project, run, artifact, &to, &|at| bar.show(at)).await;
         bar.finish();
         done.map_err(failure)?;
