@@ -66,7 +66,7 @@ pub struct DecoyExportReport {
     pub decoys: u64,
     /// Rows that are not in the table, by why.
     pub left_out: BTreeMap<String, u64>,
-    /// The first [`LISTED`] of them.
+    /// The first 1,000 of them.
     pub left_out_rows: Vec<LeftOut>,
 }
 
