@@ -384,13 +384,13 @@ fn metrics_of_several_organisations_are_those_of_the_database() {
              state, most_attempts, not_before, created_at) \
              SELECT '{org}', 'j' || n, 'p', 'm', '', 'run', 'big', 0, '{{}}', \
              CASE WHEN n = 1 THEN 'running' WHEN n = 2 THEN 'failed' ELSE 'queued' END, 1, 0, \
-             EXTRACT(EPOCH FROM now())::bigint * 1000 - 100000 FROM generate_series(1, 5) AS n"
+             FLOOR(EXTRACT(EPOCH FROM now()))::bigint * 1000 - 100000 FROM generate_series(1, 5) AS n"
         );
         database.as_owner(&insert).unwrap();
     }
     let workers = "INSERT INTO worker_pool (id, name, token_hash, created_at) VALUES ('w', 'big', '', 1); \
         INSERT INTO worker (id, pool_id, name, version, slots, created_at, seen_at) \
-        SELECT 'w' || n, 'w', 'n', '1', 1, 1, EXTRACT(EPOCH FROM now())::bigint * 1000 - n * 90000 \
+        SELECT 'w' || n, 'w', 'n', '1', 1, 1, FLOOR(EXTRACT(EPOCH FROM now()))::bigint * 1000 - n * 90000 \
         FROM generate_series(1, 3) AS n";
     database.as_owner(workers).unwrap();
     let shown = metrics(&server);
