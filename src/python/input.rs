@@ -69,30 +69,42 @@ fn text(array: &ArrayRef, place: usize) -> Option<&str> {
     })
 }
 
-/// The records of these SMILES, as a library of them has them; a missing one is
-/// an empty one.
-pub fn records<'a>(
-    smiles: &'a Texts,
-    ids: Option<&'a Texts>,
-) -> PyResult<impl Iterator<Item = Record> + Send + 'a> {
-    if let Some(ids) = ids
-        && ids.len() != smiles.len()
-    {
-        return Err(refused(format!("{} ids of {} SMILES", ids.len(), smiles.len())));
-    }
-    let mut ids = ids.map(Texts::iter);
-    Ok(smiles.iter().enumerate().map(move |(row, smiles)| {
-        let id = ids.as_mut().and_then(Iterator::next).flatten().unwrap_or_default().trim();
-        let smiles = smiles.unwrap_or_default().split_whitespace().next().unwrap_or_default();
-        Record {
-            row: row as u64,
-            id: if id.is_empty() { format!("mol_{row}") } else { id.to_owned() },
-            smiles: smiles.as_bytes().to_vec(),
-            scores_input: None,
-            problem: None,
-            line: row as u64 + 1,
+/// SMILES and their ids, as functions over molecules are given them.
+pub struct Given {
+    smiles: Texts,
+    ids: Option<Texts>,
+}
+
+impl Given {
+    /// Reads both; there is an id for each SMILES, where there are any.
+    pub fn read(smiles: &Bound<'_, PyAny>, ids: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let smiles = Texts::read(smiles, "smiles")?;
+        let ids = ids.map(|ids| Texts::read(ids, "ids")).transpose()?;
+        match &ids {
+            Some(ids) if ids.len() != smiles.len() => {
+                Err(refused(format!("{} ids of {} SMILES", ids.len(), smiles.len())))
+            }
+            _ => Ok(Self { smiles, ids }),
         }
-    }))
+    }
+
+    /// The records of these SMILES, as a library of them has them; a missing one is
+    /// an empty one.
+    pub fn records(&self) -> impl Iterator<Item = Record> + Send + '_ {
+        let mut ids = self.ids.as_ref().map(Texts::iter);
+        self.smiles.iter().enumerate().map(move |(row, smiles)| {
+            let id = ids.as_mut().and_then(Iterator::next).flatten().unwrap_or_default().trim();
+            let smiles = smiles.unwrap_or_default().split_whitespace().next().unwrap_or_default();
+            Record {
+                row: row as u64,
+                id: if id.is_empty() { format!("mol_{row}") } else { id.to_owned() },
+                smiles: smiles.as_bytes().to_vec(),
+                scores_input: None,
+                problem: None,
+                line: row as u64 + 1,
+            }
+        })
+    }
 }
 
 /// A list of `str` and `None` from whatever holds text.

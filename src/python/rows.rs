@@ -12,7 +12,7 @@ use hetero2_evidence::pack::tables::{TableRow, record_batch};
 use pyo3::prelude::*;
 
 use crate::errors::other;
-use crate::input::{Texts, records};
+use crate::input::Given;
 use crate::settings;
 use crate::table::Table;
 use crate::watch::watched;
@@ -129,13 +129,11 @@ pub fn molecules(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Table> {
     let request = options.request()?;
-    let smiles = Texts::read(smiles, "smiles")?;
-    let ids = ids.map(|ids| Texts::read(ids, "ids")).transpose()?;
-    let records = records(&smiles, ids.as_ref())?;
+    let given = Given::read(smiles, ids)?;
     let part = |rows: &[&MoleculeRow]| chosen(rows, &[&MOLECULE, &DESCRIPTORS]);
     let mut found = Batches::new(|| part(&[]))?;
     watched(py, progress, |watch| {
-        molecule_rows(&request, records, watch, &mut |_, rows| {
+        molecule_rows(&request, given.records(), watch, &mut |_, rows| {
             let rows: Vec<&MoleculeRow> = rows.iter().collect();
             found.batches.push(part(&rows).map_err(too_large)?);
             Ok(())
@@ -154,15 +152,13 @@ pub fn spectra(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Table> {
     let request = options.request()?;
-    let smiles = Texts::read(smiles, "smiles")?;
-    let ids = ids.map(|ids| Texts::read(ids, "ids")).transpose()?;
-    let records = records(&smiles, ids.as_ref())?;
+    let given = Given::read(smiles, ids)?;
     let part = |molecules: &[&MoleculeRow], spectra: &[&SpectrumRow]| {
         beside(&chosen(molecules, &[&MOLECULE, &FEATURES])?, &chosen(spectra, &[&EIGENVALUES])?)
     };
     let mut found = Batches::new(|| part(&[], &[]))?;
     watched(py, progress, |watch| {
-        spectrum_rows(&request, records, watch, &mut |_, rows| {
+        spectrum_rows(&request, given.records(), watch, &mut |_, rows| {
             let molecules: Vec<&MoleculeRow> = rows.iter().map(|(molecule, _)| molecule).collect();
             let spectra: Vec<&SpectrumRow> = rows.iter().map(|(_, spectrum)| spectrum).collect();
             found.batches.push(part(&molecules, &spectra).map_err(too_large)?);
@@ -182,14 +178,12 @@ pub fn decoys(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(Table, Vec<LeftOut>)> {
     let request = options.request()?;
-    let smiles = Texts::read(smiles, "smiles")?;
-    let ids = ids.map(|ids| Texts::read(ids, "ids")).transpose()?;
-    let records = records(&smiles, ids.as_ref())?;
+    let given = Given::read(smiles, ids)?;
     let part = |rows: &[&DecoyRow]| chosen(rows, &[&DECOY]);
     let mut found = Batches::new(|| part(&[]))?;
     let mut left_out: Vec<LeftOut> = Vec::new();
     watched(py, progress, |watch| {
-        decoy_rows(&request, records, watch, &mut |records, rows| {
+        decoy_rows(&request, given.records(), watch, &mut |records, rows| {
             for (record, row) in records.iter().zip(&rows) {
                 if let Err(reason) = row {
                     left_out.push((record.row, record.id.clone(), reason.to_string()));
