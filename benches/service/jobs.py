@@ -17,11 +17,10 @@ import os
 import pathlib
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 import time
 
-from load import Client, Postgres, Server, percentile, upload
+from load import Client, percentile, started, upload
 
 COLUMNS = ("org_id, {}, project_id, member_id, name, kind, pool, priority, spec, state, "
            "most_attempts, not_before, created_at")
@@ -132,19 +131,7 @@ def main():
     options = parser.parse_args()
     program = options.program.resolve()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="h2-jobs-"))
-    postgres = Postgres(folder) if options.postgres else None
-    database = None
-    if postgres:
-        environment = {**os.environ, "HETERO2_DATABASE": postgres.url("h2_owner")}
-        subprocess.run([program, "admin", "migrate"], check=True, env=environment)
-        postgres.psql("GRANT hetero2_app TO h2_app", "postgres")
-        made = subprocess.run([program, "admin", "--json", "org", "create", "load"], check=True,
-                              env=environment, stdout=subprocess.PIPE)
-        database = postgres.url("h2_app")
-    server = Server(program, folder, database)
-    if postgres:
-        made = json.loads(made.stdout)
-        server.organisation, server.token = made["organisation"], made["token"]
+    server, postgres = started(program, folder, options.postgres)
     # Processes are handed the address and the token alone.
     process, server.process = server.process, None
     try:

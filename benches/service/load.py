@@ -210,19 +210,9 @@ class Postgres:
         self.process.wait()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program", type=pathlib.Path)
-    parser.add_argument("--postgres", action="store_true", help="PostgreSQL in place of SQLite")
-    parser.add_argument("--rate", type=int, default=200, help="reads a second")
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--runs", type=int, default=1_000_000)
-    parser.add_argument("--uploads", type=int, default=8)
-    parser.add_argument("--upload-size", type=int, default=1 << 30, help="bytes")
-    options = parser.parse_args()
-    program = options.program.resolve()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="h2-load-"))
-    postgres = Postgres(folder) if options.postgres else None
+def started(program, folder, on_postgres):
+    """A server with an organisation, and its PostgreSQL where it is on one."""
+    postgres = Postgres(folder) if on_postgres else None
     database = None
     if postgres:
         environment = {**os.environ, "HETERO2_DATABASE": postgres.url("h2_owner")}
@@ -235,6 +225,22 @@ def main():
     if postgres:
         made = json.loads(made.stdout)
         server.organisation, server.token = made["organisation"], made["token"]
+    return server, postgres
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("--postgres", action="store_true", help="PostgreSQL in place of SQLite")
+    parser.add_argument("--rate", type=int, default=200, help="reads a second")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--runs", type=int, default=1_000_000)
+    parser.add_argument("--uploads", type=int, default=8)
+    parser.add_argument("--upload-size", type=int, default=1 << 30, help="bytes")
+    options = parser.parse_args()
+    program = options.program.resolve()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="h2-load-"))
+    server, postgres = started(program, folder, options.postgres)
     try:
         client = Client(server)
         base = f"/v1/orgs/{server.organisation}"
