@@ -65,9 +65,8 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
     };
     let result = watched(global, |progress| rescore(&request, progress));
     let report = result.map_err(|error| match error {
-        RunError::Cancelled => Failure::stopped("stopped; no pack was written"),
         RunError::Io { ref path, .. } if *path == arguments.scores => Failure::usage(error),
-        error => error.into(),
+        error => Failure::from_run(error, "stopped; no pack was written"),
     })?;
     print_report(&report, global)?;
     Ok(ExitCode::SUCCESS)

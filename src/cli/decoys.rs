@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use hetero2::decoy::DecoySet;
 use hetero2::pack::report::grouped;
-use hetero2::run::{DecoyExport, DecoyFormat, RunError, ScoreMode, export_decoys};
+use hetero2::run::{DecoyExport, DecoyFormat, ScoreMode, export_decoys};
 
 use super::arguments::{GlobalArguments, ReadingArguments, SettingsArguments};
 use super::failure::Failure;
@@ -76,10 +76,8 @@ pub fn decoys(arguments: &DecoysArguments, global: &GlobalArguments) -> Result<E
         threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| export_decoys(&export, progress));
-    let (report, digest) = result.map_err(|error| match error {
-        RunError::Cancelled => Failure::stopped("stopped; no table was written"),
-        error => error.into(),
-    })?;
+    let (report, digest) =
+        result.map_err(|error| Failure::from_run(error, "stopped; no table was written"))?;
     if global.json {
         print_json(&serde_json::json!({
             "rows": report.rows,

@@ -66,6 +66,14 @@ impl Failure {
         Self { code: pack_code(&error), error: error.into() }
     }
 
+    /// A run that ended early; `stopped` says what a stop on request left.
+    pub fn from_run(error: RunError, stopped: &'static str) -> Self {
+        match error {
+            RunError::Cancelled => Self::stopped(stopped),
+            error => error.into(),
+        }
+    }
+
     /// The same failure with what to do about it.
     pub fn with_cure(self, cure: &str) -> Self {
         let message = format!("{}; {cure}", self.message());

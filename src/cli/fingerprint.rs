@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hetero2::pack::report::grouped;
-use hetero2::run::{Connectivity, FingerprintExport, RunError, export_fingerprints};
+use hetero2::run::{Connectivity, FingerprintExport, export_fingerprints};
 
 use super::arguments::{GlobalArguments, ReadingArguments};
 use super::failure::Failure;
@@ -60,10 +60,8 @@ pub fn fingerprint(
         threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| export_fingerprints(&export, progress));
-    let (report, digest) = result.map_err(|error| match error {
-        RunError::Cancelled => Failure::stopped("stopped; no table was written"),
-        error => error.into(),
-    })?;
+    let (report, digest) =
+        result.map_err(|error| Failure::from_run(error, "stopped; no table was written"))?;
     if global.json {
         print_json(&serde_json::json!({
             "rows": report.rows,

@@ -159,7 +159,7 @@ async fn run(command: &RemoteCommand, global: &GlobalArguments) -> Result<(), Fa
 }
 
 /// What another named is no path here.
-pub(super) fn plain_name(name: &str) -> Result<PathBuf, Failure> {
+fn plain_name(name: &str) -> Result<PathBuf, Failure> {
     let is_plain = !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0']);
     match is_plain {
         true => Ok(PathBuf::from(name)),
