@@ -126,6 +126,13 @@ impl Fields {
         self.check(field, holds, "at most 4,000 characters, no control characters but line ends");
     }
 
+    /// A SHA-256 as hex.
+    pub fn check_sha256(&mut self, field: &str, text: &str) {
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let holds = text.len() == 64 && text.bytes().all(is_hex);
+        self.check(field, holds, "64 characters of 0-9 and a-f");
+    }
+
     /// A name for addresses.
     pub fn check_slug(&mut self, field: &str, text: &str) {
         self.check(field, is_slug(text), "1 to 40 characters of a-z, 0-9 and -, not - at an end");

@@ -68,14 +68,8 @@ enum Carried {
 /// The credential of a request: a bearer token, or the cookie of a login, which
 /// may change something only from a page of this server.
 fn carried(parts: &Parts) -> Result<Carried, Problem> {
-    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
-    if let Some(value) = values.next() {
-        let text = value.to_str().unwrap_or_default();
-        let (scheme, token) = text.split_once(' ').unwrap_or_default();
-        return match scheme.eq_ignore_ascii_case("bearer") && values.next().is_none() {
-            true => Ok(Carried::Bearer(token.trim().to_owned())),
-            false => Err(Problem::unauthenticated()),
-        };
+    if let Some(token) = bearer(&parts.headers)? {
+        return Ok(Carried::Bearer(token.to_owned()));
     }
     let cookie = cookie(&parts.headers, SESSION_COOKIE).ok_or_else(Problem::unauthenticated)?;
     if !parts.method.is_safe() && !is_same_origin(&parts.headers) {
@@ -83,6 +77,21 @@ fn carried(parts: &Parts) -> Result<Carried, Problem> {
         return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
     }
     Ok(Carried::Cookie(cookie))
+}
+
+/// The token of the header `Authorization`; none where there is no such header.
+///
+/// # Errors
+///
+/// Where there are several, or it holds something else.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let (scheme, token) = value.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+    match scheme.eq_ignore_ascii_case("bearer") && values.next().is_none() {
+        true => Ok(Some(token.trim())),
+        false => Err(Problem::unauthenticated()),
+    }
 }
 
 /// The value of the cookie called `wanted`.

@@ -71,9 +71,7 @@ async fn create(
     let new = &body.value;
     let mut fields = Fields::default();
     fields.check_name("name", &new.name);
-    let is_digest = new.sha256.len() == 64
-        && new.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    fields.check("sha256", is_digest, "64 characters of 0-9 and a-f");
+    fields.check_sha256("sha256", &new.sha256);
     fields.finish()?;
     let mut once = match caller.once(tx, &body.digest).await? {
         Asked::Now(once) => once,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::body::Body as AxumBody;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 
+use super::caller::bearer;
 use super::content::{Wanted, give};
 use super::uploads::{content_digest, expect_bytes, patient};
 use super::{App, Body, Fields, Problem};
@@ -63,13 +64,8 @@ impl FromRequestParts<App> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_else(Origin::local);
-        let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let text = values.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (scheme, token) = text.split_once(' ').unwrap_or_default();
-        if !scheme.eq_ignore_ascii_case("bearer") || values.next().is_some() {
-            return Err(Problem::unauthenticated());
-        }
-        let pool = pool::authenticate(app.store(), token.trim()).await?;
+        let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthenticated)?;
+        let pool = pool::authenticate(app.store(), token).await?;
         let pool = pool.ok_or_else(Problem::unauthenticated)?;
         Ok(Self { app: app.clone(), pool, origin, headers: parts.headers.clone() })
     }
@@ -172,10 +168,12 @@ async fn input(
 ) -> Result<Response, Problem> {
     let holder = asking.holder(&job)?;
     let (mut tx, held) = asking.held(&holder).await?;
-    let found = number.parse().ok().and_then(|number: usize| held.input_blobs.get(number));
+    let inputs = lease::inputs(&mut tx, &holder.job).await?;
+    let found = number.parse().ok().and_then(|number: usize| inputs.get(number));
     let (input, blob) = found.ok_or_else(Problem::not_found)?;
     let depot = asking.app.depot();
-    let content = dataset::content_of_blob(&mut tx, depot, (&held.job, &input.name), blob).await?;
+    let content =
+        dataset::content_of_blob(&mut tx, depot, (&holder.job, &input.name), blob).await?;
     let wanted = match Wanted::of(&asking.headers, &content.dataset) {
         Ok(wanted) => wanted,
         Err(answer) => return Ok(*answer),
@@ -197,9 +195,7 @@ async fn begin(
         && !new.name.starts_with('.')
         && new.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     fields.check("name", is_name, "1 to 100 letters, digits, '.', '_', '-'");
-    let is_digest = new.sha256.len() == 64
-        && new.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    fields.check("sha256", is_digest, "64 characters of 0-9 and a-f");
+    fields.check_sha256("sha256", &new.sha256);
     fields.finish()?;
     let (mut tx, held) = asking.held(&holder).await?;
     let file = NewUpload { name: new.name.clone(), size: new.size, sha256: new.sha256.clone() };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Client, ClientError, Dataset, Project, Watch, download};
-use crate::job::{JobKind, JobSpec};
+use crate::job::{JobKind, JobSpec, JobState};
 
 /// A job, as far as the client needs it; the rest of its document is in `more`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl RemoteJob {
     /// Whether nothing changes it any more.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self.state.as_str(), "succeeded" | "failed" | "cancelled")
+        JobState::from_word(&self.state).is_some_and(JobState::is_final)
     }
 
     /// Rows done, of how many where that is known.

@@ -76,6 +76,21 @@ struct Listing<T> {
     next: Option<String>,
 }
 
+/// What speaks to a server; `certificate` is a PEM of who vouches for it.
+///
+/// # Errors
+///
+/// Where the certificate is not readable.
+pub(crate) fn http(certificate: Option<&str>) -> Result<reqwest::ClientBuilder, ClientError> {
+    crate::tls::choose_provider();
+    // A token goes to the server that it is for alone.
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let Some(pem) = certificate else { return Ok(builder) };
+    let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+        .map_err(|error| ClientError::Certificate(error.to_string()))?;
+    Ok(builder.tls_certs_merge(certificates))
+}
+
 /// A server and the token that it is used with.
 pub struct Client {
     login: Login,
@@ -89,19 +104,12 @@ impl Client {
     ///
     /// Where its certificate is not readable.
     pub fn new(login: Login) -> Result<Self, ClientError> {
-        crate::tls::choose_provider();
-        let mut builder = reqwest::Client::builder()
+        let http = http(login.certificate())?
             .user_agent(concat!("hetero2/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(PATIENCE)
             .read_timeout(SILENCE)
-            // A token goes to the server that it is for alone.
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(pem) = login.certificate() {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
-                .map_err(|error| ClientError::Certificate(error.to_string()))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let http = builder.build().map_err(|error| login.unreachable(error))?;
+            .build()
+            .map_err(|error| login.unreachable(error))?;
         Ok(Self { login, http })
     }
 

@@ -15,12 +15,19 @@ use crate::tenancy::{Action, Origin, Principal, TenantTx};
 use crate::time::Instant;
 use crate::trail::Entry;
 
+/// The jobs that go next, of an organisation and for a pool.
+macro_rules! pick {
+    () => {
+        "SELECT id, project_id, name, kind, spec, attempt, trace FROM job \
+        WHERE org_id = $1 AND pool = $2 AND state = 'queued' AND not_before <= $3 \
+        AND ($4 = '' OR $4 LIKE '%,' || kind || ',%') ORDER BY priority DESC, id LIMIT $5"
+    };
+}
+
 statements! {
     WAITING = "SELECT o.id FROM org o WHERE ($2 = '' OR o.id = $2) AND EXISTS (SELECT 1 FROM job j \
         WHERE j.org_id = o.id AND j.pool = $1 AND j.state = 'queued' AND j.not_before <= $3)";
-    PICK = "SELECT id, project_id, name, kind, spec, attempt, trace FROM job \
-        WHERE org_id = $1 AND pool = $2 AND state = 'queued' AND not_before <= $3 \
-        AND ($4 = '' OR $4 LIKE '%,' || kind || ',%') ORDER BY priority DESC, id LIMIT $5";
+    PICK = pick!();
     /// By its key, whatever an index of queued jobs may seem to offer.
     TAKE = "UPDATE job SET state = 'running', wanted = NULL, attempt = $3, worker_id = $4, \
         run_id = $5, lease_hash = $6, lease_until = $7, phase = 'staging', progress = NULL, \
@@ -32,13 +39,8 @@ statements! {
 
 /// For PostgreSQL alone: claims side by side take different rows, and a function
 /// looks across organisations.
-const PICK_UNLOCKED: Statement = Statement::new(
-    "PICK_UNLOCKED",
-    "SELECT id, project_id, name, kind, spec, attempt, trace FROM job \
-        WHERE org_id = $1 AND pool = $2 AND state = 'queued' AND not_before <= $3 \
-        AND ($4 = '' OR $4 LIKE '%,' || kind || ',%') ORDER BY priority DESC, id LIMIT $5 \
-        FOR UPDATE SKIP LOCKED",
-);
+const PICK_UNLOCKED: Statement =
+    Statement::new("PICK_UNLOCKED", concat!(pick!(), " FOR UPDATE SKIP LOCKED"));
 const SANCTIONED_WAITING: Statement =
     Statement::new("SANCTIONED_WAITING", "SELECT id FROM orgs_that_wait($1, $2, $3)");
 

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
+use super::InputRole;
 use super::protocol::{LEASE_SECONDS, LeaseRenewal, LeasedInput, Order};
-use super::record::{self, add_event, unreadable};
+use super::record::{add_event, unreadable};
 use super::submit::JobError;
-use super::{InputRole, JobSpec};
 use crate::auth::secret::Secret;
 use crate::id::{Id, Kind};
 use crate::store::{Columns, Store, StoreError, statements, values};
@@ -26,7 +26,7 @@ statements! {
     /// Whoever changes a job waits here for the others.
     HOLD = "UPDATE job SET version = version WHERE org_id = $1 AND id = $2 AND attempt = $3 \
         AND lease_hash = $4 AND pool = $5 AND COALESCE(state, '') IN ('running', 'cancelling')";
-    LEASED = "SELECT project_id, run_id, spec FROM job WHERE org_id = $1 AND id = $2";
+    LEASED = "SELECT project_id, run_id FROM job WHERE org_id = $1 AND id = $2";
     INPUTS = "SELECT role, job_input.name, size, sha256, blob_id FROM job_input \
         JOIN blob ON blob.org_id = job_input.org_id AND blob.id = job_input.blob_id \
         WHERE job_input.org_id = $1 AND job_id = $2 ORDER BY number";
@@ -60,18 +60,10 @@ impl Holder {
 /// A job whose lease is held, for as long as the transaction lasts.
 #[derive(Debug, Clone)]
 pub struct HeldJob {
-    /// Its id.
-    pub job: Id,
     /// Its project.
     pub project: Id,
     /// The run of the attempt.
     pub run: Id,
-    /// Which attempt.
-    pub attempt: i64,
-    /// What to compute.
-    pub spec: JobSpec,
-    /// The inputs with their blobs, in the order of the specification.
-    pub input_blobs: Vec<(LeasedInput, Id)>,
 }
 
 /// Whether the lease is still its holder's. The job's row is locked until `tx`
@@ -86,15 +78,7 @@ pub async fn hold_check(tx: &mut TenantTx, holder: &Holder) -> Result<HeldJob, J
         return Err(JobError::Fenced);
     }
     let row = tx.row(LEASED, values![org, job]).await?.ok_or(JobError::Fenced)?;
-    let input_blobs = inputs(tx, job).await?;
-    Ok(HeldJob {
-        job: job.clone(),
-        project: row.id("project_id")?,
-        run: row.id("run_id")?,
-        attempt: *attempt,
-        spec: record::spec(&row)?,
-        input_blobs,
-    })
+    Ok(HeldJob { project: row.id("project_id")?, run: row.id("run_id")? })
 }
 
 /// The inputs of a job with their blobs, in the order of its specification.
@@ -102,10 +86,7 @@ pub async fn hold_check(tx: &mut TenantTx, holder: &Holder) -> Result<HeldJob, J
 /// # Errors
 ///
 /// Where the database fails.
-pub(super) async fn inputs(
-    tx: &mut TenantTx,
-    job: &Id,
-) -> Result<Vec<(LeasedInput, Id)>, StoreError> {
+pub async fn inputs(tx: &mut TenantTx, job: &Id) -> Result<Vec<(LeasedInput, Id)>, StoreError> {
     let org = tx.org();
     let rows = tx.rows(INPUTS, values![&org, job]).await?;
     rows.iter().map(|row| Ok((input(row)?, row.id("blob_id")?))).collect()

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::client::{ClientError, safe_address};
+use crate::client::{ClientError, http, safe_address};
 use crate::job::protocol::{
     ATTEMPT_HEADER, ArtifactUpload, Claim, Claimed, End, Hello, LEASE_HEADER, Lease, NewArtifact,
     ORG_HEADER, Renewal, Renewed, Welcome, WorkerEvents,
@@ -100,7 +100,6 @@ impl Link {
     /// Where the address, the token or the certificate is none, or the token would
     /// cross a network in the clear.
     pub fn new(url: &str, token: &str, certificate: Option<&str>) -> Result<Self, ClientError> {
-        crate::tls::choose_provider();
         let url = safe_address(url)?;
         let token = token.trim();
         let is_token = token.starts_with("h2w_")
@@ -108,20 +107,15 @@ impl Link {
         if !is_token {
             return Err(ClientError::PoolToken);
         }
-        let mut builder = reqwest::Client::builder()
+        let http = http(certificate)?
             .user_agent(concat!("hetero2-worker/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(pem) = certificate {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
-                .map_err(|error| ClientError::Certificate(error.to_string()))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let http = builder.build().map_err(|error| ClientError::Unreachable {
-            url: url.clone(),
-            source: error.without_url(),
-        })?;
+            .build()
+            .map_err(|error| ClientError::Unreachable {
+                url: url.clone(),
+                source: error.without_url(),
+            })?;
         Ok(Self { url, token: Zeroizing::new(token.to_owned()), http })
     }
 
