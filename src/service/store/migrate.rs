@@ -126,6 +126,15 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("migrations/0007_metrics.postgres.sql"),
         oldest: 6,
     },
+    Migration {
+        version: 8,
+        name: "indexes",
+        text: include_str!("migrations/0008_indexes.sql"),
+        tenant_tables: &[],
+        shared_tables: &[],
+        postgres: "",
+        oldest: 6,
+    },
 ];
 
 /// The newest schema that this program knows.
