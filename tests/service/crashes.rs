@@ -161,7 +161,8 @@ fn every_job_ends_once_however_much_is_killed() {
             "limits": {"seconds": 3600, "memory_mib": 2000, "attempts": 10}});
         submitted.push((worker::submit(&project, &spec), variant));
     }
-    let (started, mut chance, mut done) = (std::time::Instant::now(), Chance(0x1234_5678_9abc_def1), 0);
+    let (started, mut chance, mut done) =
+        (std::time::Instant::now(), Chance(0x1234_5678_9abc_def1), 0);
     let mut left = kills;
     loop {
         let pause = 200 + chance.below(1_800);

@@ -110,6 +110,9 @@ fn a_person_works_with_the_pages_by_keyboard() {
     let _worker = worker::start(&house.server.url, &token, &directory, &options);
     let library = folder.path().join("library.smi");
     std::fs::write(&library, LIBRARY).unwrap();
+    let many: String = (0..40_000).map(|n| format!("C{}O m{n}\n", "C".repeat(n % 40))).collect();
+    let path = folder.path().join("many.smi");
+    std::fs::write(&path, many).unwrap();
 
     let output = Command::new("node")
         .arg(root().join("tests/service/browser/pages.mjs"))
@@ -118,6 +121,7 @@ fn a_person_works_with_the_pages_by_keyboard() {
         .env("LOGIN", "ada")
         .env("PASSWORD", PASSWORD)
         .env("LIBRARY", &library)
+        .env("MANY", &path)
         .env("OUT", folder.path())
         .env("CHROMIUM", chromium)
         .env("BROWSER_MODULES", modules)

@@ -16,7 +16,7 @@ const LIBRARY: &str = "CCO ethanol\nc1ccccc1O phenol\nCC(=O)Oc1ccccc1C(=O)O aspi
 
 /// A server, a project and a worker.
 struct Shop {
-    server: Server,
+    _server: Server,
     project: Project,
     worker: Worker,
     folder: tempfile::TempDir,
@@ -32,7 +32,7 @@ impl Shop {
         let directory = folder.path().join("work");
         let options = ["--slots", "2", "--threads", "1"];
         let worker = worker::start(&server.url, &token(&server.data()), &directory, &options);
-        Self { server, project, worker, folder }
+        Self { _server: server, project, worker, folder }
     }
 
     /// A dataset of `text` called `name`, by its id.
@@ -116,7 +116,53 @@ fn every_kind_comes_out_as_the_program_makes_it() {
     let own = report(&["run", "--demo", "honest", "--out", text(&folder.join("demo"))]);
     assert_eq!(demo["content_digest"], own["content_digest"], "{demo}");
     assert_eq!(demo["verdict"], own["evidence"]);
-    drop(shop.server);
+    from_a_pack(&shop, &demo, &folder.join("demo/pack"));
+}
+
+/// Kinds that begin with the pack of an earlier run, of which `own` is the program's.
+fn from_a_pack(shop: &Shop, run: &Value, own: &Path) {
+    let folder = shop.folder.path();
+    // The scores of the opposite model.
+    let scores = std::fs::read_to_string(own.join("scores.csv")).unwrap();
+    let scores: String = scores
+        .lines()
+        .map(|line| match line.rsplit_once(',') {
+            Some((rest, score)) if score != "score" => match score.strip_prefix('-') {
+                Some(positive) => format!("{rest},{positive}\n"),
+                None => format!("{rest},-{score}\n"),
+            },
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let file = folder.join("opposite.csv");
+    std::fs::write(&file, &scores).unwrap();
+    let (out, own) = (folder.join("audit"), text(own));
+    let told = report(&["audit", "--pack", own, "--scores", text(&file), "--out", text(&out)]);
+    let inputs =
+        json!([pack("pack", run), input("scores", &shop.dataset("opposite.csv", &scores))]);
+    let audit = shop.run(&json!({"kind": "audit", "inputs": inputs}));
+    assert_eq!(audit["state"], "succeeded", "{audit}");
+    assert_ne!(audit["content_digest"], run["content_digest"]);
+    assert_eq!(audit["content_digest"], told["content_digest"], "{audit}");
+    assert_eq!(audit["verdict"], told["evidence"], "{audit}");
+    let names = ["log.txt", "pack.zip", "report.html", "summary.json"];
+    assert_eq!(artifacts(&shop.project, &audit), names);
+
+    let values = std::fs::read_to_string(Path::new(own).join("truth.csv")).unwrap();
+    let mut truth = "molecule_id,expensive_label,truth_source,truth_version\n".to_owned();
+    for (id, value) in values.lines().skip(1).filter_map(|line| line.split_once(',')) {
+        let label = if value.parse::<f64>().unwrap() >= 7.0 { "PASS" } else { "FAIL" };
+        truth += &format!("{id},{label},the laboratory,customer_truth.v1\n");
+    }
+    let file = folder.join("truth.csv");
+    std::fs::write(&file, &truth).unwrap();
+    let told = report(&["cost-lift", "--pack", own, "--truth", text(&file), "--budget", "20"]);
+    let inputs = json!([pack("pack", run), input("truth", &shop.dataset("truth.csv", &truth))]);
+    let spec = json!({"kind": "cost-lift", "inputs": inputs, "options": {"budget": 20}});
+    let lift = shop.run(&spec);
+    assert_eq!(lift["state"], "succeeded", "{lift}");
+    let said = artifact(&shop.project, &lift, "summary.json");
+    assert_eq!(serde_json::from_slice::<Value>(&said).unwrap(), told);
 }
 
 #[test]
@@ -216,4 +262,41 @@ fn small_jobs_share_the_processes_that_compute_them() {
     );
     // Two slots, each with a new one after 400 commands, of which a job has two.
     assert!(processes <= 2 + count / 100, "{seen:?}");
+}
+
+/// A worker that says what is no digest and no word gets nothing into the database.
+#[test]
+fn what_a_worker_says_of_results_is_checked() {
+    let options = ["--requests-per-second", "1000"];
+    let server = Server::sqlite(&options);
+    let project = Project::new(&server);
+    let job = submit(&project, &json!({"kind": "suite", "options": {"suite": "ring", "rows": 5}}));
+    let secret = std::fs::read_to_string(token(&server.data())).unwrap();
+    let client = server.client(secret.trim());
+    let hello = json!({"name": "by hand", "version": "0", "slots": 1});
+    let worker = client.post("/worker/v1/workers", &hello).expect(200).field("worker");
+    let claim = json!({"worker": worker, "most": 1, "wait_seconds": 5});
+    let lease = client.post("/worker/v1/claims", &claim).expect(200).value()["jobs"][0].clone();
+    let end = |content_digest: Value, verdict: Value| {
+        let outcome = json!({"state": "succeeded", "content_digest": content_digest,
+            "verdict": verdict, "rows": {}, "artifacts": []});
+        let path = format!("/worker/v1/jobs/{}/end", lease["job"].as_str().unwrap());
+        client
+            .ask("POST", path)
+            .header("hetero2-org", lease["org"].as_str().unwrap())
+            .header("hetero2-attempt", "1")
+            .header("hetero2-lease", lease["secret"].as_str().unwrap())
+            .json(&json!({"outcome": outcome, "usage": {}}))
+            .send()
+    };
+    for digest in ["", "ab", "<b>", &"AB".repeat(32), &"ab".repeat(33)] {
+        end(json!(digest), Value::Null).expect(422);
+    }
+    for verdict in ["", "two words", "<script>", &"x".repeat(101)] {
+        end(Value::Null, json!(verdict)).expect(422);
+    }
+    assert_eq!(project.client.get(&job).expect(200).value()["state"], "running");
+    end(json!("ab".repeat(32)), json!("holds")).expect(204);
+    let found = ended(&project, &job);
+    assert_eq!((&found["state"], &found["verdict"]), (&json!("succeeded"), &json!("holds")));
 }

@@ -22,7 +22,7 @@ use crate::job::lease::{self, Holder};
 use crate::job::pool::{self, Pool};
 use crate::job::protocol::{
     ATTEMPT_HEADER, ArtifactUpload, Claim, Claimed, End, Hello, LEASE_HEADER, LEASE_SECONDS,
-    NewArtifact, ORG_HEADER, RENEW_SECONDS, Renewal, Renewed, Welcome, WorkerEvents,
+    NewArtifact, ORG_HEADER, Outcome, RENEW_SECONDS, Renewal, Renewed, Welcome, WorkerEvents,
 };
 use crate::tenancy::{Action, Door, Origin, TenantTx};
 use crate::trail::Entry;
@@ -286,6 +286,18 @@ async fn end(
     body: Body<End>,
 ) -> Result<Response, Problem> {
     let holder = asking.holder(&job)?;
+    if let Outcome::Succeeded { content_digest, verdict, .. } = &body.value.outcome {
+        let mut fields = Fields::default();
+        if let Some(digest) = content_digest {
+            fields.check_sha256("outcome.content_digest", digest);
+        }
+        if let Some(verdict) = verdict {
+            let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+            let holds = (1..=100).contains(&verdict.len()) && verdict.bytes().all(is_word);
+            fields.check("outcome.verdict", holds, "1 to 100 letters, digits, '_'");
+        }
+        fields.finish()?;
+    }
     lease::end(asking.app.store(), &holder, &body.value).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

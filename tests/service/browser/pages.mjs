@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-const { SERVER, ORG, LOGIN, PASSWORD, LIBRARY, OUT, CHROMIUM, BROWSER_MODULES, PICTURES } = process.env;
+const { SERVER, ORG, LOGIN, PASSWORD, LIBRARY, MANY, OUT, CHROMIUM, BROWSER_MODULES, PICTURES } = process.env;
 const require = createRequire(path.join(BROWSER_MODULES, "package.json"));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -66,16 +66,17 @@ const arrive = async (selector, address) => {
   await Promise.all([page.waitForURL(address), press(selector)]);
 };
 
-async function start(name, isHeld) {
+/** Starts a job of a library, by typing the library's name; with `isHeld` it waits. */
+async function start(name, library, { isHeld = false, isJudged = false }) {
   await arrive('.tabs a[href$="/jobs/new"]', /\/jobs\/new/);
   await type("#name", name);
   await tabTo("#input-library");
-  await page.keyboard.press("ArrowDown");
-  const chosen = await page.$eval("#input-library", (select) => select.selectedOptions.length);
-  if (chosen !== 1) throw new Error("the arrow key chose no library");
+  await page.keyboard.type(library);
+  const chosen = await page.$eval("#input-library", (select) => [...select.selectedOptions].map((option) => option.label));
+  if (chosen.length !== 1 || !chosen[0].startsWith(library)) throw new Error(`the keys chose ${chosen}`);
   const groups = await page.$$("summary");
   for (const group of groups) { await group.focus(); await page.keyboard.press("Enter"); }
-  if (!isHeld) await judge("start");
+  if (isJudged) await judge("start");
   await page.focus("#name");
   await type("#option-decoys", "4");
   if (isHeld) { await tabTo("#held"); await page.keyboard.press("Space"); }
@@ -103,17 +104,25 @@ try {
   await type("#slug", "factor-xa");
   await Promise.all([page.waitForURL(/\/datasets$/), page.keyboard.press("Enter")]);
   // The dialogue that chooses a file is the browser's own.
-  await page.setInputFiles("#file", LIBRARY);
-  await press('form[data-api] button');
-  await page.waitForSelector('table a[download]');
+  for (const file of [LIBRARY, MANY]) {
+    await page.setInputFiles("#file", file);
+    await press('form[data-api] button');
+    await page.waitForSelector(`table a[download]:text-is("${path.basename(file)}")`);
+  }
   await judge("datasets");
 
   await page.goto(page.url());
-  await start("held back", true);
+  await start("held back", "library", { isHeld: true });
   await state("held");
   await press("#do-cancel");
   await state("cancelled");
-  await start("first audit", false);
+  // One that computes is stopped, and what it would have come to is seen nowhere.
+  await start("too large", "many", {});
+  await state("running");
+  await press("#do-cancel");
+  await state("cancelled");
+  if (await page.$('a[download="pack.zip"]')) wrong.push("a cancelled job has a pack");
+  await start("first audit", "library", { isJudged: true });
   await judge("job-begins");
   // Nothing is loaded again by hand: the page follows its job.
   await state("succeeded");
