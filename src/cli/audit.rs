@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hetero2::run::{MAX_AUDIT_TOP, RescoreRequest, RunError, ZipOutput, rescore};
+use hetero2::run::{MAX_AUDIT_TOP, RescoreRequest, RunError, rescore};
 
-use super::arguments::{GlobalArguments, TruthArguments};
+use super::arguments::{GlobalArguments, OutputArguments, TruthArguments};
 use super::failure::Failure;
 use super::granted::threads;
 use super::progress::watched;
@@ -45,9 +45,8 @@ pub struct AuditArguments {
     /// Worker threads; without it as many as the job has cores, else all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Do not write evidence_pack.zip
-    #[arg(long)]
-    no_zip: bool,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 /// Runs `audit`.
@@ -60,7 +59,7 @@ pub fn audit(arguments: &AuditArguments, global: &GlobalArguments) -> Result<Exi
         training: arguments.truth.train.clone(),
         audit_top: arguments.audit_top,
         out: arguments.out.clone(),
-        zip: if arguments.no_zip { ZipOutput::Omitted } else { ZipOutput::default() },
+        zip: arguments.output.output().zip,
         threads: threads(arguments.threads),
     };
     let result = watched(global, |progress| rescore(&request, progress));

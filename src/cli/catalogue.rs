@@ -393,8 +393,13 @@ mod for_workers {
             .threads
             .filter(|_| places.purpose == Purpose::Compute && spec.kind != JobKind::CostLift);
         more.extend(threads.map(|threads| format!("--threads={threads}")));
-        if spec.kind == JobKind::Run && places.purpose == Purpose::Compute {
-            more.push("--resume".to_owned());
+        if places.purpose == Purpose::Compute {
+            // The zip is what becomes the job's artifact, however large.
+            more.extend(match spec.kind {
+                JobKind::Run => vec!["--resume".to_owned(), "--zip".to_owned()],
+                JobKind::Audit => vec!["--zip".to_owned()],
+                JobKind::CostLift | JobKind::Rerun | JobKind::Suite => Vec::new(),
+            });
         }
         Ok(arguments.joined(name, more))
     }

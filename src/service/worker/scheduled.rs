@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hetero2_cluster::{ClusterError, Kind, RunStatus, Settings, Stage};
+use hetero2_cluster::{ClusterError, Kind, RunStatus, Settings, Stage, Zip};
 use hetero2_engine::run::RunDir;
 
 use super::Purpose;
@@ -47,6 +47,8 @@ impl SchedulerPlace {
             resources.memory_per_cpu_mib = None;
         }
         settings.escalation = 1.0;
+        // The zip is what becomes the job's artifact, however large.
+        settings.zip = Some(Zip::Always);
         settings
     }
 }
