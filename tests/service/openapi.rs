@@ -51,7 +51,7 @@ fn no_answer_is_outside_the_document() {
         .collect();
     let settings = format!("[parameters]\n{parameters}");
     std::fs::write(folder.path().join("schemathesis.toml"), settings).unwrap();
-    let examples = std::env::var("HETERO2_EXAMPLES").unwrap_or_else(|_| "10".to_owned());
+    let examples = std::env::var("HETERO2_EXAMPLES").unwrap_or_else(|_| "3".to_owned());
     let output = Command::new(&program)
         .args(["run", &format!("{}/openapi.json", server.url), "--no-color", "--seed", "1"])
         .args(["--phases", "coverage,fuzzing", "--max-examples", &examples])
