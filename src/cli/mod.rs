@@ -59,6 +59,7 @@ mod schema;
 mod serve;
 mod shard;
 mod sign;
+mod spectrum;
 mod status;
 mod stop;
 mod submit;
@@ -122,6 +123,7 @@ enum Command {
     Schema(schema::SchemaArguments),
     Decoys(decoys::DecoysArguments),
     Fingerprint(fingerprint::FingerprintArguments),
+    Spectrum(spectrum::SpectrumArguments),
     Audit(audit::AuditArguments),
     CostLift(cost_lift::CostLiftArguments),
     Accept(accept::AcceptArguments),
@@ -271,6 +273,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Schema(arguments) => schema::schema(arguments, global),
         Command::Decoys(arguments) => decoys::decoys(arguments, global),
         Command::Fingerprint(arguments) => fingerprint::fingerprint(arguments, global),
+        Command::Spectrum(arguments) => spectrum::spectrum(arguments, global),
         Command::Audit(arguments) => audit::audit(arguments, global),
         Command::CostLift(arguments) => cost_lift::cost_lift(arguments, global),
         Command::Accept(arguments) => accept::accept(arguments, global),

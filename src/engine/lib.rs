@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod density;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod proxy_truth;

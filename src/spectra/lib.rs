@@ -15,6 +15,7 @@ pub mod gpu;
 #[cfg(feature = "gpu")]
 mod hybrid;
 mod kernel;
+pub mod large;
 pub mod ldos;
 pub mod projectors;
 #[cfg(all(test, feature = "gpu"))]

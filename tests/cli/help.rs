@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Done, call, fixture, hetero2, hetero2_with, scratch, tree, write};
 
-const SUBCOMMANDS: [&str; 32] = [
+const SUBCOMMANDS: [&str; 33] = [
     "run",
     "plan",
     "shard",
@@ -26,6 +26,7 @@ const SUBCOMMANDS: [&str; 32] = [
     "devices",
     "decoys",
     "fingerprint",
+    "spectrum",
     "audit",
     "cost-lift",
     "accept",

@@ -15,4 +15,5 @@ mod many_files;
 mod packs;
 mod run;
 mod settings;
+mod spectrum;
 mod suite;
