@@ -11,6 +11,7 @@ mod cache;
 mod check;
 mod device;
 mod kernel;
+mod moments;
 pub(crate) mod scalar;
 mod self_test;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use self::adapter::AdapterSummary;
 use self::batch::{Packed, Scratch, Suited, suits};
 use self::device::{Device, Failure, Flight, lock};
 use self::kernel::{Task, Variant, variants};
+pub use self::moments::{GpuMomentsError, gpu_moments};
 use self::scalar::Scalar;
 use self::self_test::Passed;
 pub use self::self_test::{DeviceReport, SelfTest, devices};

@@ -338,3 +338,23 @@ fn large_batches_are_cut_and_put_together_again() {
         assert!(matches!(error, SpectraError::Shape { matrix: 1, .. }), "{error}");
     }
 }
+
+/// The estimate of a device is the CPU's, with the same vectors, to single
+/// precision; the groups of vectors and of rows have rests.
+#[test]
+fn moments_of_a_device_are_those_of_the_cpu() {
+    let graph = Graph::new(5_003, 11, true, true);
+    let request = crate::large::MomentRequest { vectors: 37, moments: 64, seed: 5 };
+    let expected = crate::large::moments(&graph.view(), &request).unwrap();
+    for found in adapters() {
+        let moments = super::moments::on_adapter(&graph.view(), &request, &found).unwrap();
+        assert_eq!(moments.differs_from(&expected, 2e-5), None, "{}", found.summary.name);
+        for energy in [0.5, 2.0, 5.0] {
+            let (a, b) = (moments.below(energy), expected.below(energy));
+            assert!(
+                (a.mean - b.mean).abs() < 0.1 && (a.error - b.error).abs() < 0.1,
+                "{a:?} {b:?}"
+            );
+        }
+    }
+}
