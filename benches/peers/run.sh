@@ -7,6 +7,8 @@
 #                                     the demo library
 #   benches/peers/run.sh eigenvalues  the eigenvalue kernel by instruction set on 8,192 graphs
 #   benches/peers/run.sh gpu          the eigenvalue kernels by backend, beside PyTorch and CuPy on a GPU
+#   benches/peers/run.sh scale        states of graphs of up to a million atoms, beside scipy's eigvalsh,
+#                                     eigh_tridiagonal and ARPACK
 #   benches/peers/run.sh batch PEER LIBRARY [DECOYS [ROWS]]
 #                                     whole audits beside the Python implementation, whose command
 #                                     hetero2-batch is PEER; it must be installed beforehand
@@ -46,6 +48,12 @@ gpu() {
     "$python" benches/peers/gpu.py "$venv/ours.json"
 }
 
+scale() {
+    install target/peers-scale numpy scipy
+    cargo run --release -- bench scale --sizes 1000,4000,100000,1000000 --dense-up-to 4000 --json >"$venv/ours.json"
+    "$python" benches/peers/scale.py "$venv/ours.json"
+}
+
 batch() {
     cargo build --release
     python3 benches/peers/batch.py "${1:-}" target/release/hetero2 "${@:2}"
@@ -56,9 +64,9 @@ all)
     eigenvalues
     stages
     ;;
-stages | eigenvalues | gpu | batch) "$@" ;;
+stages | eigenvalues | gpu | scale | batch) "$@" ;;
 *)
-    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

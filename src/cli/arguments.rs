@@ -245,7 +245,19 @@ impl SettingsArguments {
     }
 }
 
+/// Longest line of a library for a run without a bound on atoms: a polymer of a million.
+const LONGEST_LINE: usize = 32 << 20;
+
 impl ReadingArguments {
+    /// The reader's options for a run with this bound on atoms; 0 stands for none.
+    pub fn options_for(&self, max_atoms: u32) -> ReadOptions {
+        let options = self.options();
+        match max_atoms {
+            0 => ReadOptions { max_line_bytes: LONGEST_LINE, ..options },
+            _ => options,
+        }
+    }
+
     /// The reader's options.
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
@@ -317,7 +329,7 @@ impl RequestArguments {
         let library = self.library.input()?;
         let config = self.config()?;
         Ok(RunRequest {
-            read_options: self.reading.options(),
+            read_options: self.reading.options_for(self.settings.max_atoms),
             scores,
             scores_sha256: self.scores_sha256.clone(),
             truth: self.truth.input(),

@@ -174,7 +174,7 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
     // A pack directory holds the pack and nothing else, so the work lies beside.
     let work = arguments.out_dir.with_file_name(format!(".{}.hetero2-run", name.display()));
     Ok(RunRequest {
-        read_options: arguments.reading.options(),
+        read_options: arguments.reading.options_for(arguments.guardrails_max_atoms),
         scores: arguments
             .scores_input
             .clone()

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hetero2::density::{
-    DensityError, DensityRequest, GraphDensity, NamedGraph, density, density_svg,
-    read_matrix_market,
+    DensityError, DensityMethod, DensityRequest, EigenvalueRange, Found, GraphDensity, NamedGraph,
+    density, density_svg, read_matrix_market,
 };
 use hetero2::molecule::{HeavyGraph, MolecularGraph, ParseLimits};
 use hetero2::operator::{
@@ -16,9 +16,10 @@ use hetero2::operator::{
     SymmetricMatrix,
 };
 use hetero2::pack::report::grouped;
+use hetero2::spectra::large::MomentRequest;
 use serde::Serialize;
 
-use super::arguments::GlobalArguments;
+use super::arguments::{BackendArguments, GlobalArguments};
 use super::failure::Failure;
 use super::force::ForceArguments;
 use super::granted::threads;
@@ -31,7 +32,8 @@ const SHOWN: usize = 16;
 ///
 /// Nothing is diagonalised: states below an energy are counted by the signs of the pivots of a
 /// sparse elimination, so that a polymer of a million atoms takes seconds. Each count is that of an
-/// energy within `slack` of the one asked for, and exact unless an eigenvalue lies that close.
+/// energy within `slack` of the one asked for, and exact unless an eigenvalue lies that close. For
+/// graphs with too much fill they are estimated with random vectors (kernel polynomial method).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hetero2 spectrum 'CC(=O)Oc1ccccc1C(=O)O'
@@ -64,7 +66,22 @@ pub struct SpectrumArguments {
     /// The highest energy; a bound of the spectrum without it
     #[arg(long, value_name = "E", requires = "from")]
     to: Option<f64>,
-    /// Write energy, states below and slack as CSV
+    /// How states are counted
+    #[arg(long, value_enum, value_name = "METHOD", default_value_t)]
+    method: DensityMethod,
+    /// Random vectors of an estimate: its error falls with the root of their number
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1024))]
+    vectors: u32,
+    /// Chebyshev moments of an estimate: its resolution is π/2 times the width of the spectrum,
+    /// divided by them
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(4..=65_536))]
+    moments: u32,
+    /// What the vectors are drawn with
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    seed: u32,
+    #[command(flatten)]
+    backend: BackendArguments,
+    /// Write energy, states below, slack and error as CSV
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Draw the density as SVG
@@ -100,7 +117,15 @@ pub fn spectrum(
     let matrix = if is_file { file(&arguments.graph)? } else { matrix(arguments)? };
     let range = arguments.from.zip(arguments.to);
     let threads = threads(arguments.threads);
-    let request = DensityRequest { energies: arguments.energies, range, threads };
+    let (vectors, moments, seed) = (arguments.vectors, arguments.moments, arguments.seed);
+    let request = DensityRequest {
+        energies: arguments.energies,
+        range,
+        method: arguments.method,
+        moments: MomentRequest { vectors, moments, seed },
+        backend: arguments.backend.choice()?,
+        threads,
+    };
     let found = density(&matrix.view(), &request).map_err(failure)?;
     let operator = (!is_file).then(|| arguments.operator.to_string());
     let title = format!(
@@ -174,10 +199,11 @@ fn shortened(text: &str) -> String {
 }
 
 fn csv(found: &GraphDensity) -> String {
-    let mut text = "energy,states_below,slack\n".to_owned();
+    let mut text = "energy,states_below,slack,error\n".to_owned();
     for point in &found.points {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{},{},{:e}", point.energy, point.below, point.slack);
+        let _ =
+            writeln!(text, "{},{},{:e},{}", point.energy, point.below, point.slack, point.error);
     }
     text
 }
@@ -189,23 +215,30 @@ fn text(title: &str, found: &GraphDensity) -> String {
         let _ = writeln!(text, "  {name:<22} {value}");
     };
     line("entries off diagonal", grouped(found.edges as u64));
-    let middle =
-        |range: hetero2::density::EigenvalueRange| range.low + (range.high - range.low) / 2.0;
-    line("lowest eigenvalue", format!("{:.10}", middle(found.lowest)));
-    line("highest eigenvalue", format!("{:.10}", middle(found.highest)));
-    if let (Some(gap), Some(error)) = (found.gap, found.gap_error) {
-        line("gap", format!("{gap:.6e} ± {error:.1e}"));
+    let middle = |range: &EigenvalueRange| range.low + (range.high - range.low) / 2.0;
+    match &found.found {
+        Found::Exact { lowest, highest, gap, gap_error, .. } => {
+            line("lowest eigenvalue", format!("{:.10}", middle(lowest)));
+            line("highest eigenvalue", format!("{:.10}", middle(highest)));
+            if let Some((gap, error)) = gap.zip(*gap_error) {
+                line("gap", format!("{gap:.6e} ± {error:.1e}"));
+            }
+            let slack = found.points.iter().map(|point| point.slack).fold(0.0, f64::max);
+            line("counted", format!("exactly, at energies within {slack:.1e}"));
+        }
+        Found::Estimated { vectors, moments, seed, resolution, device } => {
+            line("estimated by", device.clone());
+            line("with", format!("{vectors} vectors (seed {seed}), {moments} moments"));
+            line("resolution", format!("{resolution:.3}"));
+            let error = found.points.iter().map(|point| point.error).fold(0.0, f64::max);
+            line("largest error", format!("{error:.1} states"));
+        }
     }
-    let slack = found.points.iter().map(|point| point.slack).fold(0.0, f64::max);
-    line("largest slack", format!("{slack:.1e}"));
     let highest = found.bins().map(|bin| bin.1).fold(0.0, f64::max);
     let _ = writeln!(text, "\n      energy    states below    states per energy and atom");
     let bins: Vec<(f64, f64)> = found.bins().collect();
-    for part in found.points[1..]
-        .chunks(bins.len().div_ceil(SHOWN))
-        .zip(bins.chunks(bins.len().div_ceil(SHOWN)))
-    {
-        let (points, bins) = part;
+    let part = bins.len().div_ceil(SHOWN);
+    for (points, bins) in found.points[1..].chunks(part).zip(bins.chunks(part)) {
         let Some(last) = points.last() else { continue };
         let mean = bins.iter().map(|bin| bin.1).sum::<f64>() / bins.len() as f64;
         let bar = if highest > 0.0 { (30.0 * mean / highest).round() as usize } else { 0 };
@@ -213,7 +246,7 @@ fn text(title: &str, found: &GraphDensity) -> String {
             text,
             "{:>12.4} {:>15} {mean:>12.4}  {}",
             last.energy,
-            grouped(last.below as u64),
+            grouped(last.below.round() as u64),
             "#".repeat(bar)
         );
     }

@@ -22,6 +22,7 @@ use super::progress::watched;
   hetero2 suite known-bad-good --out known         scores known to be bad and good
   hetero2 suite customer-proxy --out proxy --json  proxy truth, cost and lift, acceptance
   hetero2 suite stress --out stress --rows 1000    a tenth of the published rows
+  hetero2 suite scale --out scale                  graphs of up to a million atoms; minutes
 
 Exit codes: 0 every fact holds; 3 one does not; 2 wrong usage; 4 stopped (the same command goes on).")]
 pub struct SuiteArguments {
@@ -31,7 +32,8 @@ pub struct SuiteArguments {
     /// Directory of inputs, runs and report
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// Rows; without it as published: 200, of stress 10000
+    /// Rows; without it as published: 200, of stress 10000. Of scale the atoms of the largest graph:
+    /// 1000000
     #[arg(long, value_name = "N")]
     rows: Option<u64>,
     /// Worker threads; all cores without it

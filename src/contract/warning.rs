@@ -38,6 +38,9 @@ coded! {
     TooLarge(String) = "skip:too_large:";
     /// The molecule has so many fragments.
     Disconnected(u64) = "skip:disconnected:n_components=";
+    /// The molecule was read as written and not diagonalised; which of its features are exact,
+    /// which estimated, with what standard error, and which empty.
+    LargeGraph(String) = "large_graph:";
     /// So many fragments were left out beside the largest.
     FragmentsLeftOut(u64) = "fragments_left_out:";
     /// So many fragments were left out as salts, solvents or repeats.

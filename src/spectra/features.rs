@@ -14,7 +14,7 @@ pub const ENTROPY_BETA: f64 = 1.0;
 pub const ZERO_EIGENVALUE: f64 = 1e-9;
 
 /// Keeps `ln` finite for probabilities that underflow.
-const LN_FLOOR: f64 = 1e-12;
+pub(crate) const LN_FLOOR: f64 = 1e-12;
 
 /// `λ_1 − λ_0`; undefined for fewer than two eigenvalues.
 #[must_use]

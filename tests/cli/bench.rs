@@ -178,3 +178,22 @@ fn what_cannot_be_measured_is_said() {
     let done = hetero2_with(&["bench"]).expect_code(2);
     assert!(done.stderr.contains("spectra") && done.stderr.contains("run"), "{}", done.stderr);
 }
+
+#[test]
+fn counts_are_measured_by_graph_and_atoms() {
+    let scratch = scratch();
+    let [csv, svg] = ["scale.csv", "scale.svg"].map(|name| scratch.path().join(name));
+    let arguments = ["scale", "--json", "--sizes", "50,1000,2000", "--dense-up-to", "50"];
+    let mut command = bench(scratch.path(), &arguments);
+    command.args(["--repeats", "1", "--csv"]).arg(&csv).arg("--svg").arg(&svg);
+    let report = call(&mut command).expect_code(0).json();
+    assert_eq!(measurements(&report).len(), 12);
+    for m in measurements(&report) {
+        check_spread(&m["total_s"]);
+        assert_eq!(m["dense_s"].is_null(), m["atoms"].as_u64().unwrap() > 50, "{m}");
+        assert!(m["largest_slack"].as_f64().unwrap() < 1e-8, "{m}");
+    }
+    assert!(report["exponent_polymers"].is_number() && report["exponent_rings"].is_number());
+    assert_eq!(table(&csv).len(), 12);
+    check_svg(&svg, 13);
+}

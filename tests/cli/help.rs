@@ -65,7 +65,7 @@ fn help_of_the_program_and_of_every_subcommand() {
         assert!(done.stderr.is_empty(), "{}", done.stderr);
         insta::assert_snapshot!(format!("help_{name}"), done.stdout);
     }
-    for name in ["spectra", "run"] {
+    for name in ["run", "scale", "spectra"] {
         let done = hetero2_with(&["bench", name, "--help"]).expect_code(0);
         insta::assert_snapshot!(format!("help_bench_{name}"), done.stdout);
     }

@@ -84,3 +84,87 @@ fn what_has_no_spectrum_says_why() {
     }
     assert_eq!(std::fs::read_to_string(&taken).unwrap(), "precious");
 }
+
+#[test]
+fn a_graph_with_fill_is_estimated_with_errors() {
+    let counted = spectrum("styrene:800", &["--energies", "9", "--from", "-0.5", "--to", "6.5"]);
+    let estimated = spectrum(
+        "styrene:800",
+        &[
+            "--energies",
+            "9",
+            "--from",
+            "-0.5",
+            "--to",
+            "6.5",
+            "--method",
+            "estimated",
+            "--seed",
+            "3",
+        ],
+    );
+    assert_eq!((&counted["method"], &estimated["method"]), (&"exact".into(), &"estimated".into()));
+    let below = |found: &Value, key: &str| -> Vec<f64> {
+        let points = found["points"].as_array().unwrap();
+        points.iter().map(|point| point[key].as_f64().unwrap()).collect()
+    };
+    let errors = below(&estimated, "error");
+    for ((a, b), error) in
+        below(&counted, "below").iter().zip(below(&estimated, "below")).zip(errors)
+    {
+        // Energies in gaps, but for the width that states are smeared by.
+        assert!((a - b).abs() < 5.0 * error + 40.0, "{a} {b} ± {error}");
+    }
+}
+
+/// A polymer goes through a run; its row says which features are what.
+#[test]
+fn a_run_without_a_bound_on_atoms_takes_a_polymer() {
+    let scratch = scratch();
+    let dir = scratch.path();
+    let text = format!(
+        "CCO ethanol\n{} polymer\n{} odd\n",
+        "CC(c1ccccc1)".repeat(1500),
+        "C[Hg]".repeat(6000)
+    );
+    let library = write(dir, "library.smi", &text);
+    let pack = |name: &str, threads: &str| {
+        let out = dir.join(name);
+        let mut command = hetero2();
+        command.arg("run").arg(&library).arg("--out").arg(&out);
+        command.args([
+            "--max-atoms",
+            "0",
+            "--decoys",
+            "0",
+            "--backend",
+            "cpu",
+            "--threads",
+            threads,
+        ]);
+        call(&mut command).expect_code(0);
+        (crate::support::verify(&out.join("pack")), out.join("pack"))
+    };
+    let (digest, pack_of_one) = pack("one", "1");
+    assert_eq!(digest, pack("two", "2").0);
+    let rows = crate::support::table(&pack_of_one.join("summary.csv"));
+    let outcomes: Vec<&str> = rows.iter().map(|row| row["status"].as_str()).collect();
+    assert_eq!(outcomes, ["OK", "OK", "SKIP"]);
+    let number = |name: &str| rows[1][name].parse::<f64>().unwrap();
+    assert_eq!(number("L_trace"), 2.0 * 13_499.0);
+    // A chain of 3,000 whose second atoms weigh seven times as much.
+    assert!(number("spectral_gap") > 1e-8 && number("spectral_gap") < 1e-5);
+    assert!(number("L_entropy_beta") > 8.0 && number("L_entropy_beta") < 12_000_f64.ln());
+    let warnings = table_of_warnings(&pack_of_one);
+    assert!(warnings[0].is_empty());
+    assert!(warnings[1][0].starts_with("large_graph:exact spectral_gap,L_gap"), "{warnings:?}");
+}
+
+fn table_of_warnings(pack: &Path) -> Vec<Vec<String>> {
+    use hetero2::pack::rows::MoleculeRow;
+    use hetero2::pack::tables::TableReader;
+    let rows = TableReader::<MoleculeRow>::open(&pack.join("summary.parquet")).unwrap();
+    rows.flat_map(|rows| rows.unwrap())
+        .map(|row| row.warnings.iter().map(ToString::to_string).collect())
+        .collect()
+}

@@ -360,3 +360,18 @@ fn a_pack_of_another_configuration_or_commit_says_so() {
     assert!(done.stdout.contains("NOT the same evidence"), "{}", done.stdout);
     assert!(done.stdout.contains("decoys.parquet: "), "{}", done.stdout);
 }
+
+/// Right counts are facts, whatever they cost here.
+#[test]
+fn the_scale_suite_counts_as_the_dense_kernel_and_the_closed_forms() {
+    let scratch = scratch();
+    let out = scratch.path().join("scale");
+    let report = suite("scale", &out, &["--rows", "300"]).expect_code(0).json();
+    let facts = facts(&report);
+    assert_eq!(facts["chain:300: counts of the dense kernel"], "256");
+    assert_eq!(facts["ring:300: counts of the closed form"], "256");
+    assert_eq!(facts["styrene:100: states below the upper bound"], "100 all, ascending");
+    let costs: Value = serde_json::from_slice(&fs::read(out.join("scale.json")).unwrap()).unwrap();
+    assert_eq!(costs["measurements"].as_array().unwrap().len(), 12);
+    assert_eq!(costs["chosen_energies"][0]["verdict"], "NOT_COUNTED_TOO_SMALL");
+}

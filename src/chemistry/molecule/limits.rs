@@ -31,6 +31,13 @@ impl ParseLimits {
         Self { max_heavy_atoms, ..Self::default() }
     }
 
+    /// The bounds of [`HeavyGraph::as_written`](super::HeavyGraph::as_written): 32 MiB of text,
+    /// 8 million atoms.
+    #[must_use]
+    pub fn as_written() -> Self {
+        Self { max_bytes: 32 << 20, max_atoms: 8_000_000, ..Self::default() }
+    }
+
     pub(super) fn heavy_atoms(&self) -> usize {
         self.max_heavy_atoms.unwrap_or(usize::MAX)
     }

@@ -58,6 +58,15 @@ impl Molecule {
         catch_panic(|| Self::from_canonical(text.to_owned()))?
     }
 
+    /// How many atoms a text writes, hydrogens and dummies included, where it is one that
+    /// [`Molecule::from_smiles`] would begin to read.
+    ///
+    /// # Errors
+    /// As there, for what is wrong at the first look.
+    pub fn written_atoms(text: &[u8], limits: &ParseLimits) -> Result<usize, MoleculeError> {
+        Ok(admitted(text, limits)?.atoms)
+    }
+
     /// Reads a molecule whose canonical SMILES only the chemistry crate can write.
     fn read(scan: &Scan<'_>, limits: &ParseLimits) -> Result<Self, MoleculeError> {
         let (found, limit) = (scan.heavy_atoms, limits.heavy_atoms());
@@ -117,6 +126,25 @@ impl MolecularGraph {
                 None => Molecule::canonicalized(canonical_smiles).map(Self::from),
             }
         })?
+    }
+}
+
+impl HeavyGraph {
+    /// Reads the SMILES of a large molecule, such as a polymer, with atoms and bonds as they are
+    /// written: the canonical numbering and the perception of rings that
+    /// [`Molecule::from_smiles`] needs take time quadratic in its atoms. Time here is linear.
+    ///
+    /// # Errors
+    /// [`MoleculeError::TooLarge`] beyond `limits`; [`MoleculeError::Unsupported`] for more than one
+    /// component, metals, explicit hydrogens, dummies or charges beyond one, and for wrong valences.
+    pub fn as_written(text: &[u8], limits: &ParseLimits) -> Result<Self, MoleculeError> {
+        let scan = admitted(text, limits)?;
+        let graph = catch_panic(|| fast::as_written(&scan.smiles))?;
+        graph.ok_or_else(|| {
+            let what = "a large molecule is read as written, one component of common elements with \
+                        their usual valences; this one is not such";
+            MoleculeError::Unsupported(what.into())
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use super::output::{print_json, print_text};
 use table::Table;
 
 mod run;
+mod scale;
 mod spectra;
 mod table;
 
@@ -24,6 +25,7 @@ mod table;
 #[command(after_help = "Examples:
   hetero2 bench spectra                          eigenvalues, by order and on the demo library
   hetero2 bench run --decoys 2                   whole runs on the demo library
+  hetero2 bench scale                            states of polymers of up to a million atoms
   hetero2 bench run --library library.smi.zst --decoys 0 --threads 1,2 --csv runs.csv
 
 Each figure is the median of repeated measurements after a warm-up, with its quartiles (q1 to q3).
@@ -37,6 +39,7 @@ pub struct BenchArguments {
 enum Action {
     Spectra(spectra::SpectraArguments),
     Run(run::RunBenchArguments),
+    Scale(scale::ScaleArguments),
 }
 
 /// Where results go besides the terminal.
@@ -65,6 +68,7 @@ pub fn bench(arguments: &BenchArguments, global: &GlobalArguments) -> Result<Exi
     match &arguments.action {
         Action::Spectra(arguments) => spectra::spectra(arguments, global),
         Action::Run(arguments) => run::run(arguments, global),
+        Action::Scale(arguments) => scale::scale(arguments, global),
     }
 }
 

@@ -6,12 +6,14 @@ pub mod graphs;
 mod machine;
 mod plot;
 mod runs;
+mod scale;
 mod spectra;
 mod spread;
 
 pub use machine::{Machine, Usage};
 pub use plot::{Curve, Plot, PlotError};
 pub use runs::{RunMeasurement, measure_run};
+pub use scale::{ScaleBench, ScaleMeasurement, ScaleResult, exponent};
 pub use spectra::{MatrixSet, SpectraBench, SpectraMeasurement, Subject, Work};
 pub use spread::Spread;
 
@@ -43,6 +45,14 @@ pub enum BenchError {
         set: String,
         /// What it said.
         source: hetero2_spectra::SpectraError,
+    },
+    /// States of a graph cannot be counted.
+    #[error("{graph}")]
+    Scale {
+        /// The graph.
+        graph: String,
+        /// Why not.
+        source: hetero2_spectra::large::LargeGraphError,
     },
     /// Threads cannot be started.
     #[error(transparent)]

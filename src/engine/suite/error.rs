@@ -34,6 +34,9 @@ pub enum SuiteError {
     /// A run failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A measurement cannot be made.
+    #[error(transparent)]
+    Bench(#[from] crate::bench::BenchError),
     /// A molecule of the suite is not accepted by this build.
     #[error("the suite's molecule {smiles} cannot be read: this build is not usable")]
     Molecule {

@@ -53,6 +53,17 @@ impl Facts {
         self.0.push(Fact { name: name.into(), expected, found, outcome });
     }
 
+    /// A condition in words, and whether what was found meets it.
+    pub fn holds(&mut self, name: String, expected: String, found: String, holds: bool) {
+        let outcome = if holds { FactOutcome::Pass } else { FactOutcome::Fail };
+        self.0.push(Fact { name, expected, found, outcome });
+    }
+
+    /// Whether every fact so far holds.
+    pub fn all_hold(&self) -> bool {
+        self.0.iter().all(|fact| fact.outcome == FactOutcome::Pass)
+    }
+
     /// A number, which must be equal to the six decimals that are published.
     pub fn number(&mut self, name: impl Into<String>, expected: f64, found: Option<f64>) {
         let found = found.map_or_else(|| "none".into(), published);

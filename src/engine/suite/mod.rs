@@ -12,6 +12,7 @@ mod folder;
 mod known_bad_good;
 mod pilot;
 mod ring;
+mod scale;
 mod scores;
 mod stress;
 
@@ -59,6 +60,14 @@ pub enum Suite {
     /// Proxy truth, cost and lift, acceptance: what a customer would see.
     #[cfg_attr(feature = "clap", value(help = "Proxy truth, cost and lift, acceptance"))]
     CustomerProxy,
+    /// Counts of states of graphs of up to a million atoms: right first, then what they cost.
+    #[cfg_attr(
+        feature = "clap",
+        value(
+            help = "Chains, rings and polymers of up to a million atoms: right, and at what cost"
+        )
+    )]
+    Scale,
 }
 
 impl Suite {
@@ -70,20 +79,27 @@ impl Suite {
             Self::KnownBadGood => "known-bad-good",
             Self::Stress => "stress",
             Self::CustomerProxy => "customer-proxy",
+            Self::Scale => "scale",
         }
     }
 
-    /// Rows of the published suite.
+    /// Rows of the published suite; of `scale` the atoms of its largest graph.
     #[must_use]
     pub fn published_rows(self) -> u64 {
         match self {
             Self::Ring | Self::KnownBadGood | Self::CustomerProxy => pilot::ROWS,
             Self::Stress => stress::ROWS,
+            Self::Scale => scale::ATOMS,
         }
     }
 
     /// Whether the suite can have so many rows.
     fn check_rows(self, rows: u64) -> Result<(), SuiteError> {
+        if self == Self::Scale {
+            let allowed = "20 to 20000000";
+            let refused = SuiteError::Rows { suite: self.name(), rows, allowed };
+            return if (20..=20_000_000).contains(&rows) { Ok(()) } else { Err(refused) };
+        }
         // Rates are published over whole rounds of the ten molecules.
         let whole = self == Self::Stress || rows.is_multiple_of(pilot::ROUND);
         if (10..=MAX_ROWS).contains(&rows) && whole {
@@ -101,13 +117,14 @@ pub struct SuiteRequest {
     pub suite: Suite,
     /// Directory of its inputs, runs and report.
     pub out: PathBuf,
-    /// Rows; the published number without it.
+    /// Rows, or atoms of the largest graph; the published number without it.
     pub rows: Option<u64>,
     /// Worker threads; all cores without it.
     pub threads: Option<usize>,
 }
 
-/// What a suite found. Depends on neither the machine nor the directory.
+/// What a suite found. Depends on neither the machine nor the directory, but for the costs of
+/// `scale`.
 #[derive(Debug, Clone, Serialize)]
 pub struct SuiteReport {
     /// [`SUITE_SCHEMA`].
@@ -150,6 +167,7 @@ pub fn run_suite(
         Suite::Ring => ring::run(&mut work, rows)?,
         Suite::KnownBadGood => known_bad_good::run(&mut work, rows)?,
         Suite::Stress => stress::run(&mut work, rows)?,
+        Suite::Scale => scale::run(&mut work, rows)?,
         Suite::CustomerProxy => customer_proxy::run(&mut work, rows)?,
     };
     let report = work.report(suite, rows, facts);

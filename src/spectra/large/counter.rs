@@ -166,6 +166,18 @@ impl EigenvalueCounter {
         Ok(parts.flatten().collect())
     }
 
+    /// Counts the eigenvalues below one energy in twofold precision: `slack` is then a few
+    /// rounding errors of the norm.
+    ///
+    /// # Errors
+    /// [`LargeGraphError::Energy`] where it is not finite.
+    pub fn below_closely(&self, energy: f64) -> Result<Count, LargeGraphError> {
+        if !energy.is_finite() {
+            return Err(LargeGraphError::Energy(energy));
+        }
+        Ok(self.carefully(energy))
+    }
+
     /// One count in twofold precision, at an energy nearby where a pivot
     /// vanishes at this one: pivots fall by at least as much as energies rise.
     fn carefully(&self, energy: f64) -> Count {

@@ -6,16 +6,20 @@
 //! linearly with their atoms. A count comes with a rigorous bound on what
 //! rounding can have done to it. Must not know what the matrix stands for.
 
+mod adaptive;
 mod arithmetic;
 mod counter;
 mod elimination;
+mod features;
 pub(crate) mod moments;
 mod program;
 #[cfg(test)]
 mod tests;
 
+pub use adaptive::{counts_where_states_are, mean_error_bound};
 pub use counter::{Count, EigenvalueCounter, Interval};
-pub use moments::{Estimate, MomentRequest, Moments, moments};
+pub use features::{LargeSpectrum, Positive};
+pub use moments::{Estimate, MomentRequest, Moments, estimate, moments};
 
 use super::SpectraError;
 

@@ -105,6 +105,12 @@ impl Moments {
         self.n
     }
 
+    /// An interval that holds every eigenvalue.
+    #[must_use]
+    pub fn bounds(&self) -> (f64, f64) {
+        (self.center - self.half_width, self.center + self.half_width)
+    }
+
     /// The moment of number `m`; nothing beyond the last.
     #[must_use]
     pub fn moment(&self, m: usize) -> Option<Estimate> {

@@ -4,7 +4,10 @@ use std::f64::consts::PI;
 
 use hetero2_contract::SymmetricMatrix;
 
-use super::{EigenvalueCounter, Estimate, LargeGraphError, MomentRequest, moments};
+use super::{
+    EigenvalueCounter, Estimate, LargeGraphError, MomentRequest, counts_where_states_are,
+    mean_error_bound, moments,
+};
 use crate::{CpuBackend, SpectraBackend as _};
 
 /// The Laplacian of a graph, with a potential.
@@ -155,6 +158,28 @@ fn what_cannot_be_counted_says_why() {
         diagonal: vec![0.0; 2],
     };
     assert!(matches!(EigenvalueCounter::new(&bad.view()), Err(LargeGraphError::Matrix(_))));
+}
+
+#[test]
+fn chosen_energies_know_the_states_as_well_as_more_even_ones() {
+    let matrix = matrix(800, polystyrene(100), |_| 0.0);
+    let counter = EigenvalueCounter::new(&matrix.view()).unwrap();
+    let bounds = counter.bounds();
+    let step = bounds.width() / 256.0;
+    let even: Vec<f64> = (0..=256).map(|at| bounds.low + step * f64::from(at)).collect();
+    let even = counter.below(&even).unwrap();
+    let error = mean_error_bound(&even, 800);
+    assert!((error - 1.0 / 512.0).abs() < 1e-12);
+    let chosen = counts_where_states_are(&counter, bounds, error, 1000).unwrap();
+    assert!(mean_error_bound(&chosen, 800) <= error);
+    assert!(chosen.len() < 200, "{}", chosen.len());
+    let spectra = CpuBackend::new().eigenvalues(&[matrix.view()]).unwrap();
+    for count in &chosen {
+        let reach = count.slack + 1e-11;
+        let below = |energy: f64| spectra[0].iter().filter(|&&value| value < energy).count() as u64;
+        let possible = below(count.energy - reach)..=below(count.energy + reach);
+        assert!(possible.contains(&count.below), "{count:?}");
+    }
 }
 
 /// Exact moments from all eigenvalues.

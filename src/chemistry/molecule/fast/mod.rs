@@ -200,6 +200,20 @@ pub(super) fn graph(text: &str) -> Option<(String, HeavyGraph)> {
     WORKSPACE.with(|workspace| workspace.try_borrow_mut().ok()?.graph(text))
 }
 
+/// The graph of a text that the scan has passed, of any number of atoms, with atoms
+/// and bonds as they are written: valences are checked, rings are not looked for. `None` as of
+/// [`sanitized`].
+pub(super) fn as_written(text: &str) -> Option<HeavyGraph> {
+    // Buffers of its own: they are too large to keep.
+    let (mut reader, mut mol) = (read::Reader::default(), FlatMol::default());
+    reader.read_up_to(text.as_bytes(), Marks::Ignore, usize::MAX, &mut mol)?;
+    mol.update_valences()?;
+    let graph = heavy_graph(&mol, |atom| atom);
+    let bonds = graph.bonds.windows(2);
+    let once = bonds.into_iter().all(|pair| (pair[0].i, pair[0].j) < (pair[1].i, pair[1].j));
+    once.then_some(graph)
+}
+
 /// Sanitises a canonical SMILES, with any marks that say nothing of valences.
 /// `take` is also told whether it found the aromatic atoms and bonds that the
 /// text was written with. `None` as of [`sanitized`].

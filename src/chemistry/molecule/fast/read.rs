@@ -90,6 +90,18 @@ impl Reader {
     /// Reads a text that the scan has passed. `None` for what is no plain
     /// molecule, and for anything that is wrong.
     pub(super) fn read(&mut self, text: &[u8], marks: Marks, mol: &mut FlatMol) -> Option<()> {
+        self.read_up_to(text, marks, MAX_ATOMS, mol)
+    }
+
+    /// As [`read`](Self::read), up to `most` atoms. Beyond [`MAX_ATOMS`] the caller has to look for
+    /// bonds that are closed twice.
+    pub(super) fn read_up_to(
+        &mut self,
+        text: &[u8],
+        marks: Marks,
+        most: usize,
+        mol: &mut FlatMol,
+    ) -> Option<()> {
         mol.clear();
         self.branches.clear();
         self.closures.clear();
@@ -140,7 +152,7 @@ impl Reader {
                 _ => {
                     let atom = atom(text, marks, &mut at)?;
                     let index = mol.atoms.len() as u32;
-                    if index as usize >= MAX_ATOMS {
+                    if index as usize >= most {
                         return None;
                     }
                     mol.atoms.push(atom);
@@ -217,7 +229,10 @@ impl Reader {
         let mut closures = self.closures.iter().map(|closure| &closure.bond);
         // The chain bonds so far are those that end at atoms 1, 2 and so on.
         let in_chain = |high: u32| mol.bonds.get(high.checked_sub(1)? as usize);
-        if open.atom == atom || in_chain(high).is_some_and(same) || closures.any(same) {
+        // The list is long in a large molecule.
+        let is_small = mol.atoms.len() <= MAX_ATOMS;
+        if open.atom == atom || in_chain(high).is_some_and(same) || (is_small && closures.any(same))
+        {
             return None;
         }
         let bond = new_bond(mol, open.atom, atom, symbol);

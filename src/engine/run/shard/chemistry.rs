@@ -16,6 +16,7 @@ use hetero2_chemistry::operator::{
 use hetero2_contract::warning::{AtomLimit, CountedWarning};
 use hetero2_contract::{Reason, Warning};
 
+use super::large::LARGE_ORDER;
 use crate::run::config::{Artifacts, Connectivity, RunConfig, ScoreMode};
 use crate::run::decoy_source::DecoySource;
 
@@ -86,16 +87,22 @@ fn fill(
         return Err(EarlyEnd::Skip(Reason::MissingSmiles));
     }
     let limits = ParseLimits::with_max_heavy_atoms(config.max_atoms as usize);
+    if let Some(graph) = large_graph(smiles, config) {
+        let graph = readable(out, graph)?;
+        begin(out, None, &graph, 1, config, has_scores)?;
+        let none = EarlyEnd::Skip(Reason::NoDecoysGenerated);
+        return if config.decoys > 0 { Err(none) } else { Ok(()) };
+    }
     let chosen = choose_fragment(out, smiles, &limits, config)?;
     let smiles = chosen.as_deref().map_or(smiles, str::as_bytes);
     if config.decoys == 0 && config.artifacts == Artifacts::Light {
         let read = readable(out, MolecularGraph::from_smiles(smiles, &limits))?;
         let MolecularGraph { canonical_smiles, graph, component_count } = read;
-        return begin(out, canonical_smiles, &graph, component_count, config, has_scores);
+        return begin(out, Some(canonical_smiles), &graph, component_count, config, has_scores);
     }
     let molecule = readable(out, Molecule::from_smiles(smiles, &limits))?;
     let (smiles, components) = (molecule.canonical_smiles().to_owned(), molecule.component_count());
-    begin(out, smiles, molecule.graph(), components, config, has_scores)?;
+    begin(out, Some(smiles), molecule.graph(), components, config, has_scores)?;
     if config.decoys > 0 {
         find_decoys(out, &molecule, seed, config, source)?;
     }
@@ -112,6 +119,23 @@ fn fill(
         }
     }
     Ok(())
+}
+
+/// The graph of a molecule that is too large to be read otherwise, in a run without a bound on
+/// atoms; nothing where it is not.
+fn large_graph(smiles: &[u8], config: &RunConfig) -> Option<Result<HeavyGraph, MoleculeError>> {
+    // Each atom takes a letter at least.
+    if config.max_atoms > 0 || smiles.len() <= LARGE_ORDER {
+        return None;
+    }
+    let small =
+        ParseLimits { max_bytes: ParseLimits::as_written().max_bytes, ..Default::default() };
+    match Molecule::written_atoms(smiles, &small) {
+        Err(MoleculeError::TooLarge(_)) => {
+            Some(HeavyGraph::as_written(smiles, &ParseLimits::as_written()))
+        }
+        _ => None,
+    }
 }
 
 /// The SMILES of the fragments that are meant, where that is not all.
@@ -166,13 +190,13 @@ fn readable<T>(out: &mut Chemistry, read: Result<T, MoleculeError>) -> Result<T,
 /// Checks the guardrails and builds the operators.
 fn begin(
     out: &mut Chemistry,
-    canonical_smiles: String,
+    canonical_smiles: Option<String>,
     graph: &HeavyGraph,
     components: usize,
     config: &RunConfig,
     has_scores: bool,
 ) -> Result<(), EarlyEnd> {
-    out.canonical_smiles = Some(canonical_smiles);
+    out.canonical_smiles = canonical_smiles;
     out.heavy_atoms = u32::try_from(graph.atomic_numbers.len()).ok();
     if config.connectivity != Connectivity::Any && components > 1 {
         out.warnings.push(Warning::Disconnected(components as u64));

@@ -28,6 +28,7 @@ use hetero2_spectra::{SpectraBackend, SpectraCounts, SpectraError};
 
 use super::audited::{audit_row, decoy_rows};
 use super::chemistry::{Chemistry, EarlyEnd, RowDecoys, chemistry, operator_settings};
+use super::large::{self, LARGE_ORDER};
 use super::scoring::{RowScoring, ScoreSource};
 use crate::run::config::{Connectivity, RunConfig};
 use crate::run::decoy_source::DecoySource;
@@ -221,6 +222,11 @@ impl<'a> Engine<'a> {
         &self,
         rows: &mut [(&mut RowOutcome, &Matrices)],
     ) -> Result<(), SpectraError> {
+        let (large, mut rows): (Vec<_>, Vec<_>) =
+            rows.iter_mut().partition(|(_, m)| m.order() > LARGE_ORDER);
+        for (outcome, matrices) in large {
+            self.add_large(outcome, matrices);
+        }
         let mut spectra: Vec<RowSpectra> = rows.iter().map(|_| RowSpectra::default()).collect();
         for operator in self.settings.needed() {
             let views = rows.iter().filter_map(|(_, m)| m.operators.view(operator));
@@ -245,6 +251,19 @@ impl<'a> Engine<'a> {
             *spectrum = Some(spectra.published(molecule, &self.settings));
         }
         Ok(())
+    }
+
+    /// Adds to a row what can be said of a spectrum without diagonalising.
+    fn add_large(&self, outcome: &mut RowOutcome, matrices: &Matrices) {
+        let RowOutcome { molecule, spectrum, .. } = outcome;
+        let (columns, warning) = large::features(&matrices.operators, &self.settings);
+        molecule.spectral = Some(SpectralColumns {
+            physics_missing_params_count: matrices.missing_params,
+            ..columns
+        });
+        molecule.warnings.push(warning);
+        molecule.warnings = Warning::in_order(std::mem::take(&mut molecule.warnings));
+        *spectrum = Some(RowSpectra::default().published(molecule, &self.settings));
     }
 
     fn outcome(&self, record: &Record, row: Chemistry) -> (RowOutcome, Option<Matrices>) {

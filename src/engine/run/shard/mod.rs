@@ -7,6 +7,7 @@ mod chemistry;
 mod compute;
 mod concurrent_shards;
 mod fingerprint;
+mod large;
 mod log;
 mod record;
 mod scoring;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use hetero2_library::Record;
 
 use super::compute::{Engine, Matrices, RowOutcome, with_matrices};
+use super::large::LARGE_ORDER;
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 
@@ -19,6 +20,9 @@ const FULL_VECTORS: usize = 16;
 /// Most work between two looks at whether to stop, in units of [`work`]: a few
 /// seconds of one thread, and a whole wave of matrices of orders up to 100.
 const PASS_WORK: u64 = 1 << 32;
+
+/// Work for each node of a matrix that is not diagonalised.
+const LARGE_WORK: u64 = 4096;
 
 /// Rows of a chunk, and their matrices until they have spectra.
 type Chunk = (Vec<RowOutcome>, Vec<Option<Matrices>>);
@@ -65,7 +69,8 @@ pub(crate) fn compute_wave(
 
 /// What the spectra of a row cost, about.
 fn work(order: usize) -> u64 {
-    (order as u64).saturating_pow(3)
+    let order = order as u64;
+    if order > LARGE_ORDER as u64 { order * LARGE_WORK } else { order.saturating_pow(3) }
 }
 
 /// How many of these rows are a pass.
