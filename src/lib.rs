@@ -16,7 +16,7 @@ pub use hetero2_common::{files, random, rounding, time};
 pub use hetero2_contract as contract;
 #[cfg(feature = "mpi")]
 pub use hetero2_engine::mpi;
-pub use hetero2_engine::{bench, demo, density, proxy_truth, run, schema, suite};
+pub use hetero2_engine::{bench, demo, density, proxy_truth, run, schema, scorer, suite};
 pub use hetero2_evidence::{outcomes, pack, registry, signature};
 pub use hetero2_library as library;
 #[cfg(feature = "service")]

@@ -17,6 +17,7 @@ use hetero2::spectra::{AdapterChoice, BackendChoice, BackendKind, Precision};
 use super::decoy_arguments::DecoyArguments;
 use super::failure::Failure;
 use super::library_files::LibraryArguments;
+use super::scorer_arguments::{LockArguments, ScorerArguments};
 
 /// Default run directory.
 const DEFAULT_OUT: &str = "hetero2-run";
@@ -42,18 +43,22 @@ pub struct RequestArguments {
     library: LibraryArguments,
     /// The shipped demo: molecules with known activities on factor Xa, their decoys, and this model's
     /// scores
-    #[arg(long, value_enum, value_name = "MODEL", conflicts_with_all = ["library", "files_from", "scores", "truth", "train"])]
+    #[arg(long, value_enum, value_name = "MODEL", conflicts_with_all = ["library", "files_from", "scores", "score_command", "truth", "train"])]
     demo: Option<DemoModel>,
     /// Run directory; the pack is written to DIR/pack
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
     /// Scores of the model under audit (hetero_scores.v1 as JSON, CSV or Parquet); mock, or none:
     /// stand-in scores that say nothing of any model
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "score_command")]
     scores: Option<PathBuf>,
     /// SHA-256 that the scores file must have
     #[arg(long, value_name = "HEX", requires = "scores")]
     scores_sha256: Option<String>,
+    #[command(flatten)]
+    scorer: ScorerArguments,
+    #[command(flatten)]
+    score_lock: LockArguments,
     #[command(flatten)]
     truth: TruthArguments,
     #[command(flatten)]
@@ -274,8 +279,9 @@ impl RequestArguments {
     /// all. They are there as long as the value is.
     pub fn demo(&self) -> Result<Option<DemoInputs>, Failure> {
         let TruthArguments { truth, train, .. } = &self.truth;
-        let nothing =
-            !self.library.is_given() && [&self.scores, truth, train].iter().all(|it| it.is_none());
+        let nothing = !self.library.is_given()
+            && self.scorer.score_command.is_none()
+            && [&self.scores, truth, train].iter().all(|it| it.is_none());
         let model = self.demo.or(nothing.then_some(DemoModel::Honest));
         model.map(DemoModel::inputs).transpose().map_err(Failure::other)
     }
@@ -312,7 +318,7 @@ impl RequestArguments {
 
     /// The configuration that the options ask for.
     fn config(&self) -> Result<RunConfig, Failure> {
-        let is_scored = self.own_scores().is_some();
+        let is_scored = self.own_scores().is_some() || self.scorer.score_command.is_some();
         let score_mode = if is_scored { ScoreMode::ExternalScores } else { ScoreMode::Mock };
         Ok(RunConfig {
             missing_original: self
@@ -332,6 +338,7 @@ impl RequestArguments {
             read_options: self.reading.options_for(self.settings.max_atoms),
             scores,
             scores_sha256: self.scores_sha256.clone(),
+            scorer: self.scorer.input(&self.score_lock),
             truth: self.truth.input(),
             training: self.truth.train.clone(),
             decoys_file: self.settings.decoy.file(),

@@ -8,9 +8,11 @@ use hetero2::library::LibraryError;
 #[cfg(feature = "mpi")]
 use hetero2::mpi::MpiError;
 use hetero2::run::{ConfigError, MissingRole, RerunError, RunError};
+use hetero2::scorer::ScorerError;
 use hetero2::signature::SignatureError;
 use hetero2::spectra::SpectraError;
 use hetero2::suite::SuiteError;
+use hetero2_scheduler::command::quoted;
 
 /// What is added to the message of an error, with the mark that joins it; `None`
 /// where the message says all there is.
@@ -70,6 +72,15 @@ fn of_run(error: &RunError) -> Option<String> {
             return Some(format!(": make one with `hetero2 plan LIBRARY --out {dir}`"));
         }
         RunError::Library(error) => return of_library(error),
+        RunError::Scorer(error) => return of_scorer(error),
+        RunError::NoScorer { command, .. } => {
+            let command = quoted(&[command]);
+            return Some(format!("; if you trust it, add --score-command {command}"));
+        }
+        RunError::NotScorable { what } if what.starts_with("an audit of the best") => {
+            " with `hetero2 audit --pack DIR/pack --scores DIR/pack/scores.csv --audit-top N`"
+        }
+        RunError::ScoresDiffer { .. } => DIFFERS,
         RunError::NoScoreMatches { .. } => {
             " `decoys` and `run` must have the same --seed, --decoys, --decoy-set and --hard-decoys"
         }
@@ -78,6 +89,32 @@ fn of_run(error: &RunError) -> Option<String> {
         }
         RunError::Cancelled => ": the same command goes on from there, `run` with --resume",
         RunError::Spectra(error) => return of_spectra(error),
+        _ => return None,
+    };
+    Some(cure.to_owned())
+}
+
+/// What to do about scores that are not always the same.
+const DIFFERS: &str = "; fix its seeds, score in evaluation mode, and print fewer digits than it is \
+    exact to (GPUs round by the batch), or give its scores as a file";
+
+fn of_scorer(error: &ScorerError) -> Option<String> {
+    let cure = match error {
+        ScorerError::Silent { .. } => {
+            "\n  does it flush its output after each batch, and answer the empty line that ends one \
+             (docs/scorers.md)? A program that reads all before it writes needs --score-each-batch; one \
+             that takes longer, --score-timeout"
+        }
+        ScorerError::NoScore { .. } => {
+            "\n  it gets a SMILES a line and writes a score a line; an empty line ends a batch and is \
+             answered by one (docs/scorers.md); a program that reads all before it writes needs \
+             --score-each-batch"
+        }
+        ScorerError::Differs { .. } => DIFFERS,
+        ScorerError::TooManyFailures { .. } => {
+            "\n  --score-failures N bears more; scores so far are kept, and the same command goes on \
+             from there, `run` with --resume"
+        }
         _ => return None,
     };
     Some(cure.to_owned())

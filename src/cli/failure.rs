@@ -134,6 +134,13 @@ impl From<RunError> for Failure {
             | RunError::TooManyParts { .. }
             | RunError::Library(_)
             | RunError::Scores { .. }
+            | RunError::Scorer(_)
+            | RunError::NoScorer { .. }
+            | RunError::OtherScorer { .. }
+            | RunError::NotScorable { .. }
+            | RunError::ScoreLock { .. }
+            | RunError::ScoresDiffer { .. }
+            | RunError::SameId { .. }
             | RunError::Truth { .. }
             | RunError::CostLift { .. }
             | RunError::Training { .. }

@@ -55,6 +55,7 @@ mod rerun;
 mod run;
 mod run_settings;
 mod schema;
+mod scorer_arguments;
 #[cfg(feature = "service")]
 mod serve;
 mod shard;

@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   hetero2 plan library.smi.zst --out screen --shards 200
   hetero2 plan 'tranches/*.smi.gz' --out screen --part $SLURM_ARRAY_TASK_ID/100
   hetero2 plan 'tranches/*.smi.gz' --out screen --join 100     after all parts
+  hetero2 plan library.csv --out screen --score-command 'python score.py'
   hetero2 submit screen --scheduler slurm     compute it on a cluster
   hetero2 shard screen 0-3 && hetero2 reduce screen   or by hand";
 

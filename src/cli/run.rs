@@ -39,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   hetero2 run library.parquet --out screen --edge-weights bond-order-delta-chi --artifacts full
   zcat library.smi.gz | hetero2 run - --format smiles --out screen
   hetero2 run library.smi.gz --out screen --scores scores.csv --truth truth.csv --budget 100
+  hetero2 run library.csv --out screen --score-command 'python score.py'
   hetero2 run library.smi.gz --out screen --backend gpu
   hetero2 run library.smi.gz --out screen --resume  after an interruption";
 
@@ -81,8 +82,8 @@ fn verdict(report: &RunReport) -> String {
         (Some(verdict), _) => verdict.clone(),
         (None, ScoreMode::Mock) => "no verdict: these scores are stand-ins, which say nothing of \
              any model\n  for a verdict: `hetero2 decoys LIBRARY --out decoys.csv` writes what \
-             to score,\n  `hetero2 run LIBRARY --scores FILE` audits the scores, and --truth FILE \
-             adds known outcomes"
+             to score,\n  `hetero2 run LIBRARY --scores FILE` audits the scores; --score-command COMMAND \
+             does both;\n  --truth FILE adds known outcomes"
             .to_owned(),
         (None, ScoreMode::ExternalScores) => {
             "no verdict: this pack is of the published kind".to_owned()
@@ -121,6 +122,16 @@ fn summary(report: &RunReport) -> String {
         ScoreMode::ExternalScores => "external",
     };
     line("scores", scores.to_owned());
+    if let Some(scoring) = &report.scoring {
+        let molecules = grouped(scoring.molecules);
+        line(
+            "scored",
+            format!("{} of {molecules} molecules", grouped(scoring.molecules - scoring.unscored)),
+        );
+        for (reason, count) in &scoring.reasons {
+            line("", format!("{:<10} {reason}: see provenance.json", grouped(*count)));
+        }
+    }
     // What stand-in scores pass says nothing.
     if report.score_mode == ScoreMode::ExternalScores {
         line(

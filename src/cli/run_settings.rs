@@ -17,7 +17,7 @@ const COMMANDS: [&str; 3] = ["run", "plan", "decoys"];
 
 /// Options that are of one run alone, or decide which code runs.
 const OF_ONE_RUN: [&str; 7] =
-    ["out", "resume", "demo", "files-from", "score-command", "score-environment", "help"];
+    ["out", "resume", "demo", "files-from", "score-command", "score-lock", "help"];
 
 /// Set to anything, the settings files are not read: for programs that call this
 /// one and decide every option themselves.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use hetero2::run::{Event, Observer as _, RunDir, ShardWorker, finished_pack, open_plan};
+use hetero2::scorer::Scorer;
 use hetero2_scheduler::TaskSet;
 
 use super::arguments::{BackendArguments, GlobalArguments};
@@ -13,6 +14,7 @@ use super::failure::Failure;
 use super::granted::threads;
 use super::output::{print_json, print_text};
 use super::progress::{Progress, watched};
+use super::scorer_arguments::ScorerArguments;
 
 /// Compute shards of a planned run
 ///
@@ -28,6 +30,8 @@ pub struct ShardArguments {
     #[arg(value_name = "SHARDS", required = true)]
     shards: Vec<TaskSet>,
     #[command(flatten)]
+    scorer: ScorerArguments,
+    #[command(flatten)]
     backend: BackendArguments,
     /// Worker threads; without it as many as the job has cores, else all
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -37,7 +41,8 @@ pub struct ShardArguments {
 const EXAMPLES: &str = "Examples:
   hetero2 shard screen 0
   hetero2 shard screen 3-5,9 --threads 8
-  hetero2 shard screen $SLURM_ARRAY_TASK_ID";
+  hetero2 shard screen $SLURM_ARRAY_TASK_ID
+  hetero2 shard screen 0 --score-command 'python score.py'    of a plan with that command";
 
 #[derive(Serialize)]
 struct Finished {
@@ -71,6 +76,7 @@ fn compute(
     progress: &Progress,
 ) -> Result<Vec<Finished>, Failure> {
     let worker = ShardWorker::open(dir, &arguments.backend.choice()?)?;
+    let worker = worker.scoring_with(arguments.scorer.command().map(Scorer::new))?;
     let rows = |index| worker.plan().shard(index).map(|shard| shard.rows);
     let rows = shards.iter().map(rows).sum::<Result<u64, _>>()?;
     progress.event(Event::Computing { rows, done: 0 });

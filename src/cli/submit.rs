@@ -16,6 +16,7 @@ use hetero2_scheduler::{Job, Kind, Prepared, Requeue};
 use super::arguments::GlobalArguments;
 use super::failure::Failure;
 use super::output::{print_json, print_text};
+use super::scorer_arguments::ScorerArguments;
 use super::wait;
 
 /// Submit the shards of a planned run to a scheduler
@@ -65,6 +66,7 @@ const SUBMIT_EXAMPLES: &str = "Examples:
   hetero2 submit screen --scheduler slurm --partition cpu --time 2h --mem 4G --cpus 8
   hetero2 submit screen --scheduler slurm --dry-run
   hetero2 submit screen --scheduler slurm --array-limit 200 --extra='--exclusive' --wait
+  hetero2 submit screen --scheduler slurm --gpus 1 --score-command 'python /proj/score.py'
 
 Defaults of a site come from hetero2.toml in the working directory and from
 ~/.config/hetero2/hetero2.toml: a table [submit] with the long names of these options. What is read is
@@ -158,6 +160,8 @@ pub struct SubmitOptions {
     /// Factor of time and memory from round to round, 1 to 10; 1.5 without it
     #[arg(long, value_name = "FACTOR", value_parser = escalation)]
     escalation: Option<f64>,
+    #[command(flatten)]
+    scorer: ScorerArguments,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -209,6 +213,7 @@ impl SubmitOptions {
             escalation: self.escalation,
             backend: self.backend,
             gpu_adapter: self.gpu_adapter.clone(),
+            scorer: self.scorer.of_shards(),
             zip: match (self.no_zip, self.zip) {
                 (true, _) => Some(Zip::Never),
                 (false, true) => Some(Zip::Always),

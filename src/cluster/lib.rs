@@ -15,7 +15,9 @@ mod submit;
 
 pub use error::ClusterError;
 pub use quantity::{QuantityError, parse_memory, parse_walltime};
-pub use settings::{LoadedSettings, Origin, Settings, SettingsFile, SubmitSettings, Trust, Zip};
+pub use settings::{
+    LoadedSettings, Origin, Settings, SettingsFile, ShardScorer, SubmitSettings, Trust, Zip,
+};
 pub use status::{Failed, Progress, RunStatus, Stage, status};
 pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
 pub use submit::{Submitted, cancel, prepare, resubmit, resume, revive, submit};

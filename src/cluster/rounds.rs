@@ -15,7 +15,7 @@ use super::submission::{Round, Submission};
 use super::submit::Submitted;
 use hetero2_common::files::disk;
 use hetero2_common::time::utc_timestamp;
-use hetero2_engine::run::{Plan, RunDir};
+use hetero2_engine::run::{Plan, RunDir, RunError};
 
 /// Who asks for a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +218,7 @@ pub(super) fn work(
     let reducer: Vec<String> =
         threads_option(asked.reduce_threads()).into_iter().chain(zip.clone()).collect();
     let in_one: Vec<String> = shard.iter().cloned().chain(zip).collect();
+    shard.extend(scorer_options(dir, plan, asked)?);
     let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
         let name = [program.clone(), name.to_owned()];
         let more = more.iter().map(|word| (*word).to_owned());
@@ -241,6 +242,34 @@ pub(super) fn work(
         requeue: settings.requeue,
         extra: settings.extra.clone(),
     })
+}
+
+/// The options of `hetero2 shard` that name the command of a plan that asks for one.
+/// It is the caller's, never the plan's own: that is data.
+fn scorer_options(
+    dir: &RunDir,
+    plan: &Plan,
+    asked: &Asked<'_>,
+) -> Result<Vec<String>, ClusterError> {
+    let path = || dir.root().to_owned();
+    let error = match (&plan.scorer, &asked.settings.scorer) {
+        (None, None) => return Ok(Vec::new()),
+        (Some(_), _) if asked.kind == Kind::Mpi => {
+            RunError::NotScorable { what: "the ranks of an MPI job" }
+        }
+        (Some(planned), Some(given)) if planned.command == given.command => {
+            return Ok(given.options.clone());
+        }
+        (Some(planned), None) => {
+            RunError::NoScorer { path: path(), command: planned.command.clone() }
+        }
+        (planned, Some(given)) => {
+            let planned = planned.as_ref().map(|planned| planned.command.clone());
+            let (planned, given) = (planned.unwrap_or_default(), given.command.clone());
+            RunError::OtherScorer { path: path(), planned, given }
+        }
+    };
+    Err(error.into())
 }
 
 /// This program: by its path, or by its name in a container.

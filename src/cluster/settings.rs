@@ -56,6 +56,19 @@ pub struct Settings {
     /// Whether the pack gets its zip; what is usual for its size without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zip: Option<Zip>,
+    /// The command that gives scores, of a plan that asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorer: Option<ShardScorer>,
+}
+
+/// The command that gives scores, as shards are called with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardScorer {
+    /// The command: that of the plan.
+    pub command: String,
+    /// The options of `hetero2 shard` that name it and say how it is asked.
+    pub options: Vec<String>,
 }
 
 /// Whether a pack gets its zip.
@@ -102,6 +115,7 @@ impl Default for Settings {
             backend: None,
             gpu_adapter: None,
             zip: None,
+            scorer: None,
         }
     }
 }
@@ -174,6 +188,9 @@ pub struct SubmitSettings {
     pub gpu_adapter: Option<String>,
     /// Whether the pack gets its zip.
     pub zip: Option<Zip>,
+    /// The command that gives scores; no settings file names one.
+    #[serde(skip)]
+    pub scorer: Option<ShardScorer>,
 }
 
 /// Where a settings file was found.
@@ -316,6 +333,7 @@ impl SubmitSettings {
         replace(&mut settings.backend, &self.backend);
         replace(&mut settings.gpu_adapter, &self.gpu_adapter);
         replace(&mut settings.zip, &self.zip);
+        replace(&mut settings.scorer, &self.scorer);
         replace(&mut settings.array_limit, &self.array_limit);
         if !self.modules.is_empty() {
             settings.modules.clone_from(&self.modules);

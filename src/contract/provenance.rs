@@ -1,5 +1,7 @@
 //! `provenance.json`: when, where and how fast a pack was made.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -57,6 +59,51 @@ pub struct LibraryOrigin {
     pub sha256: Sha256Digest,
 }
 
+/// The command that gave the scores of a pack, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreCommandNote {
+    /// What the shell ran.
+    pub command: String,
+    /// The lock file of its environment, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockFile>,
+    /// Molecules that it was asked for; one of several shards counts in each.
+    pub molecules: u64,
+    /// Molecules among them that have no score.
+    pub unscored: u64,
+    /// Those by why: `not_a_number`, `missing_line`, `too_many_lines`, `crash`,
+    /// `timeout`, `long_line`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, u64>,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<UnscoredMolecule>,
+}
+
+/// The lock file of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LockFile {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256Digest,
+}
+
+impl From<(String, Sha256Digest)> for LockFile {
+    fn from((name, sha256): (String, Sha256Digest)) -> Self {
+        Self { name, sha256 }
+    }
+}
+
+/// A molecule that a command gave no score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnscoredMolecule {
+    /// Its canonical SMILES.
+    pub smiles: String,
+    /// Why it has none.
+    pub why: String,
+}
+
 /// Further facts of how a pack was made.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProvenanceNotes {
@@ -66,6 +113,9 @@ pub struct ProvenanceNotes {
     /// Computing time of all shards together, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computing_s: Option<f64>,
+    /// The command that gave the scores, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_command: Option<ScoreCommandNote>,
     /// What other versions note.
     #[serde(flatten)]
     pub further: Map<String, Value>,

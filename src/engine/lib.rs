@@ -10,4 +10,5 @@ pub mod mpi;
 pub mod proxy_truth;
 pub mod run;
 pub mod schema;
+pub mod scorer;
 pub mod suite;

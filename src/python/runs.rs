@@ -134,7 +134,7 @@ pub fn audit(
 ) -> PyResult<String> {
     let request = RescoreRequest {
         pack: request.pack,
-        scores: request.scores,
+        scores: request.scores.into(),
         scores_sha256: None,
         truth: request.outcomes.map(Outcomes::input).transpose()?,
         training: request.train,

@@ -8,6 +8,7 @@ use hetero2_evidence::pack::PackError;
 use hetero2_library::LibraryError;
 
 use super::config::ConfigError;
+use crate::scorer::ScorerError;
 
 /// Why a run ended without a pack.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,61 @@ pub enum RunError {
         path: PathBuf,
         /// Why.
         source: ScoresError,
+    },
+    /// The command that gives scores cannot be used.
+    #[error(transparent)]
+    Scorer(#[from] Box<ScorerError>),
+    /// The scores of this plan are given by a command, and there is none here.
+    #[error("the scores of {} are given by a command, which is not given here: {command}", path.display())]
+    NoScorer {
+        /// The run directory.
+        path: PathBuf,
+        /// The command that the plan names.
+        command: String,
+    },
+    /// The command that is given is not that of the plan.
+    #[error("{} was planned for the score command {planned:?}, not {given:?}", path.display())]
+    OtherScorer {
+        /// The run directory.
+        path: PathBuf,
+        /// The command of the plan.
+        planned: String,
+        /// The command given.
+        given: String,
+    },
+    /// What a command cannot be asked for.
+    #[error("scores that a command gives do not go with {what}")]
+    NotScorable {
+        /// What.
+        what: &'static str,
+    },
+    /// The lock file of the command's environment cannot be read.
+    #[error("the lock file {} of the score command cannot be read", path.display())]
+    ScoreLock {
+        /// File given.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two shards have two scores of one molecule.
+    #[error(
+        "two processes of the score command gave {molecule} two scores, {first} and {second}: a score must depend on the molecule alone"
+    )]
+    ScoresDiffer {
+        /// SMILES of the molecule.
+        molecule: String,
+        /// One score.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Scores of originals are by id, and two molecules have the same one.
+    #[error(
+        "two molecules of different scores have the id {id:?}: scores are kept by id, so ids must differ"
+    )]
+    SameId {
+        /// The id.
+        id: String,
     },
     /// A side input is not the one that was expected.
     #[error(

@@ -74,6 +74,18 @@ impl RunDir {
         self.inputs().join(sha256)
     }
 
+    /// Folder of the scores that a command gives, until the pack holds them.
+    #[must_use]
+    pub fn scores(&self) -> PathBuf {
+        self.root.join("scores")
+    }
+
+    /// Scores that a command gave to molecules of one shard, by hash, as they came.
+    #[must_use]
+    pub fn shard_scores(&self, index: u32) -> PathBuf {
+        self.scores().join(format!("{index:05}.csv"))
+    }
+
     /// Folder of the finished shards.
     #[must_use]
     pub fn shards(&self) -> PathBuf {

@@ -34,15 +34,15 @@ pub use fingerprint_export::{FingerprintExport, FingerprintReport, export_finger
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
 pub use plan::{
-    LibraryFile, MAX_PARTS, MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlanPart, PlannedTruth,
-    RowScores, ShardPlan, open_plan,
+    LibraryFile, MAX_PARTS, MAX_SHARDS, PLAN_SCHEMA, PackedFile, Plan, PlanPart, PlannedScorer,
+    PlannedTruth, RowScores, ShardPlan, open_plan,
 };
-pub use reduce::RunReport;
+pub use reduce::{RunReport, ScoringReport};
 pub use replay::{
-    Cause, MissingRole, RerunError, RerunReport, RerunRequest, RerunVerdict, RescoreRequest, rerun,
-    rescore, verify_regenerated,
+    Cause, MissingRole, NewScores, RerunError, RerunReport, RerunRequest, RerunVerdict,
+    RescoreRequest, rerun, rescore, verify_regenerated,
 };
-pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, TruthInput};
+pub use request::{LibraryInput, PackOutput, Reports, Resume, RunRequest, ScorerInput, TruthInput};
 pub use rows::{
     MoleculeSpectrum, RowRequest, Sink, UnscoredDecoys, decoy_rows, molecule_rows, spectrum_rows,
 };

@@ -122,6 +122,7 @@ pub(super) fn clear_run(dir: &RunDir) -> Result<(), RunError> {
     disk::gone(disk::remove_file(&plan)).map_err(|e| RunError::io("remove", &plan, e))?;
     clear_planning(dir)?;
     clear_parts(dir)?;
+    clear_scores(dir)?;
     clear_shards(dir)
 }
 
@@ -130,6 +131,7 @@ pub(super) fn clear_run(dir: &RunDir) -> Result<(), RunError> {
 pub(super) fn clear_finished(dir: &RunDir) -> Result<(), RunError> {
     clear_planning(dir)?;
     clear_parts(dir)?;
+    clear_scores(dir)?;
     clear_shards(dir)?;
     let root = dir.root();
     disk::sync_directory(root).map_err(|e| RunError::io("flush", root, e))
@@ -166,6 +168,12 @@ pub(super) fn begin_parts(dir: &RunDir) -> Result<(), RunError> {
         mark(dir)?;
     }
     create(&dir.parts())
+}
+
+/// Removes the scores that a command gave, shard by shard.
+fn clear_scores(dir: &RunDir) -> Result<(), RunError> {
+    let is_kept = |name: &str| name.strip_suffix(".csv").is_some_and(is_number);
+    remove(&dir.scores(), |name| file(is_kept(name)))
 }
 
 fn clear_shards(dir: &RunDir) -> Result<(), RunError> {

@@ -8,6 +8,7 @@ use hetero2_library::ReadOptions;
 use hetero2_spectra::BackendChoice;
 
 use super::config::RunConfig;
+use crate::scorer::ScoreCommand;
 
 /// The library of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,15 @@ pub struct TruthInput {
     pub budget: usize,
 }
 
+/// A command that gives scores, and what its environment was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScorerInput {
+    /// The command.
+    pub command: ScoreCommand,
+    /// The lock file of its environment, whose digest is noted.
+    pub lock: Option<PathBuf>,
+}
+
 /// Whether a run may go on from what an earlier one left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
@@ -78,6 +88,8 @@ pub struct RunRequest {
     pub scores: Option<PathBuf>,
     /// Expected SHA-256 of the scores, lower-case hex.
     pub scores_sha256: Option<String>,
+    /// Instead of scores, the command that gives them.
+    pub scorer: Option<ScorerInput>,
     /// Known outcomes to hold the audits against.
     pub truth: Option<TruthInput>,
     /// Molecules that the model was trained on.
@@ -130,6 +142,7 @@ impl RunRequest {
             read_options: ReadOptions::default(),
             scores: None,
             scores_sha256: None,
+            scorer: None,
             truth: None,
             training: None,
             decoys_file: None,

@@ -5,6 +5,7 @@
 use hetero2_common::threads::on_threads;
 use hetero2_spectra::{BackendKind, open_backend};
 
+use super::config::ScoreMode;
 use super::error::RunError;
 use super::layout::RunDir;
 use super::lock::RunLock;
@@ -14,7 +15,8 @@ use super::plan::{Plan, PlanPart, RowsFrom, files_of, make_plan, open_plan, plan
 use super::provenance::Started;
 use super::reduce::{self, Finished, Reduction, RunReport};
 use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
-use super::shard::{ScoreSource, ShardWorker, compute_missing, last_of_plan};
+use super::shard::{ScoreSource, ShardWorker, compute_missing, last_of_plan, try_scorer};
+use crate::scorer::Scorer;
 
 /// Runs a request to its evidence pack: plan, all shards, reduction.
 ///
@@ -26,7 +28,24 @@ use super::shard::{ScoreSource, ShardWorker, compute_missing, last_of_plan};
 /// [`Resume::Continue`] goes on from it.
 pub fn run(request: &RunRequest, observer: &dyn Observer) -> Result<RunReport, RunError> {
     request.config.validate()?;
+    check_scorer(request)?;
     on_threads(request.threads, || run_in_pool(request, observer))?
+}
+
+/// Refuses what a command cannot be asked for.
+fn check_scorer(request: &RunRequest) -> Result<(), RunError> {
+    let what = match request {
+        RunRequest { scorer: None, .. } => return Ok(()),
+        RunRequest { scores: Some(_), .. } => "a file of scores",
+        RunRequest { config, .. } if config.score_mode == ScoreMode::Mock => "stand-in scores",
+        RunRequest { config, .. } if config.decoys == 0 => "a run without decoys",
+        RunRequest { config, .. } if config.audit_top.is_some() => {
+            "an audit of the best originals alone, which are not known before all are scored: audit \
+             the finished pack once more"
+        }
+        _ => return Ok(()),
+    };
+    Err(RunError::NotScorable { what })
 }
 
 fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunReport, RunError> {
@@ -38,7 +57,9 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
     let backend = (asked.kind == BackendKind::Gpu || asked.adapter.is_some())
         .then(|| open_backend(asked, request.config.precision))
         .transpose()?;
-    let (plan, scores) = prepare(request, &dir, &lock, RowsFrom::Library, observer)?;
+    let scorer = request.scorer.as_ref().map(|scorer| Scorer::new(scorer.command.clone()));
+    let tried = scorer.as_ref();
+    let (plan, scores) = prepare(request, &dir, &lock, (RowsFrom::Library, tried), observer)?;
     let finished = match request.resume {
         // A pack outside the run directory outlives the run that is replaced.
         Resume::Overwrite => None,
@@ -48,6 +69,7 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
         let scores = scores.map_or_else(|| ScoreSource::load(&dir, &plan), Ok)?;
         let worker =
             ShardWorker::with_scores(dir.clone(), plan.clone(), scores, request.backend.clone())?;
+        let worker = worker.scoring_with(scorer)?;
         if let Some(backend) = backend {
             worker.backend.get_or_init(|| backend);
         }
@@ -65,11 +87,12 @@ fn run_in_pool(request: &RunRequest, observer: &dyn Observer) -> Result<RunRepor
 /// reading the library and the scores.
 pub fn plan(request: &RunRequest, observer: &dyn Observer) -> Result<Plan, RunError> {
     request.config.validate()?;
+    check_scorer(request)?;
     on_threads(request.threads, || {
         let dir = RunDir::new(&request.out);
         let lock = RunLock::take(&dir)?;
         let request = RunRequest { resume: Resume::Continue, ..request.clone() };
-        Ok(prepare(&request, &dir, &lock, RowsFrom::Library, observer)?.0)
+        Ok(prepare(&request, &dir, &lock, (RowsFrom::Library, None), observer)?.0)
     })?
 }
 
@@ -127,11 +150,12 @@ pub fn join_plan(
     observer: &dyn Observer,
 ) -> Result<Plan, RunError> {
     request.config.validate()?;
+    check_scorer(request)?;
     on_threads(request.threads, || {
         let dir = RunDir::new(&request.out);
         let lock = RunLock::take(&dir)?;
         let request = RunRequest { resume: Resume::Continue, ..request.clone() };
-        let (plan, _) = prepare(&request, &dir, &lock, RowsFrom::Parts(parts), observer)?;
+        let (plan, _) = prepare(&request, &dir, &lock, (RowsFrom::Parts(parts), None), observer)?;
         clear_parts(&dir)?;
         Ok(plan)
     })?
@@ -178,9 +202,19 @@ fn conclude(
     observer: &dyn Observer,
 ) -> Result<RunReport, RunError> {
     let Reduction { dir, plan, output, .. } = reduction;
+    let with_scores = match finished {
+        Some(_) => None,
+        None => reduce::with_command_scores(dir, plan)?,
+    };
+    if let Some(plan) = &with_scores {
+        lock.check()?;
+        plan.save(dir)?;
+    }
+    let plan = with_scores.as_ref().unwrap_or(plan);
+    let reduction = Reduction { dir, plan, output, started: reduction.started };
     let report = match finished {
         Some(report) => report,
-        None => match reduce::reduce(reduction, observer) {
+        None => match reduce::reduce(&reduction, observer) {
             Ok(report) => {
                 reduce::check_pack(&report.pack)?;
                 report
@@ -196,12 +230,12 @@ fn conclude(
 }
 
 /// The plan to run: the directory's own, or a new one with the scores that
-/// were checked before it was written.
+/// were checked before it was written. A scorer that is given is tried then, too.
 fn prepare(
     request: &RunRequest,
     dir: &RunDir,
     lock: &RunLock,
-    rows_from: RowsFrom,
+    (rows_from, scorer): (RowsFrom, Option<&Scorer>),
     observer: &dyn Observer,
 ) -> Result<(Plan, Option<ScoreSource>), RunError> {
     if request.resume == Resume::Overwrite {
@@ -221,6 +255,9 @@ fn prepare(
     let scores = ScoreSource::load(dir, &plan)?;
     plan.score_key = scores.score_key().map(str::to_owned);
     plan.audit_last = last_of_plan(dir, &plan, &scores, observer)?;
+    if let Some(scorer) = scorer {
+        try_scorer(dir, &plan, scorer, observer)?;
+    }
     lock.check()?;
     save(&plan, dir)?;
     Ok((plan, Some(scores)))

@@ -140,7 +140,7 @@ impl World {
             Step::Audit => {
                 let request = RescoreRequest {
                     pack: self.path("few/pack"),
-                    scores: self.path("scores.json"),
+                    scores: self.path("scores.json").into(),
                     scores_sha256: None,
                     training: None,
                     truth: None,

@@ -4,6 +4,9 @@ mod audit;
 mod audit_top;
 mod decoy_sources;
 mod evidence;
+// Its scripts are of the Unix shell.
+#[cfg(unix)]
+mod score_command;
 mod scores;
 mod significance;
 mod truth;

@@ -21,6 +21,9 @@ pub(super) fn problem(plan: &Plan) -> Option<String> {
     if plan.audit_last.is_some_and(|last| !last.score.is_finite() || last.row >= plan.rows) {
         return Some("the last original that is audited is none of its rows".to_owned());
     }
+    if plan.scorer.is_some() && plan.config.audit_top.is_some() {
+        return Some("a command scores it, and only the best are audited".to_owned());
+    }
     plan.config.validate().err().map(|error| error.to_string()).or_else(|| rows_problem(plan))
 }
 

@@ -89,6 +89,10 @@ pub struct Plan {
     pub library_origins: Vec<LibraryOrigin>,
     /// Scores for the whole run.
     pub scores: Option<InputFile>,
+    /// The command that gives the scores, where they are not there yet. It is only
+    /// noted: a process runs none but that of its own caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorer: Option<PlannedScorer>,
     /// Name of the scoring model, where the scores give one.
     pub score_key: Option<String>,
     /// The last original that is audited, where only the best are, and there are
@@ -157,7 +161,9 @@ impl Plan {
     /// run depend on, so known outcomes are left out.
     #[must_use]
     pub fn digest(&self) -> String {
-        let of_shards = Self { truth: None, training: None, ..self.clone() };
+        // Shards that a command scores are there before the scores of the whole.
+        let scores = self.scores.clone().filter(|_| self.scorer.is_none());
+        let of_shards = Self { truth: None, training: None, scores, ..self.clone() };
         hex::encode(Sha256::digest(of_shards.to_json().as_bytes()))
     }
 
@@ -245,6 +251,16 @@ pub fn open_plan(dir: &RunDir) -> Result<Plan, RunError> {
         return Err(RunError::NotAPlan { path: dir.plan(), why });
     }
     Ok(plan)
+}
+
+/// The command that gives the scores of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedScorer {
+    /// What the shell runs.
+    pub command: String,
+    /// The lock file of its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<InputFile>,
 }
 
 /// Known outcomes as a plan has them.

@@ -7,10 +7,10 @@ use std::path::Path;
 use hetero2_common::files::{AtomicFile, Sha256Digest, digest_file, disk};
 use hetero2_library::{Library, ReadOptions};
 
-use super::document::InputFile;
+use super::document::{InputFile, PlannedScorer};
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
-use crate::run::request::LibraryInput;
+use crate::run::request::{LibraryInput, ScorerInput};
 
 /// Opens a library.
 pub(crate) fn open_library(
@@ -55,6 +55,16 @@ fn open_scores(path: &Path) -> Result<(), RunError> {
     fs::File::open(path)
         .map(drop)
         .map_err(|e| RunError::Scores { path: path.to_path_buf(), source: e.into() })
+}
+
+/// A command that gives scores, as a plan has it.
+pub(crate) fn planned_scorer(scorer: &ScorerInput) -> Result<PlannedScorer, RunError> {
+    let lock = scorer.lock.as_deref().map(|path| {
+        let missing = |e| RunError::ScoreLock { path: path.to_owned(), source: e };
+        fs::File::open(path).map_err(missing)?;
+        digest_input(path)
+    });
+    Ok(PlannedScorer { command: scorer.command.command.clone(), lock: lock.transpose()? })
 }
 
 /// Name, size and SHA-256 of a library that ships with the program.

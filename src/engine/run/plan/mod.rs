@@ -13,14 +13,16 @@ mod same_run;
 mod truth;
 
 pub use document::{
-    LibraryFile, PLAN_SCHEMA, PackedFile, Plan, PlannedTruth, RowScores, ShardPlan, open_plan,
+    LibraryFile, PLAN_SCHEMA, PackedFile, Plan, PlannedScorer, PlannedTruth, RowScores, ShardPlan,
+    open_plan,
 };
 pub use partition::MAX_SHARDS;
 pub use parts::{MAX_PARTS, PlanPart};
 
 pub(crate) use document::InputFile;
 pub(crate) use inputs::{
-    copy_scores, create_dir, input_file, open_library, shipped_digest, take_training,
+    copy_scores, create_dir, input_file, open_library, planned_scorer, shipped_digest,
+    take_training,
 };
 pub(crate) use library_files::digest_library;
 pub(crate) use packed::open_packed;

@@ -7,7 +7,9 @@ use hetero2_library::{BLOCK_ROWS, FileRead, Library, Record, RecordBatches};
 
 use super::document::{PLAN_SCHEMA, Plan, PlannedTruth, RowScores};
 use super::ingest::Ingest;
-use super::inputs::{copy_input, copy_scores, create_dir, open_library, take_training};
+use super::inputs::{
+    copy_input, copy_scores, create_dir, open_library, planned_scorer, take_training,
+};
 use super::library_files::{LibraryRead, library_inputs};
 use super::parts::{PartRows, PlanPart};
 use crate::run::config::ScoreMode;
@@ -39,6 +41,7 @@ pub(crate) fn make_plan(
     let scores = request.scores.as_deref();
     let scores =
         scores.map(|path| copy_scores(path, request.scores_sha256.as_deref(), dir)).transpose()?;
+    let scorer = request.scorer.as_ref().map(planned_scorer).transpose()?;
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, dir)).transpose()?;
     let training = request.training.as_deref().map(|path| take_training(path, dir)).transpose()?;
     let decoys = request.decoys_file.as_deref();
@@ -51,7 +54,8 @@ pub(crate) fn make_plan(
     for batch in &mut batches {
         observer.check_cancelled()?;
         let batch = batch?;
-        if request.config.score_mode == ScoreMode::ExternalScores && request.scores.is_none() {
+        let has_scores = request.scores.is_some() || scorer.is_some();
+        if request.config.score_mode == ScoreMode::ExternalScores && !has_scores {
             collect_row_scores(&batch, &mut row_score_names)?;
         }
         ingest.write(batch)?;
@@ -78,6 +82,7 @@ pub(crate) fn make_plan(
         library_files,
         library_origins,
         scores,
+        scorer,
         row_scores,
         score_key: None,
         audit_last: None,

@@ -5,7 +5,9 @@ use std::path::Path;
 use hetero2_library::BLOCK_ROWS;
 
 use super::document::{Plan, PlannedTruth};
-use super::inputs::{digest_decoys, digest_scores, digest_training, shipped_digest, take_training};
+use super::inputs::{
+    digest_decoys, digest_scores, digest_training, planned_scorer, shipped_digest, take_training,
+};
 use super::library_files::digest_library;
 use super::partition::shard_count;
 use crate::run::error::RunError;
@@ -38,8 +40,12 @@ fn same_run(request: &RunRequest, dir: &RunDir, plan: &Plan) -> Result<(), RunEr
         return other("version of this program");
     }
     let scores = request.scores.as_deref().map(digest_scores).transpose()?;
-    if plan.scores != scores {
+    // A command's scores come after the plan.
+    if plan.scores != scores && plan.scorer.is_none() {
         return other("scores file");
+    }
+    if plan.scorer != request.scorer.as_ref().map(planned_scorer).transpose()? {
+        return other("score command");
     }
     let decoys = request.decoys_file.as_deref().map(digest_decoys).transpose()?;
     if plan.decoys_file != decoys {

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use hetero2_common::ordered::in_order;
@@ -15,10 +14,12 @@ use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::{Provenance, ProvenanceNotes, ZIP};
 use hetero2_evidence::pack::report;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
-use hetero2_evidence::pack::{PackWriter, ZipOutput, first_damage};
+use hetero2_evidence::pack::{PackWriter, ZipOutput};
 use hetero2_spectra::dos::EnergyRange;
 
 use super::aggregate::Aggregate;
+use super::checks::{check_pack, check_scores, check_shards};
+use super::command_scores::{self, ScoringReport};
 use super::dos::{Curves, Densities};
 use super::finalize_rows::FinalizeRows;
 use super::merge::{self, AuditedTables, DecoyText, LocalText, PackOptions, SpectralTables};
@@ -32,10 +33,10 @@ use crate::run::evidence::{
 };
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
-use crate::run::plan::{InputFile, Plan, ShardPlan};
+use crate::run::plan::{InputFile, Plan};
 use crate::run::provenance::{self, Started};
 use crate::run::request::{PackOutput, Reports};
-use crate::run::shard::{ShardRecord, ShardState, inspect_shard, load_table};
+use crate::run::shard::{ShardRecord, ShardState, inspect_shard};
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -68,6 +69,9 @@ pub struct RunReport {
     pub evidence: Option<EvidenceVerdict>,
     /// Its reasons.
     pub reasons: Vec<EvidenceReason>,
+    /// What came of the molecules that a command scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<ScoringReport>,
 }
 
 /// What [`reduce`] needs to know besides the plan.
@@ -207,6 +211,7 @@ impl Conclusion<'_> {
             verdict: evidence.map(|evidence| report::conclusion(evidence).headline),
             evidence: evidence.map(|evidence| evidence.verdict),
             reasons: evidence.map(|evidence| evidence.reasons.clone()).unwrap_or_default(),
+            scoring: ScoringReport::of(provenance),
         })
     }
 
@@ -236,25 +241,6 @@ impl Conclusion<'_> {
     }
 }
 
-fn check_shards(dir: &RunDir, plan: &Plan) -> Result<Vec<ShardRecord>, RunError> {
-    let digest = plan.digest();
-    let (mut records, mut missing, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
-    let inspect = |shard| (shard, inspect_shard(dir, &digest, shard));
-    let states: Vec<(&ShardPlan, ShardState)> = plan.shards.par_iter().map(inspect).collect();
-    for (shard, state) in states {
-        match state {
-            ShardState::Done(record) => records.push(*record),
-            ShardState::Missing => missing.push(shard.index),
-            ShardState::Unusable(why) => damaged.push((shard.index, why)),
-        }
-    }
-    if missing.is_empty() && damaged.is_empty() {
-        return Ok(records);
-    }
-    let (path, shards) = (dir.root().to_path_buf(), plan.shards.len());
-    Err(RunError::Incomplete { path, shards, missing, damaged })
-}
-
 /// The controls of a run and what it concludes of them, where its configuration
 /// asks for that and its scores are a model's.
 pub(crate) fn evidence_of<'a>(
@@ -276,50 +262,6 @@ pub(crate) fn evidence_of<'a>(
     let rule = plan.truth.as_ref().and_then(|truth| truth.active_if);
     let audited = config.audit_top.map_or(plan.rows, |top| plan.rows.min(top.into()));
     Ok(Some(EvidenceRun::new(audited, outcomes.map(Outcomes::truth), rule, training, stored)))
-}
-
-/// Scores that belong to other decoys are a mistake of whoever gave them.
-pub(crate) fn check_scores(
-    dir: &RunDir,
-    plan: &Plan,
-    aggregate: &Aggregate,
-) -> Result<(), RunError> {
-    let Some(scores) = &plan.scores else { return Ok(()) };
-    if aggregate.defaulted > 0 {
-        tracing::warn!(
-            "{} originals have no score and count as a default: their rows say \
-             original_score_defaulted",
-            aggregate.defaulted
-        );
-    }
-    if plan.config.conclusion == ConclusionKind::Published {
-        return Ok(());
-    }
-    let found = aggregate.coverage.report();
-    let originals = aggregate.coverage.rows_missing_original() + aggregate.defaulted;
-    let with_decoys = aggregate.rows_with_decoys;
-    if found.decoys_total > 0 && found.decoys_scored == 0 && originals == with_decoys {
-        let table = load_table(dir, scores)?;
-        return Err(RunError::NoScoreMatches {
-            keys: (table.decoys() + table.originals()) as u64,
-            decoys: found.decoys_total,
-            originals,
-        });
-    }
-    if found.decoys_scored * 20 < found.decoys_total {
-        tracing::warn!(
-            "only {} of {} decoys have a score: were seed, number and kind of decoys the same?",
-            found.decoys_scored,
-            found.decoys_total
-        );
-    }
-    if aggregate.coverage.rows_missing_original() > 0 {
-        tracing::warn!(
-            "{} rows are not audited: their original has no score",
-            aggregate.coverage.rows_missing_original()
-        );
-    }
-    Ok(())
 }
 
 /// Some molecules of a run, and their decoys.
@@ -436,7 +378,11 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
         shards: Some(plan.shards.len() as u64),
         scheduler: Some(provenance::scheduler().into()),
         library_origins: plan.library_origins.clone(),
-        notes: ProvenanceNotes { computing_s: Some(computing), ..ProvenanceNotes::default() },
+        notes: ProvenanceNotes {
+            computing_s: Some(computing),
+            score_command: plan.scorer.as_ref().map(|it| command_scores::note_of(it, records)),
+            ..ProvenanceNotes::default()
+        },
     }
 }
 
@@ -467,22 +413,6 @@ pub(crate) fn finished(
             let is_other = zipped != output.zip.is_wanted(summarise::unzipped_bytes(&path)?);
             Ok((!(is_other && all_shards_there(dir, plan))).then_some(*found))
         }
-    }
-}
-
-/// Holds every file of a pack against its checksums.
-///
-/// # Errors
-/// [`RunError::DamagedPack`].
-pub(crate) fn check_pack(path: &Path) -> Result<(), RunError> {
-    let damaged = |why| Err(RunError::DamagedPack { path: path.to_owned(), why });
-    match first_damage(path)? {
-        Some(why) => damaged(why),
-        None if !path.join(ZIP).exists() => Ok(()),
-        None => match first_damage(&path.join(ZIP))? {
-            Some(why) => damaged(format!("{ZIP}: {why}")),
-            None => Ok(()),
-        },
     }
 }
 

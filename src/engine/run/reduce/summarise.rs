@@ -22,13 +22,15 @@ use hetero2_contract::{Metrics, SummaryMetadata};
 use hetero2_evidence::outcomes::CostLiftOutcome;
 use hetero2_evidence::pack::csv::DosPoint;
 use hetero2_evidence::pack::manifest::{
-    CHECKSUMS, Input, MANIFEST, Manifest, ManifestBody, ManifestNotes, Seeds, Tool, ZIP,
+    CHECKSUMS, Input, MANIFEST, Manifest, ManifestBody, ManifestNotes, PROVENANCE, Provenance,
+    Seeds, Tool, ZIP,
 };
 use hetero2_evidence::pack::report::{self, Concludes, Histogram, PackSummary, RowExcerpt};
 use hetero2_spectra::dos::KERNEL_WIDTH;
 use hetero2_spectra::features::ENTROPY_BETA;
 
 use super::aggregate::{AUC_BINS, Aggregate, BINS};
+use super::command_scores::ScoringReport;
 use super::gallery::gallery;
 use super::reduction::RunReport;
 use super::top_rows::Kept;
@@ -322,6 +324,7 @@ fn document<T: DeserializeOwned>(path: &Path, name: &str) -> Result<Option<T>, S
 }
 
 fn report_of(path: &Path, manifest: &Manifest, metrics: Metrics<RunConfig>) -> RunReport {
+    let provenance = document::<Provenance>(path, PROVENANCE).ok().flatten();
     let slack = &metrics.audit_slack_stats_ok;
     let audited = slack.rows_ok_with_slack;
     RunReport {
@@ -339,6 +342,7 @@ fn report_of(path: &Path, manifest: &Manifest, metrics: Metrics<RunConfig>) -> R
         verdict: metrics.evidence.as_ref().map(|evidence| report::conclusion(evidence).headline),
         evidence: metrics.evidence.as_ref().map(|evidence| evidence.verdict),
         reasons: metrics.evidence.map(|evidence| evidence.reasons).unwrap_or_default(),
+        scoring: provenance.as_ref().and_then(ScoringReport::of),
     }
 }
 

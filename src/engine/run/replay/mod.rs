@@ -4,8 +4,9 @@
 mod regenerate;
 mod rerun;
 mod rescore;
+mod score_pack;
 mod stored_pack;
 
 pub use regenerate::verify_regenerated;
 pub use rerun::{Cause, MissingRole, RerunError, RerunReport, RerunRequest, RerunVerdict, rerun};
-pub use rescore::{RescoreRequest, rescore};
+pub use rescore::{NewScores, RescoreRequest, rescore};

@@ -19,23 +19,41 @@ use hetero2_evidence::pack::tables::{TableWriter, bytes_of};
 use hetero2_evidence::pack::{PackWriter, ZipOutput};
 use hetero2_library::BLOCK_ROWS;
 
+use super::score_pack::{kept_beside, score_pack};
 use super::stored_pack::{Row, StoredPack, each_row};
 use crate::run::config::{RunConfig, ScoreMode};
 use crate::run::error::RunError;
 use crate::run::evidence::{EvidencePart, EvidenceRun};
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer, Silent};
-use crate::run::plan::{Plan, PlannedTruth, copy_scores, create_dir, take_training};
+use crate::run::plan::{
+    Plan, PlannedTruth, copy_scores, create_dir, planned_scorer, take_training,
+};
 use crate::run::provenance::{self, Started};
 use crate::run::reduce::{
     Aggregate, AuditedTables, Conclusion, DecoyText, FinalizeRows, Outcomes, PackOptions,
-    RunReport, TRUTH, check_scores, evidence_of, molecules_of,
+    RunReport, TRUTH, check_scores, evidence_of, keep_scores, molecules_of, note,
 };
-use crate::run::request::TruthInput;
+use crate::run::request::{ScorerInput, TruthInput};
 use crate::run::shard::{RowScoring, audit_row, last_of_rows, load_table};
 
 /// Bytes of rows after which a wave is audited and written.
 const WAVE_BYTES: usize = 32 << 20;
+
+/// Where the scores of an audit come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NewScores {
+    /// A file.
+    File(PathBuf),
+    /// A command, which scores the molecules of the pack and their decoys.
+    Command(ScorerInput),
+}
+
+impl From<PathBuf> for NewScores {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
 
 /// Which scores to audit against which decoys.
 #[derive(Debug, Clone)]
@@ -43,7 +61,7 @@ pub struct RescoreRequest {
     /// Directory or zip of the pack that holds decoys and spectra.
     pub pack: PathBuf,
     /// Scores for all rows.
-    pub scores: PathBuf,
+    pub scores: NewScores,
     /// Expected SHA-256 of the scores, hexadecimal.
     pub scores_sha256: Option<String>,
     /// Known outcomes to hold the audits against.
@@ -89,7 +107,19 @@ fn rescore_in_pool(
     let work = Scratch::beside(&name)?;
     let dir = RunDir::new(work.path());
     create_dir(&dir.inputs())?;
-    let scores = copy_scores(&request.scores, request.scores_sha256.as_deref(), &dir)?;
+    let planned = old.plan()?;
+    let (scores, command) = match &request.scores {
+        NewScores::File(path) => (copy_scores(path, request.scores_sha256.as_deref(), &dir)?, None),
+        NewScores::Command(scorer) => {
+            let command = planned_scorer(scorer)?;
+            let source = old.manifest.content_digest.to_string();
+            let kept = kept_beside(&request.out, &command, &source);
+            let config = RunConfig { audit_top: request.audit_top, ..planned.config.clone() };
+            let asked = (&config, planned.rows);
+            let found = score_pack(&mut old, asked, &scorer.command, &kept, observer)?;
+            (keep_scores(&dir, &found.scores)?, Some((command, found)))
+        }
+    };
     let table = load_table(&dir, &scores)?;
     let score_key = table.score_key().map(str::to_owned);
     let truth = request.truth.as_ref().map(|truth| PlannedTruth::take(truth, &dir)).transpose()?;
@@ -97,7 +127,7 @@ fn rescore_in_pool(
         tracing::warn!("the known outcomes of the pack are left out, since none were given");
     }
     let training = request.training.as_deref().map(|path| take_training(path, &dir)).transpose()?;
-    let plan = old.plan()?;
+    let plan = planned;
     if request.audit_top.is_none() && plan.config.audit_top.is_some() {
         tracing::warn!("all originals are audited, not only the best as in the pack");
     }
@@ -156,7 +186,14 @@ fn rescore_in_pool(
         destination: &request.out,
         started,
     };
-    conclusion.finish(pack, &provenance_of(&old.manifest, started, plan.rows))
+    let mut provenance = provenance_of(&old.manifest, started, plan.rows);
+    let noted = command.as_ref().map(|(planned, found)| note(planned, found.counts.clone()));
+    provenance.notes.score_command = noted;
+    let report = conclusion.finish(pack, &provenance)?;
+    if let Some((_, found)) = &command {
+        found.done();
+    }
+    Ok(report)
 }
 
 /// Evidence is never overwritten: the place must be free.

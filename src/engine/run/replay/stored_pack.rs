@@ -124,6 +124,7 @@ impl StoredPack {
             library_files: self.library_files()?,
             library_origins: Vec::new(),
             scores: self.inputs(ROLE_SCORES).next(),
+            scorer: None,
             score_key: body.notes.score_key.clone(),
             // Its rows say whether they were audited.
             audit_last: None,

@@ -6,11 +6,12 @@
 //! An attempt that is asked to stop leaves a checkpoint of the same form with
 //! fewer rows, which the next attempt goes on from.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
 use hetero2_common::files::disk::{self, Fate};
-use hetero2_common::files::{Left, Scratch, replaced, restore, sweep};
+use hetero2_common::files::{AtomicFile, Left, Scratch, replaced, restore, sweep};
 use hetero2_evidence::pack::PackError;
 use hetero2_evidence::pack::rows::{DecoyRow, MoleculeRow, SpectrumRow};
 use hetero2_evidence::pack::tables::{TableGroups, TableRow, TableWriter, bytes_of};
@@ -22,6 +23,7 @@ use super::record::{
     Attempt, DECOYS, MOLECULES, SHARD_SCHEMA, SPECTRA, ShardRecord, ShardState, inspect_shard,
     is_shard_file, read_record, write_record,
 };
+use super::scored::{SCORES, ScoredShard};
 use super::wave::compute_wave;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
@@ -52,6 +54,7 @@ pub fn compute_shard(
     shard: &ShardPlan,
     plan: &Plan,
     engine: &Engine<'_>,
+    scored: Option<&ScoredShard>,
     at_once: usize,
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {
@@ -73,8 +76,14 @@ pub fn compute_shard(
         seconds: started.elapsed().as_secs_f64() / at_once.max(1) as f64,
         rows_from_checkpoint: resumed,
         spectra: engine.spectra_counts().map(|counts| counts.since(counted)),
+        scoring: scored.map(|scored| scored.counts.clone()),
     };
-    let record = tables.finish(shard, plan_digest, attempt)?;
+    let mut record = tables.finish(shard, plan_digest, attempt)?;
+    if let Some(scored) = scored {
+        let mut file = AtomicFile::create(&staged.path().join(SCORES))?;
+        file.write_all(&scored.text).map_err(|e| RunError::io("write", staged.path(), e))?;
+        record.files.push((SCORES.into(), file.finish()?));
+    }
     write_record(staged.path(), &record)?;
     let checkpoint = dir.checkpoint(shard.index);
     if !whole {

@@ -12,9 +12,11 @@ use hetero2_evidence::pack::tables::TableGroups;
 use hetero2_spectra::SpectraCounts;
 use hetero2_spectra::dos::EnergyRange;
 
+use super::scored::SCORES;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::plan::ShardPlan;
+use crate::scorer::ScoringCounts;
 
 /// Schema of [`ShardRecord`].
 pub const SHARD_SCHEMA: &str = "hetero2_shard.v1";
@@ -27,7 +29,7 @@ const RECORD: &str = "shard.json";
 
 /// Whether a file of a shard's directory has a name that shards give.
 pub(crate) fn is_shard_file(name: &str) -> bool {
-    [MOLECULES, DECOYS, SPECTRA, RECORD].contains(&name)
+    [MOLECULES, DECOYS, SPECTRA, SCORES, RECORD].contains(&name)
 }
 
 /// What a finished shard, or a checkpoint of one, says of itself.
@@ -65,6 +67,9 @@ pub struct Attempt {
     /// What became of the spectra, where a GPU took part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spectra: Option<SpectraCounts>,
+    /// What came of molecules that a command scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<ScoringCounts>,
 }
 
 /// Whether a shard has to be computed.
@@ -117,7 +122,7 @@ fn read_fitting(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<Sha
         return Err("it belongs to another plan".into());
     }
     let names: Vec<&str> = record.files.iter().map(|(name, _)| name.as_str()).collect();
-    if names != [MOLECULES, DECOYS, SPECTRA] {
+    if names != [MOLECULES, DECOYS, SPECTRA] && names != [MOLECULES, DECOYS, SPECTRA, SCORES] {
         return Err(format!("{RECORD} lists other files"));
     }
     Ok(record)

@@ -19,6 +19,8 @@ pub enum ScoreSource {
     Mock,
     /// One table for every row.
     Table(Box<ScoreTable>),
+    /// A command gives them, shard by shard.
+    Command,
     /// A table of its own for each file that rows name.
     PerRow(BTreeMap<String, Result<ScoreTable, String>>),
 }
@@ -46,6 +48,9 @@ impl ScoreSource {
         if plan.config.score_mode == ScoreMode::Mock {
             return Ok(Self::Mock);
         }
+        if plan.scorer.is_some() {
+            return Ok(Self::Command);
+        }
         if let Some(input) = &plan.scores {
             return Ok(Self::Table(Box::new(load_table(dir, input)?)));
         }
@@ -66,7 +71,7 @@ impl ScoreSource {
     pub fn score_key(&self) -> Option<&str> {
         match self {
             Self::Table(table) => table.score_key(),
-            Self::Mock | Self::PerRow(_) => None,
+            Self::Mock | Self::Command | Self::PerRow(_) => None,
         }
     }
 
@@ -74,6 +79,7 @@ impl ScoreSource {
     pub(crate) fn of_row(&self, record: &Record) -> RowScoring<'_> {
         match self {
             Self::Mock => RowScoring::Mock,
+            Self::Command => RowScoring::None,
             Self::Table(table) => RowScoring::Table(table),
             Self::PerRow(tables) => {
                 let found = record.scores_input.as_ref().and_then(|name| tables.get(name));

@@ -10,12 +10,14 @@ use super::compute::Engine;
 use super::concurrent_shards::{concurrent_shards, side_by_side};
 use super::log::ShardLog;
 use super::record::{ShardRecord, ShardState, inspect_shard};
+use super::scored::{ScoredShard, score_shard};
 use super::scoring::ScoreSource;
 use crate::run::decoy_source::DecoySource;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
-use crate::run::plan::{Plan, ShardPlan, open_plan};
+use crate::run::plan::{Plan, PlannedScorer, ShardPlan, open_plan};
+use crate::scorer::Scorer;
 
 /// Runs with fewer rows do not look for a GPU unless they are told to.
 const FEW_ROWS: u64 = 20_000;
@@ -30,6 +32,8 @@ pub struct ShardWorker {
     choice: BackendChoice,
     /// Opened when the first shard is computed.
     pub(crate) backend: OnceLock<Box<dyn SpectraBackend>>,
+    /// What gives the scores, where the plan has none.
+    scorer: Option<Scorer>,
     /// Whether each shard has a log of its own; only one can be open.
     logs: bool,
 }
@@ -60,7 +64,39 @@ impl ShardWorker {
         let plan_digest = plan.digest();
         let decoys = Arc::new(DecoySource::load(&dir, &plan)?);
         let backend = OnceLock::new();
-        Ok(Self { dir, plan, plan_digest, scores, decoys, choice, backend, logs: false })
+        Ok(Self {
+            dir,
+            plan,
+            plan_digest,
+            scores,
+            decoys,
+            choice,
+            backend,
+            scorer: None,
+            logs: false,
+        })
+    }
+
+    /// The same with the command that gives the scores, where one is given.
+    ///
+    /// # Errors
+    /// [`RunError::NoScorer`], [`RunError::OtherScorer`] where the plan asks for
+    /// another command or for none.
+    pub fn scoring_with(self, given: Option<Scorer>) -> Result<Self, RunError> {
+        let path = || self.dir.root().to_owned();
+        match (&self.plan.scorer, given.as_ref().map(Scorer::command)) {
+            (None, None) => {}
+            (Some(planned), Some(given)) if planned.command == given.command => {}
+            (Some(PlannedScorer { command, .. }), None) => {
+                return Err(RunError::NoScorer { path: path(), command: command.clone() });
+            }
+            (planned, Some(given)) => {
+                let planned = planned.as_ref().map(|planned| planned.command.clone());
+                let (planned, given) = (planned.unwrap_or_default(), given.command.clone());
+                return Err(RunError::OtherScorer { path: path(), planned, given });
+            }
+        }
+        Ok(Self { scorer: given, ..self })
     }
 
     fn backend(&self) -> Result<&dyn SpectraBackend, RunError> {
@@ -140,11 +176,32 @@ impl ShardWorker {
             observer.event(Event::Computed { rows: record.rows });
             return Ok(*record);
         }
-        let engine = Engine::new(&self.plan.config, self.backend()?, &self.scores)
+        let scored = self.scored(shard, observer)?;
+        let scores = scored.as_ref().map_or(&self.scores, |scored| &scored.scores);
+        let engine = Engine::new(&self.plan.config, self.backend()?, scores)
             .with_decoys(&self.decoys)
             .auditing_up_to(self.plan.audit_last);
         let (dir, digest) = (&self.dir, &self.plan_digest);
-        compute_shard(dir, digest, shard, &self.plan, &engine, at_once, observer)
+        let scored = scored.as_ref();
+        compute_shard(dir, digest, shard, &self.plan, &engine, scored, at_once, observer)
+    }
+
+    /// The scores of a shard that a command gives; none where the plan has its own.
+    fn scored(
+        &self,
+        shard: &ShardPlan,
+        observer: &dyn Observer,
+    ) -> Result<Option<ScoredShard>, RunError> {
+        match (&self.plan.scorer, &self.scorer) {
+            (None, _) => Ok(None),
+            (Some(planned), None) => {
+                let (path, command) = (self.dir.root().to_owned(), planned.command.clone());
+                Err(RunError::NoScorer { path, command })
+            }
+            (Some(_), Some(scorer)) => {
+                score_shard(&self.dir, &self.plan, shard, &self.decoys, scorer, observer).map(Some)
+            }
+        }
     }
 
     /// Computes a shard on threads of its own.
