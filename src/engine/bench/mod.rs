@@ -13,7 +13,7 @@ mod spread;
 pub use machine::{Machine, Usage};
 pub use plot::{Curve, Plot, PlotError};
 pub use runs::{RunMeasurement, measure_run};
-pub use scale::{ScaleBench, ScaleMeasurement, ScaleResult, exponent};
+pub use scale::{DeviceMeasurement, ScaleBench, ScaleMeasurement, ScaleResult, exponent};
 pub use spectra::{MatrixSet, SpectraBench, SpectraMeasurement, Subject, Work};
 pub use spread::Spread;
 
@@ -46,6 +46,14 @@ pub enum BenchError {
         /// What it said.
         source: hetero2_spectra::SpectraError,
     },
+    /// A GPU gives no estimate.
+    #[cfg(feature = "gpu")]
+    #[error(transparent)]
+    Gpu(#[from] hetero2_spectra::gpu::GpuMomentsError),
+    /// There is no GPU.
+    #[cfg(not(feature = "gpu"))]
+    #[error(transparent)]
+    Adapter(hetero2_spectra::SpectraError),
     /// States of a graph cannot be counted.
     #[error("{graph}")]
     Scale {

@@ -10,7 +10,7 @@ use hetero2_spectra::large::{
     Count, EigenvalueCounter, LargeGraphError, MomentRequest, counts_where_states_are,
     mean_error_bound, moments,
 };
-use hetero2_spectra::{CpuBackend, SpectraBackend as _};
+use hetero2_spectra::{BackendChoice, CpuBackend, SpectraBackend as _};
 use serde::Serialize;
 
 use super::{BenchError, Spread};
@@ -22,7 +22,7 @@ const LEAST_FITTED: u32 = 1000;
 const ESTIMATE: MomentRequest = MomentRequest { vectors: 16, moments: 64, seed: 0 };
 
 /// How counts are measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ScaleBench {
     /// Energies at which states are counted.
     pub energies: u32,
@@ -30,6 +30,21 @@ pub struct ScaleBench {
     pub dense_up_to: u32,
     /// Measurements of which the median is taken.
     pub repeats: u32,
+    /// A GPU whose estimates are measured, too.
+    pub gpu: Option<BackendChoice>,
+}
+
+/// The same estimate on all cores and on a GPU.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeviceMeasurement {
+    /// The device.
+    pub device: String,
+    /// Seconds of all cores.
+    pub cores_s: f64,
+    /// Seconds of the device, opening and uploads included.
+    pub device_s: f64,
+    /// Above 1 where the device is faster.
+    pub times_cores: f64,
 }
 
 /// The costs of one graph, in seconds of one thread.
@@ -51,6 +66,8 @@ pub struct ScaleMeasurement {
     pub largest_slack: f64,
     /// An estimate by 64 moments of 16 random vectors.
     pub estimate_s: f64,
+    /// The same on all cores and on a GPU, where one is measured.
+    pub on_gpu: Option<DeviceMeasurement>,
     /// Energies, chosen where states are, that know the states as well as the even ones.
     pub chosen_energies: usize,
     /// Counting at them, and choosing them.
@@ -81,7 +98,47 @@ impl ScaleBench {
     /// [`BenchError`] where states cannot be counted.
     pub fn measure(&self, graph: NamedGraph) -> Result<ScaleResult, BenchError> {
         let matrix = laplacian(graph)?;
-        on_threads(Some(1), || self.measured(graph, &matrix))?
+        let mut found = on_threads(Some(1), || self.measured(graph, &matrix))??;
+        if let Some(choice) = &self.gpu {
+            found.measurement.on_gpu = Some(self.on_gpu(graph, &matrix, choice)?);
+        }
+        Ok(found)
+    }
+
+    /// The fastest of the repeats on all cores and on the device.
+    #[cfg(feature = "gpu")]
+    fn on_gpu(
+        &self,
+        graph: NamedGraph,
+        matrix: &SymmetricMatrix,
+        choice: &BackendChoice,
+    ) -> Result<DeviceMeasurement, BenchError> {
+        use hetero2_spectra::gpu::gpu_moments;
+
+        let failed =
+            |source: LargeGraphError| BenchError::Scale { graph: graph.to_string(), source };
+        let (mut cores_s, mut device_s) = (f64::INFINITY, f64::INFINITY);
+        let mut device = String::new();
+        for _ in 0..self.repeats.max(1) {
+            let start = Instant::now();
+            on_threads(None, || moments(&matrix.view(), &ESTIMATE))?.map_err(failed)?;
+            cores_s = cores_s.min(start.elapsed().as_secs_f64());
+            let start = Instant::now();
+            device = gpu_moments(&matrix.view(), &ESTIMATE, choice)?.1;
+            device_s = device_s.min(start.elapsed().as_secs_f64());
+        }
+        Ok(DeviceMeasurement { device, cores_s, device_s, times_cores: cores_s / device_s })
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn on_gpu(
+        &self,
+        _: NamedGraph,
+        _: &SymmetricMatrix,
+        _: &BackendChoice,
+    ) -> Result<DeviceMeasurement, BenchError> {
+        let what = "this build computes on CPUs only (cargo feature `gpu`)".to_owned();
+        Err(BenchError::Adapter(hetero2_spectra::SpectraError::Adapter(what)))
     }
 
     fn measured(
@@ -127,6 +184,7 @@ impl ScaleBench {
             total_s,
             largest_slack: counts.iter().map(|count| count.slack).fold(0.0, f64::max),
             estimate_s,
+            on_gpu: None,
             chosen_energies: chosen.len(),
             chosen_s,
             dense_s,
@@ -206,6 +264,7 @@ mod tests {
                 total_s: time,
                 largest_slack: 0.0,
                 estimate_s: 1.0,
+                on_gpu: None,
                 chosen_energies: 2,
                 chosen_s: 1.0,
                 dense_s: None,

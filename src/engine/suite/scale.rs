@@ -75,7 +75,7 @@ impl Chosen {
 }
 
 pub(super) fn run(work: &mut SuiteFolder<'_>, atoms: u64) -> Result<Facts, SuiteError> {
-    let bench = ScaleBench { energies: ENERGIES, dense_up_to: DENSE, repeats: REPEATS };
+    let bench = ScaleBench { energies: ENERGIES, dense_up_to: DENSE, repeats: REPEATS, gpu: None };
     let largest = u32::try_from(atoms).unwrap_or(u32::MAX);
     let mut sizes: Vec<u32> = SIZES.into_iter().filter(|&size| size < largest).collect();
     sizes.push(largest);

@@ -108,10 +108,7 @@ impl Program {
     }
 
     /// Eliminates all nodes at up to [`LANES`] energies.
-    pub fn run<N: Number + Lanes + Send>(&self, energies: &[f64]) -> Vec<Pivots>
-    where
-        N: FromEnergies,
-    {
+    pub fn run<N: Number + Lanes + FromEnergies>(&self, energies: &[f64]) -> Vec<Pivots> {
         pulp::Arch::new().dispatch(Task::<N> { program: self, energies, kind: Default::default() })
     }
 
