@@ -50,7 +50,7 @@ gpu() {
 
 scale() {
     install target/peers-scale numpy scipy
-    cargo run --release -- bench scale --sizes 1000,4000,100000,1000000 --dense-up-to 4000 --json >"$venv/ours.json"
+    cargo run --release -- bench scale --sizes 1000,4000,20000,100000,1000000 --dense-up-to 4000 --json >"$venv/ours.json"
     "$python" benches/peers/scale.py "$venv/ours.json"
 }
 

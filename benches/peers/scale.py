@@ -1,11 +1,11 @@
 """States of chains, rings and polymers by scipy, beside `hetero2 bench scale`.
 
     python -m venv venv && venv/bin/pip install numpy scipy
-    hetero2 bench scale --dense-up-to 4000 --sizes 1000,4000,100000,1000000 --json >ours.json
+    hetero2 bench scale --dense-up-to 4000 --sizes 1000,4000,20000,100000,1000000 --json >ours.json
     venv/bin/python benches/peers/scale.py ours.json
 
 eigvalsh: all eigenvalues (LAPACK), up to 4,000 atoms. eigh_tridiagonal: all eigenvalues of the
-chain, which alone is tridiagonal (stemr), up to 100,000 atoms. ARPACK: the 8 lowest eigenvalues by
+chain, which alone is tridiagonal (stemr), up to 20,000 atoms. ARPACK: the 8 lowest eigenvalues by
 shift and invert (eigsh, sigma = -0.01), for what ours gives by counts at 256 energies and more. One
 thread. Beside times it compares counts with all eigenvalues.
 """
@@ -25,7 +25,7 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as arpack
 
 DENSE_UP_TO = 4000
-TRIDIAGONAL_UP_TO = 100_000
+TRIDIAGONAL_UP_TO = 20_000
 
 
 def bonds(shape, n):

@@ -10,7 +10,7 @@ use hetero2::density::{
     DensityError, DensityMethod, DensityRequest, EigenvalueRange, Found, GraphDensity, NamedGraph,
     density, density_svg, read_matrix_market,
 };
-use hetero2::molecule::{HeavyGraph, MolecularGraph, ParseLimits};
+use hetero2::molecule::{HeavyGraph, MolecularGraph, MoleculeError, ParseLimits};
 use hetero2::operator::{
     AtomTable, EdgeWeights, GraphOperators, Operator, OperatorSettings, PotentialScale,
     SymmetricMatrix,
@@ -184,10 +184,14 @@ fn graph(text: &str) -> Result<HeavyGraph, Failure> {
     if is_named {
         return Ok(text.parse::<NamedGraph>().map_err(Failure::usage)?.graph());
     }
-    let molecule = MolecularGraph::from_smiles(text.as_bytes(), &ParseLimits::default());
-    let molecule = molecule
-        .map_err(|error| Failure::usage(anyhow::anyhow!("{:?}: {error}", shortened(text))))?;
-    Ok(molecule.graph)
+    let read = MolecularGraph::from_smiles(text.as_bytes(), &ParseLimits::default());
+    let graph = match read.map(|molecule| molecule.graph) {
+        Err(MoleculeError::TooLarge(_)) => {
+            HeavyGraph::as_written(text.as_bytes(), &ParseLimits::as_written())
+        }
+        read => read,
+    };
+    graph.map_err(|error| Failure::usage(anyhow::anyhow!("{:?}: {error}", shortened(text))))
 }
 
 /// A text of at most 60 letters.
