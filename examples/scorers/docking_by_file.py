@@ -1,9 +1,9 @@
 """Scores molecules by a program that reads a file and writes a file, as docking programs do.
 
     hetero2 run library.csv --out run --score-batch 64 --score-timeout 7200 \
-        --score-command 'python examples/scorers/docking_by_file.py dock.sh'
+        --score-command 'python examples/scorers/docking_by_file.py ./dock.sh'
 
-dock.sh IN OUT gets a file with a SMILES and a name a line, and writes lines of a name and an
+./dock.sh IN OUT gets a file with a SMILES and a name a line, and writes lines of a name and an
 energy, in any order; a molecule that it leaves out has no score. Low energies are good,
 high scores are, so the sign is turned. Fix the seed of the program.
 """
@@ -20,7 +20,7 @@ def dock(program, batch):
         given, found = Path(folder, "in.smi"), Path(folder, "out.txt")
         given.write_text("".join(f"{smiles} {place}\n" for place, smiles in enumerate(batch)))
         # Its output would be taken for scores.
-        subprocess.run([program, given, found], check=True, stdout=sys.stderr)
+        subprocess.run([*program, given, found], check=True, stdout=sys.stderr)
         lines = (line.split() for line in found.read_text().splitlines())
         return {int(name): float(energy) for name, energy in lines}
 
@@ -39,4 +39,4 @@ def main(program):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -140,6 +140,7 @@ impl From<RunError> for Failure {
             | RunError::NotScorable { .. }
             | RunError::ScoreLock { .. }
             | RunError::ScoresDiffer { .. }
+            | RunError::ScoreMissing { .. }
             | RunError::SameId { .. }
             | RunError::Truth { .. }
             | RunError::CostLift { .. }

@@ -74,6 +74,7 @@ pub struct Progress {
     lines: bool,
     total: AtomicU64,
     done: AtomicU64,
+    scored: AtomicU64,
     started_at: AtomicU64,
     clock: Instant,
     last_line: Mutex<Instant>,
@@ -92,6 +93,7 @@ impl Progress {
             bar,
             total: AtomicU64::new(0),
             done: AtomicU64::new(0),
+            scored: AtomicU64::new(0),
             started_at: AtomicU64::new(0),
             clock: Instant::now(),
             last_line: Mutex::new(Instant::now()),
@@ -126,6 +128,21 @@ impl Progress {
             bar.set_position(done);
         } else if self.lines {
             self.line(done);
+        }
+    }
+
+    /// Says how many molecules a command has scored: rows follow when it has scored
+    /// all of a shard.
+    fn scored(&self, molecules: u64) {
+        let scored = self.scored.fetch_add(molecules, Ordering::Relaxed) + molecules;
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} molecules scored, computing", grouped(scored)));
+        } else if self.lines
+            && let Ok(mut last) = self.last_line.try_lock()
+            && last.elapsed() >= LINE_INTERVAL
+        {
+            *last = Instant::now();
+            anstream::eprintln!("  {} molecules scored", grouped(scored));
         }
     }
 
@@ -171,6 +188,7 @@ impl Observer for Progress {
                 begin(Stage::Computing, done, rows);
                 self.stage("computing", rows, done);
             }
+            Event::Scored { molecules } => self.scored(molecules),
             Event::Computed { rows } | Event::Reduced { rows } => {
                 SEEN.1.fetch_add(rows, Ordering::Relaxed);
                 self.advance(rows);

@@ -37,6 +37,7 @@ impl Observer for Watch {
     fn event(&self, event: Event) {
         match event {
             Event::Planned { rows } => self.done.store(rows, Ordering::Relaxed),
+            Event::Scored { .. } => {}
             Event::Computing { rows, done } => self.enter(1, done, rows),
             Event::Reducing { rows } => self.enter(2, 0, rows),
             Event::Computed { rows } | Event::Reduced { rows } => {

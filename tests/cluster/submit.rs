@@ -313,3 +313,35 @@ fn values_of_variables_are_for_their_owner_alone() {
     assert!(!open.iter().any(|file| file.is_file() && holds(file, "qK3")), "{open:?}");
     assert!(!open.contains(&submit.join("submission.json")), "{open:?}");
 }
+
+/// Shards are given the command by whoever submits them, never by the plan.
+#[test]
+fn submitted_shards_score_with_the_command_that_is_given() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    fs::copy(demo_library(), directory.join("library.smi")).unwrap();
+    let script = "while read -r s; do if [ -z \"$s\" ]; then echo; else echo \"${#s}\"; fi; done\n";
+    let script = write(directory, "it's a scorer.sh", script);
+    let command = format!("sh \"{}\"", script.display());
+    let options = ["--decoys", "2", "--score-command", &command];
+    let plan = ["plan", "library.smi", "--out", "run"];
+    hetero2_in(directory, &[&plan[..], &options].concat()).expect_code(0);
+    let submit = |more: &[&str]| hetero2_in(directory, &[&["submit", "run"], more].concat());
+    let refused = submit(&["--scheduler", "local"]).expect_code(2);
+    assert!(refused.stderr.contains("add --score-command 'sh"), "{}", refused.stderr);
+    let other = submit(&["--scheduler", "local", "--score-command", "cat"]).expect_code(2);
+    assert!(other.stderr.contains("was planned for the score command"), "{}", other.stderr);
+    let mpi = submit(&["--scheduler", "mpi", "--score-command", &command, "--dry-run"]);
+    assert!(mpi.expect_code(2).stderr.contains("MPI"));
+    for scheduler in ["slurm", "pbs", "kubernetes", "ray", "hq"] {
+        let dry = submit(&["--scheduler", scheduler, "--dry-run", "--score-command", &command]);
+        if dry.code == Some(0) {
+            assert!(dry.stdout.contains("--score-command=sh"), "{scheduler}: {}", dry.stdout);
+        }
+    }
+    let given =
+        ["--scheduler", "local", "--wait", "--score-command", &command, "--score-batch", "50"];
+    submit(&given).expect_code(0);
+    let whole = Run::of(&directory.join("library.smi"), &directory.join("whole"), &options);
+    assert_eq!(verify(&directory.join("run/pack")), whole.verify());
+}

@@ -83,7 +83,10 @@ impl Observer for StageClock {
             Event::Computed { rows: 1.. } => &self.computed,
             Event::Reducing { .. } => &self.reducing,
             // A shard begins by telling the rows of its checkpoint, if only 0.
-            Event::Computed { rows: 0 } | Event::Planned { .. } | Event::Reduced { .. } => return,
+            Event::Computed { rows: 0 }
+            | Event::Planned { .. }
+            | Event::Scored { .. }
+            | Event::Reduced { .. } => return,
         };
         stage.get_or_init(|| self.seconds());
     }

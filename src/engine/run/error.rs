@@ -96,6 +96,20 @@ pub enum RunError {
         /// Another.
         second: String,
     },
+    /// A shard has no score of a molecule that another one has a score of.
+    #[error(
+        "{} has no score of {molecule}, to which another process of the score command gave {score}: \
+         remove that directory, and compute the shard again; its other scores are kept",
+        shard.display()
+    )]
+    ScoreMissing {
+        /// Directory of the shard that has none.
+        shard: PathBuf,
+        /// SMILES of the molecule.
+        molecule: String,
+        /// The score.
+        score: String,
+    },
     /// Scores of originals are by id, and two molecules have the same one.
     #[error(
         "two molecules of different scores have the id {id:?}: scores are kept by id, so ids must differ"

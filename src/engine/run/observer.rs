@@ -17,6 +17,11 @@ pub enum Event {
         /// Rows of shards that were finished before.
         done: u64,
     },
+    /// A command was asked for this many more molecules.
+    Scored {
+        /// Molecules, with a score or without.
+        molecules: u64,
+    },
     /// This many more rows are computed.
     Computed {
         /// Rows of a chunk that lacks no more than its spectra.

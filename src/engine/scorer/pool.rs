@@ -38,6 +38,7 @@ pub struct Wanted<'a> {
 /// Scores molecules with a command, each once, and keeps what came of each.
 pub struct Scorer {
     command: ScoreCommand,
+    stride: usize,
     state: Mutex<State>,
     failures: AtomicU32,
     in_a_row: AtomicU32,
@@ -66,15 +67,18 @@ impl Scorer {
     /// A scorer that starts the command when the first molecule is to be scored.
     #[must_use]
     pub fn new(command: ScoreCommand) -> Self {
+        let slots = slots(command.processes);
+        let stride = slots.len().saturating_mul(command.batch.max(1));
         let state = State {
             scores: HashMap::new(),
             unscored: HashMap::new(),
-            slots: slots(command.processes),
+            slots,
             is_proven: false,
             check: Vec::new(),
         };
         Self {
             command,
+            stride,
             state: Mutex::new(state),
             failures: AtomicU32::new(0),
             in_a_row: AtomicU32::new(0),
@@ -90,7 +94,7 @@ impl Scorer {
     /// Molecules that keep all processes busy for one batch.
     #[must_use]
     pub fn stride(&self) -> usize {
-        self.lock().slots.len().saturating_mul(self.command.batch.max(1))
+        self.stride
     }
 
     /// Remembers a score that was given before.

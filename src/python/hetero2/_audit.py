@@ -303,8 +303,14 @@ def _score(pack: Pack, scorer: Scorer, path: Path) -> None:
     with path.open("x", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["role", "molecule_id", "decoy_hash", "score"])
-        table.writerows(("original", name, "", repr(found[smiles])) for name, smiles in originals)
-        table.writerows(("decoy", "", key, repr(found[smiles])) for key, smiles in decoys)
+        table.writerows(("original", name, "", _text(found[smiles])) for name, smiles in originals)
+        table.writerows(("decoy", "", key, _text(found[smiles])) for key, smiles in sorted(decoys))
+
+
+def _text(score: float) -> str:
+    """A score as `hetero2 run --score-command` writes it, so that the file is the same."""
+    digits, mark, exponent = repr(score + 0.0).partition("e")
+    return f"{digits}e{int(exponent)}" if mark else digits
 
 
 def _scores(scorer: Scorer, batch: list[str]) -> list[float]:

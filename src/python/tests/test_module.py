@@ -203,6 +203,16 @@ class Runs(Case):
         words = ["--decoys", 6, "--scores", self.folder / "audit/scores.csv", "--truth", outcomes]
         expected = program("run", library, "--out", self.folder / "program", *words)
         self.assertEqual(audit.content_digest, expected["content_digest"])
+        script = self.folder / "score.py"
+        script.write_text(
+            "import sys\n"
+            "for line in sys.stdin:\n"
+            "    text = line.strip()\n"
+            "    print(float(len(text)) + 0.01 * sum(map(ord, text)) if text else '', flush=True)\n"
+        )
+        words = ["--decoys", 6, "--score-command", f'"{sys.executable}" "{script}"', "--truth", outcomes]
+        command = program("run", library, "--out", self.folder / "command", *words)
+        self.assertEqual(audit.content_digest, command["content_digest"])
         self.assertEqual(audit.verdict, expected["verdict"])
         self.assertEqual(audit.evidence, expected["evidence"])
         self.assertTrue(audit.pack.verify())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Run, call, hetero2, run_command, scratch, verify, write};
+use crate::support::{Run, call, hetero2, run_command, scratch, skip_loudly, verify, write};
 
 /// A scorer whose score is the length of the SMILES; `before` comes before each answer.
 fn scorer(before: &str) -> String {
@@ -253,5 +253,51 @@ fn a_stop_ends_the_command_and_all_that_it_started() {
     while !ended(&sleeper) {
         assert!(Instant::now() < until, "the command outlives its run");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The examples that can be run: those whose packages are there.
+#[test]
+fn the_examples_score_what_their_packages_score() {
+    let python = std::env::var("HETERO2_SCORER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let scratch = scratch();
+    let dir = scratch.path();
+    let library = library(dir);
+    let training = "smiles,active\nCCO,1\nCCCO,1\nCCN,0\nCCCN,0\nCCCCO,1\nCCCCN,0\n";
+    let training = write(dir, "training.csv", training);
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scorers");
+    let has = |packages: &str| {
+        let found = Command::new(&python).args(["-c", &format!("import {packages}")]).output();
+        let is_there = found.is_ok_and(|done| done.status.success());
+        if !is_there {
+            skip_loudly(
+                "the_examples_score_what_their_packages_score",
+                &format!("no {packages} in {python}"),
+            );
+        }
+        is_there
+    };
+    let check = |name: &str, words: &str| {
+        let script = examples.join(name);
+        let command = format!("'{python}' '{}' {words}", script.display());
+        let run = Run::of(&library, &dir.join(name), &options(&command));
+        assert_eq!(note(&run.pack())["unscored"], 0, "{name}");
+    };
+    if has("rdkit") {
+        check("rdkit_qed.py", "");
+    }
+    if has("rdkit, sklearn, joblib") {
+        let model = dir.join("model.joblib");
+        let script = examples.join("sklearn_model.py");
+        let mut fit = Command::new(&python);
+        fit.arg(script).arg("--fit").arg(&training).arg(&model);
+        call(&mut fit).expect_code(0);
+        check("sklearn_model.py", &format!("'{}'", model.display()));
+    }
+    // A program that writes a file, as docking programs do: no package is needed.
+    if has("subprocess") {
+        let dock = "awk '{ print $2, -length($1) }' \"$1\" | sort -r > \"$2\"; echo docked\n";
+        let dock = format!("sh '{}'", write(dir, "dock.sh", dock).display());
+        check("docking_by_file.py", &dock);
     }
 }

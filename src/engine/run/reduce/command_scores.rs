@@ -43,8 +43,8 @@ impl ScoringReport {
 /// inputs then; `None` where its scores came with it.
 ///
 /// # Errors
-/// [`RunError::Incomplete`]; [`RunError::ScoresDiffer`] where two shards have two
-/// scores of one molecule.
+/// [`RunError::Incomplete`]; [`RunError::ScoresDiffer`], [`RunError::ScoreMissing`] where
+/// two shards have two scores of one molecule, or one of them has none.
 pub(crate) fn with_command_scores(dir: &RunDir, plan: &Plan) -> Result<Option<Plan>, RunError> {
     if plan.scorer.is_none() {
         return Ok(None);
@@ -54,11 +54,21 @@ pub(crate) fn with_command_scores(dir: &RunDir, plan: &Plan) -> Result<Option<Pl
     for record in &records {
         let path = dir.shard(record.index).join(SCORES);
         if let Some((hash, first, second)) = scores.merge(&path)? {
-            let molecule = smiles_of(dir, record, &hash).unwrap_or_else(|| hash.to_string());
+            let row = decoy_of(dir, record, &hash);
+            let molecule = row.map_or_else(|| hash.to_string(), |row| row.decoy_smiles);
             let (first, second) = (format!("{first:?}"), format!("{second:?}"));
             return Err(RunError::ScoresDiffer { molecule, first, second });
         }
     }
+    if let Some((hash, score)) = scores.found_elsewhere() {
+        let lacking = records.iter().find_map(|record| {
+            let row = decoy_of(dir, record, &hash)?;
+            row.score.is_none().then_some((dir.shard(record.index), row.decoy_smiles))
+        });
+        let (shard, molecule) = lacking.unwrap_or_else(|| (dir.shards(), hash.to_string()));
+        return Err(RunError::ScoreMissing { shard, molecule, score: format!("{score:?}") });
+    }
+    scores.forget_unscored();
     let scores = keep_scores(dir, &scores)?;
     Ok(Some(Plan { scores: Some(scores), ..plan.clone() }))
 }
@@ -73,14 +83,14 @@ pub(crate) fn keep_scores(dir: &RunDir, scores: &CommandScores) -> Result<InputF
     Ok(InputFile { name: SCORES.to_owned(), bytes: digest.bytes, sha256: digest.sha256 })
 }
 
-/// The SMILES of a decoy of a shard.
-fn smiles_of(dir: &RunDir, record: &ShardRecord, hash: &DecoyHash) -> Option<String> {
+/// A decoy of a shard.
+fn decoy_of(dir: &RunDir, record: &ShardRecord, hash: &DecoyHash) -> Option<DecoyRow> {
     let table = TableGroups::<DecoyRow>::open(&dir.shard(record.index).join(DECOYS)).ok()?;
     let hash = hash.to_string();
     for group in 0..table.rows().len() {
         for rows in table.read(group..group + 1).ok()? {
             if let Some(row) = rows.ok()?.into_iter().find(|row| row.decoy_hash == hash) {
-                return Some(row.decoy_smiles);
+                return Some(row);
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::run::config::{Artifacts, RunConfig, ScoreMode};
 use crate::run::decoy_source::DecoySource;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
-use crate::run::observer::Observer;
+use crate::run::observer::{Event, Observer};
 use crate::run::plan::{Plan, ShardPlan, open_packed};
 use crate::scorer::{Scorer, ScorerError, ScoringCounts, Wanted};
 
@@ -159,8 +159,11 @@ fn score_wave(
             table.add_original(&record.id, *score)?;
         }
         for hash in decoys {
-            if let Some(score) = molecules.kept.get(&hash) {
-                table.add_decoy(hash, *score);
+            match molecules.kept.get(&hash) {
+                Some(score) => {
+                    table.add_decoy(hash, *score);
+                }
+                None => table.add_unscored(hash),
             }
         }
     }
@@ -226,6 +229,7 @@ impl<'a> Molecules<'a> {
             }
             let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.flush());
             written.map_err(|e| RunError::io("write", &self.path, e))?;
+            observer.event(Event::Scored { molecules: some.len() as u64 });
         }
         Ok(())
     }
@@ -262,6 +266,8 @@ pub(crate) struct CommandScores {
     originals: Vec<u8>,
     ids: HashMap<DecoyHash, f64>,
     decoys: HashMap<DecoyHash, f64>,
+    /// Decoys that it gave no score.
+    unscored: HashSet<DecoyHash>,
 }
 
 impl CommandScores {
@@ -288,6 +294,22 @@ impl CommandScores {
         before.filter(|before| before.to_bits() != score.to_bits())
     }
 
+    /// Notes that a decoy has no score.
+    pub fn add_unscored(&mut self, hash: DecoyHash) {
+        self.unscored.insert(hash);
+    }
+
+    /// A decoy that has no score in one part, and in another one it has.
+    pub fn found_elsewhere(&self) -> Option<(DecoyHash, f64)> {
+        let found = |hash: &DecoyHash| Some((*hash, *self.decoys.get(hash)?));
+        self.unscored.iter().filter_map(found).min_by_key(|(hash, _)| *hash)
+    }
+
+    /// Leaves out decoys without a score, as the table of the whole does.
+    pub fn forget_unscored(&mut self) {
+        self.unscored.clear();
+    }
+
     /// Scores in all.
     pub fn len(&self) -> usize {
         self.ids.len() + self.decoys.len()
@@ -301,6 +323,11 @@ impl CommandScores {
         decoys.sort_unstable_by_key(|(hash, _)| **hash);
         for (hash, score) in decoys {
             text.extend_from_slice(format!("decoy,,{hash},{score:?}\n").as_bytes());
+        }
+        let mut unscored: Vec<_> = self.unscored.iter().collect();
+        unscored.sort_unstable();
+        for hash in unscored {
+            text.extend_from_slice(format!("decoy,,{hash},\n").as_bytes());
         }
         text
     }
@@ -319,6 +346,10 @@ impl CommandScores {
                 let why = format!("{path} holds no scores", path = path.display());
                 RunError::io("read", path, std::io::Error::other(why))
             };
+            if cell(3).is_empty() {
+                self.add_unscored(cell(2).parse().map_err(|_| bad())?);
+                continue;
+            }
             let score: f64 = cell(3).parse().map_err(|_| bad())?;
             if cell(0) == "original" {
                 self.add_original(cell(1), score)?;
