@@ -74,7 +74,9 @@ fn of_run(error: &RunError) -> Option<String> {
         RunError::Library(error) => return of_library(error),
         RunError::Scorer(error) => return of_scorer(error),
         RunError::NoScorer { command, .. } => {
-            let command = quoted(&[command]);
+            // Whoever writes a plan must not steer the terminal.
+            let is_plain = !command.contains(char::is_control);
+            let command = is_plain.then(|| quoted(&[command])).unwrap_or_default();
             return Some(format!("; if you trust it, add --score-command {command}"));
         }
         RunError::NotScorable { what } if what.starts_with("an audit of the best") => {

@@ -53,7 +53,7 @@ pub enum RunError {
     #[error(transparent)]
     Scorer(#[from] Box<ScorerError>),
     /// The scores of this plan are given by a command, and there is none here.
-    #[error("the scores of {} are given by a command, which is not given here: {command}", path.display())]
+    #[error("the scores of {} are given by a command, which is not given here: {command:?}", path.display())]
     NoScorer {
         /// The run directory.
         path: PathBuf,

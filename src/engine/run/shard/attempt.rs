@@ -47,14 +47,14 @@ const GROUP_BYTES: usize = 16 << 20;
 /// written; [`RunError::Cancelled`] when the observer asks to stop: the rows
 /// so far are kept as a checkpoint.
 ///
+/// `scored` is what a command scored of the shard, where one did;
 /// `at_once` is the number of shards that share the threads, this one included.
 pub fn compute_shard(
     dir: &RunDir,
     plan_digest: &str,
     shard: &ShardPlan,
     plan: &Plan,
-    engine: &Engine<'_>,
-    scored: Option<&ScoredShard>,
+    (engine, scored): (&Engine<'_>, Option<&ScoredShard>),
     at_once: usize,
     observer: &dyn Observer,
 ) -> Result<ShardRecord, RunError> {

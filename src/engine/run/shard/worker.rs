@@ -183,7 +183,7 @@ impl ShardWorker {
             .auditing_up_to(self.plan.audit_last);
         let (dir, digest) = (&self.dir, &self.plan_digest);
         let scored = scored.as_ref();
-        compute_shard(dir, digest, shard, &self.plan, &engine, scored, at_once, observer)
+        compute_shard(dir, digest, shard, &self.plan, (&engine, scored), at_once, observer)
     }
 
     /// The scores of a shard that a command gives; none where the plan has its own.
