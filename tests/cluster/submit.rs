@@ -319,7 +319,9 @@ fn values_of_variables_are_for_their_owner_alone() {
 fn submitted_shards_score_with_the_command_that_is_given() {
     let scratch = scratch();
     let directory = scratch.path();
-    fs::copy(demo_library(), directory.join("library.smi")).unwrap();
+    let demo = fs::read_to_string(demo_library()).unwrap();
+    let few: Vec<&str> = demo.lines().take(40).collect();
+    write(directory, "library.smi", few.join("\n"));
     let script = "while read -r s; do if [ -z \"$s\" ]; then echo; else echo \"${#s}\"; fi; done\n";
     let script = write(directory, "it's a scorer.sh", script);
     let command = format!("sh \"{}\"", script.display());
