@@ -373,23 +373,25 @@ impl Scorer {
         if is_cancelled() {
             return Err(ScorerError::Cancelled);
         }
-        let mut process = match slot.process.take() {
-            Some(process) => process,
-            None => {
-                let start = Start {
-                    command: &self.command.command,
-                    lifetime: self.command.lifetime,
-                    environment: &slot.environment,
-                };
-                Process::start(&start).map_err(|source| {
-                    let command = self.command.command.clone();
-                    ScorerError::Start { command, source }
-                })?
+        if let Some(mut process) = slot.process.take() {
+            match process.ask(molecules, limit, is_cancelled) {
+                Ok(lines) => {
+                    slot.process = Some(process);
+                    return Ok(Ok(lines));
+                }
+                // It ended after the batch before, which is no fault of this one's.
+                Err(Trouble::Ended { lines: 0, .. } | Trouble::Unasked) => drop(process.kill()),
+                Err(trouble) => return Ok(Err((trouble, process.kill()))),
             }
-        };
+        }
+        let (command, lifetime) = (&self.command.command, self.command.lifetime);
+        let start = Start { command, lifetime, environment: &slot.environment };
+        let started = Process::start(&start);
+        let mut process =
+            started.map_err(|source| ScorerError::Start { command: command.clone(), source })?;
         Ok(match process.ask(molecules, limit, is_cancelled) {
             Ok(lines) => {
-                slot.process = (self.command.lifetime == Lifetime::Task).then_some(process);
+                slot.process = (lifetime == Lifetime::Task).then_some(process);
                 Ok(lines)
             }
             Err(trouble) => Err((trouble, process.kill())),

@@ -181,6 +181,11 @@ fn a_command_that_cannot_score_is_refused_with_what_it_said() {
             assert!(!out.join("plan.json").exists(), "{command}");
         }
     }
+    // One that ends after each batch without being asked is started again.
+    let command = "while read -r s; do if [ -z \"$s\" ]; then echo; exit; else echo 1; fi; done";
+    let given = [options(command), vec!["--score-batch", "2"]].concat();
+    let ending = Run::of(&library, &dir.join("ending"), &given);
+    assert_eq!(note(&ending.pack())["unscored"], 0);
     // A program that reads everything before it writes.
     let command = "sort | while read -r s; do echo 1; done";
     let given = [options(command), vec!["--score-each-batch", "--score-batch", "2"]].concat();
