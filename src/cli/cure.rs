@@ -75,8 +75,10 @@ fn of_run(error: &RunError) -> Option<String> {
         RunError::Scorer(error) => return of_scorer(error),
         RunError::NoScorer { command, .. } => {
             // Whoever writes a plan must not steer the terminal.
-            let is_plain = !command.contains(char::is_control);
-            let command = is_plain.then(|| quoted(&[command])).unwrap_or_default();
+            let command = match command.contains(char::is_control) {
+                true => String::new(),
+                false => quoted(&[command]),
+            };
             return Some(format!("; if you trust it, add --score-command {command}"));
         }
         RunError::NotScorable { what } if what.starts_with("an audit of the best") => {
