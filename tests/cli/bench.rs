@@ -193,7 +193,8 @@ fn counts_are_measured_by_graph_and_atoms() {
         assert_eq!(m["dense_s"].is_null(), m["atoms"].as_u64().unwrap() > 50, "{m}");
         assert!(m["largest_slack"].as_f64().unwrap() < 1e-8, "{m}");
     }
-    assert!(report["exponent_polymers"].is_number() && report["exponent_rings"].is_number());
+    // Sizes too close for an exponent.
+    assert!(report["exponent_polymers"].is_null() && report["exponent_rings"].is_null());
     assert_eq!(table(&csv).len(), 12);
     check_svg(&svg, 13);
 }

@@ -18,6 +18,8 @@ use crate::density::{NamedGraph, Shape};
 
 /// Smaller graphs tell nothing of growth.
 const LEAST_FITTED: u32 = 1000;
+/// Sizes that do not span so much tell of the machine's load instead.
+const LEAST_SPAN: f64 = 100.0;
 /// A smaller estimate than is printed elsewhere, so that it takes no longer.
 const ESTIMATE: MomentRequest = MomentRequest { vectors: 16, moments: 64, seed: 0 };
 
@@ -226,8 +228,9 @@ fn dense(matrix: &SymmetricMatrix) -> Result<(Vec<f64>, f64), LargeGraphError> {
 }
 
 /// The exponent of the growth of time with atoms, fitted to the logarithms of graphs
-/// from 1,000 atoms on whose shapes have rings or have none; nothing for fewer than two
-/// sizes. A shape has its own factor.
+/// from 1,000 atoms on whose shapes have rings or have none; nothing where no shape's sizes
+/// span a factor of 100. A shape has its own factor, and the fastest measurement counts, which
+/// the machine's load disturbs least.
 #[must_use]
 pub fn exponent(measurements: &[ScaleMeasurement], wanted: impl Fn(Shape) -> bool) -> Option<f64> {
     let (mut products, mut squares) = (0.0, 0.0);
@@ -236,8 +239,14 @@ pub fn exponent(measurements: &[ScaleMeasurement], wanted: impl Fn(Shape) -> boo
         let points: Vec<(f64, f64)> = measurements
             .iter()
             .filter(fitted)
-            .map(|m| (f64::from(m.atoms).ln(), m.total_s.median.ln()))
+            .map(|m| (f64::from(m.atoms).ln(), m.total_s.min.ln()))
             .collect();
+        let ends = points.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), point| {
+            (low.min(point.0), high.max(point.0))
+        });
+        if ends.1 - ends.0 < LEAST_SPAN.ln() - 1e-9 {
+            continue;
+        }
         let count = points.len() as f64;
         let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
         let (x, y) = (mean(|point| point.0), mean(|point| point.1));
@@ -254,7 +263,7 @@ mod tests {
     #[test]
     fn the_exponent_of_a_power_is_its_exponent() {
         let of = |shape, atoms: u32, seconds: f64| {
-            let time = Spread { median: seconds, ..NO_TIME };
+            let time = Spread { median: seconds, min: seconds, ..NO_TIME };
             ScaleMeasurement {
                 graph: NamedGraph { shape, atoms },
                 atoms,
