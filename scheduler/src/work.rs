@@ -136,7 +136,10 @@ impl Work {
         let mut lines = String::new();
         // Modules first: what is asked for by name wins over what they set.
         if !self.modules.is_empty() {
-            lines.push_str(&format!("module load {}\n", quoted(&self.modules)));
+            let modules = quoted(&self.modules);
+            // Some releases say so and succeed.
+            let failed = "echo 'hetero2: a module cannot be loaded' >&2; exit 1;";
+            lines.push_str(&format!("module load {modules} || {{ {failed} }}\n"));
         }
         for (name, value) in &self.environment {
             lines.push_str(&format!("export {name}={}\n", quoted(&[value])));

@@ -184,6 +184,7 @@ fn request(arguments: &BatchArguments) -> Result<RunRequest, Failure> {
             zip: if arguments.zip_pack { ZipOutput::Written } else { ZipOutput::Omitted },
             reports: if arguments.no_index { Reports::Omitted } else { Reports::Written },
             timestamp: Some(arguments.timestamp.clone()).filter(|text| !text.is_empty()),
+            ..PackOutput::default()
         },
         resume: match (arguments.resume, arguments.overwrite) {
             (true, _) => Resume::Continue,

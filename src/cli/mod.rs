@@ -34,6 +34,7 @@ mod diff;
 mod failure;
 mod fingerprint;
 mod force;
+mod forecast;
 mod generate;
 mod granted;
 mod keygen;

@@ -43,10 +43,12 @@ pub fn mpi(arguments: &MpiArguments, global: &GlobalArguments) -> Result<ExitCod
     use hetero2::run::RunDir;
 
     use super::progress::watched;
+    use super::reduce::submission_facts;
     use super::run::print_report;
 
     let dir = RunDir::new(&arguments.run);
-    let output = arguments.output.output();
+    let mut output = arguments.output.output();
+    output.notes = submission_facts(&dir);
     let threads = super::granted::threads(arguments.threads);
     let options = MpiOptions {
         threads,

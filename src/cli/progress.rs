@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use hetero2::pack::report::grouped;
 use hetero2::run::{Event, Observer};
@@ -76,6 +76,8 @@ pub struct Progress {
     done: AtomicU64,
     scored: AtomicU64,
     started_at: AtomicU64,
+    /// Rows that were done when the stage began.
+    done_before: AtomicU64,
     clock: Instant,
     last_line: Mutex<Instant>,
 }
@@ -95,6 +97,7 @@ impl Progress {
             done: AtomicU64::new(0),
             scored: AtomicU64::new(0),
             started_at: AtomicU64::new(0),
+            done_before: AtomicU64::new(0),
             clock: Instant::now(),
             last_line: Mutex::new(Instant::now()),
         }
@@ -110,6 +113,7 @@ impl Progress {
     fn stage(&self, name: &'static str, total: u64, done: u64) {
         self.total.store(total, Ordering::Relaxed);
         self.done.store(done, Ordering::Relaxed);
+        self.done_before.store(done, Ordering::Relaxed);
         self.started_at.store(self.clock.elapsed().as_millis() as u64, Ordering::Relaxed);
         if let Some(bar) = &self.bar {
             bar.set_style(bar_style());
@@ -155,24 +159,45 @@ impl Progress {
         let total = self.total.load(Ordering::Relaxed);
         let started = Duration::from_millis(self.started_at.load(Ordering::Relaxed));
         let seconds = (self.clock.elapsed().saturating_sub(started)).as_secs_f64();
-        let rate = done as f64 / seconds.max(1e-3);
-        let left = (total.saturating_sub(done)) as f64 / rate.max(1e-9);
-        anstream::eprintln!(
-            "  {} of {} rows, {:.0} rows/s, {:.0} s left",
-            grouped(done),
-            grouped(total),
-            rate,
-            left
-        );
+        let now = done.saturating_sub(self.done_before.load(Ordering::Relaxed));
+        let pace = pace(now, total.saturating_sub(done), seconds);
+        anstream::eprintln!("  {} of {} rows{pace}", grouped(done), grouped(total));
     }
 }
 
+/// Speed and time left, where rows were computed in these seconds; else nothing.
+fn pace(rows: u64, left: u64, seconds: f64) -> String {
+    if rows == 0 || seconds <= 0.0 {
+        return String::new();
+    }
+    let rate = rows as f64 / seconds;
+    format!(", {rate:.0} rows/s, {} left", brief(left as f64 / rate))
+}
+
+/// A time in a few letters: 45s, 12m, 3h05m, 4d.
+pub fn brief(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e12) as u64;
+    let (minutes, hours) = (seconds.div_ceil(60), seconds.div_ceil(60) / 60);
+    match seconds {
+        0..100 => format!("{seconds}s"),
+        100..5_940 => format!("{minutes}m"),
+        5_940..172_800 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{}d", seconds.div_ceil(86_400)),
+    }
+}
+
+/// A bar that fits 60 columns: it takes what the words leave it.
 fn bar_style() -> ProgressStyle {
-    ProgressStyle::with_template(
-        "{msg:>10} [{bar:32}] {human_pos}/{human_len} rows  {per_sec:.0} rows/s  ETA {eta}",
-    )
-    .unwrap_or_else(|_| ProgressStyle::default_bar())
-    .progress_chars("=> ")
+    ProgressStyle::with_template("{msg:9} [{wide_bar}] {percent:>3}% {human_pos}/{human_len}{pace}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("pace", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // No rate before a first row: there is nothing to conclude from.
+            if state.per_sec() > 0.0 {
+                let (rate, left) = (state.per_sec(), state.eta().as_secs_f64());
+                let _ = write!(out, " {rate:.0}/s {}", brief(left));
+            }
+        })
+        .progress_chars("=> ")
 }
 
 impl Observer for Progress {
@@ -202,5 +227,19 @@ impl Observer for Progress {
 
     fn is_cancelled(&self) -> bool {
         stop::requested()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_of_a_speed_that_is_not_known() {
+        assert_eq!(pace(0, 20_000, 10.0), "");
+        assert_eq!(pace(500, 20_000, 10.0), ", 50 rows/s, 7m left");
+        let times = [0.0, 99.0, 100.0, 5_939.0, 5_940.0, 90_000.0, 172_800.0, f64::INFINITY];
+        let said = ["0s", "99s", "2m", "99m", "1h39m", "25h00m", "2d", "11574075d"];
+        assert_eq!(times.map(brief), said);
     }
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use hetero2::cluster::Submission;
 use hetero2::run::{RunDir, RunError};
 use hetero2_scheduler::TaskSet;
 use hetero2_scheduler::command::quoted;
+use serde_json::{Map, Value};
 
 use super::arguments::{GlobalArguments, OutputArguments};
 use super::failure::Failure;
@@ -41,7 +43,8 @@ const EXAMPLES: &str = "Examples:
 /// Runs `reduce`.
 pub fn reduce(arguments: &ReduceArguments, global: &GlobalArguments) -> Result<ExitCode, Failure> {
     let dir = RunDir::new(&arguments.run);
-    let output = arguments.output.output();
+    let mut output = arguments.output.output();
+    output.notes = submission_facts(&dir);
     let threads = threads(arguments.threads);
     let reduced =
         watched(global, |progress| hetero2::run::reduce(&dir, &output, threads, progress));
@@ -71,4 +74,16 @@ fn incomplete(error: &RunError) -> Option<TaskSet> {
     let RunError::Incomplete { missing, damaged, .. } = error else { return None };
     let damaged = damaged.iter().map(|(index, _)| *index);
     Some(missing.iter().copied().chain(damaged).collect())
+}
+
+/// What is known of the submission, for the provenance; its record may be damaged
+/// without harm to the pack.
+pub fn submission_facts(dir: &RunDir) -> Map<String, Value> {
+    match Submission::load(dir) {
+        Ok(record) => record.map(|record| record.facts()).unwrap_or_default(),
+        Err(error) => {
+            tracing::warn!("{error}");
+            Map::new()
+        }
+    }
 }

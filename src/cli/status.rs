@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hetero2::cluster::{RunStatus, Stage};
+use hetero2::cluster::{Cost, RunStatus, Stage};
 use hetero2::pack::report::grouped;
 use hetero2::run::RunDir;
 use hetero2_scheduler::command::quoted;
@@ -13,6 +13,7 @@ use hetero2_scheduler::{TaskSet, TaskState};
 use super::arguments::GlobalArguments;
 use super::failure::{Failure, MISSING};
 use super::output::{print_json, print_text};
+use super::progress::brief;
 
 /// Show how far a run on a cluster is
 ///
@@ -99,6 +100,9 @@ pub fn text(status: &RunStatus) -> String {
         "rows",
         format!("{} of {}, {percent:.1} %", grouped(progress.rows_done), grouped(progress.rows)),
     );
+    if progress.rows_in_checkpoints > 0 {
+        line("in checkpoints", format!("{} of these rows", grouped(progress.rows_in_checkpoints)));
+    }
     line("shards done", format!("{} of {}", progress.done, progress.shards));
     let mut set = |name: &str, shards: &TaskSet| {
         if !shards.is_empty() {
@@ -112,7 +116,14 @@ pub fn text(status: &RunStatus) -> String {
         line("speed", format!("{rate:.0} rows/s"));
     }
     if let Some(seconds) = progress.eta_seconds.filter(|_| status.stage == Stage::Active) {
-        line("time left", duration(seconds));
+        line("time left", brief(seconds));
+    }
+    if let Some(cost) = &status.cost {
+        line("cost", cost_text(cost));
+    }
+    if !status.ended.is_none() {
+        let ends = status.ended.named().map(|(name, count)| format!("{name} {count}"));
+        line("tasks ended", ends.collect::<Vec<_>>().join(", "));
     }
     match &status.reducer {
         Some(TaskState::Failed { reason }) => line("reducer", format!("failed: {reason}")),
@@ -158,7 +169,20 @@ fn shortened(shards: &TaskSet) -> String {
     }
 }
 
-fn duration(seconds: f64) -> String {
-    let seconds = std::time::Duration::from_secs(seconds.clamp(0.0, 1e9) as u64);
-    indicatif::HumanDuration(seconds).to_string()
+/// Core hours, and memory beside what was asked for.
+fn cost_text(cost: &Cost) -> String {
+    const GIB: f64 = (1_u64 << 30) as f64;
+    let memory = cost.peak_memory.map(|bytes| format!("{:.1} GiB", bytes as f64 / GIB));
+    let memory = match (memory, cost.asked_mib) {
+        (Some(used), Some(asked)) => {
+            format!(", memory: asked {:.1} GiB, used {used}", asked as f64 / 1_024.0)
+        }
+        (Some(used), None) => format!(", memory: used {used}"),
+        (None, _) => String::new(),
+    };
+    let hosts = match cost.hosts.len() {
+        1 => "1 machine".to_owned(),
+        several => format!("{several} machines"),
+    };
+    format!("{:.2} core hours on {hosts}{memory}", cost.core_hours)
 }

@@ -125,9 +125,16 @@ pub struct SubmitOptions {
     /// Cores of the reducer; those of a shard without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     reduce_cpus: Option<u32>,
-    /// Most shards that run at once
+    /// Most tasks that run at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     array_limit: Option<u32>,
+    /// Shards that a task computes, one after the other; time limits are those of a task
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    shards_per_task: Option<u32>,
+    /// Most jobs that a user may have there, 2 or more, the reducer among them: tasks get as many
+    /// shards as that takes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    max_jobs: Option<u32>,
     /// Environment module to load first; may be repeated
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
@@ -203,6 +210,8 @@ impl SubmitOptions {
             reduce_mem: self.reduce_mem.clone(),
             reduce_cpus: self.reduce_cpus,
             array_limit: self.array_limit,
+            shards_per_task: self.shards_per_task,
+            max_jobs: self.max_jobs,
             modules: self.modules.clone(),
             container: self.container.clone(),
             env: self.env.iter().cloned().collect(),

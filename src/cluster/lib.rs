@@ -5,6 +5,7 @@
 //! Whether a shard is done is read from the run directory alone; what a
 //! scheduler says only explains why one is not.
 
+mod ends;
 mod error;
 mod quantity;
 mod rounds;
@@ -13,12 +14,13 @@ mod status;
 mod submission;
 mod submit;
 
+pub use ends::Ends;
 pub use error::ClusterError;
 pub use quantity::{QuantityError, parse_memory, parse_walltime};
 pub use settings::{
     LoadedSettings, Origin, Settings, SettingsFile, ShardScorer, SubmitSettings, Trust, Zip,
 };
-pub use status::{Failed, Progress, RunStatus, Stage, status};
+pub use status::{Cost, Failed, Progress, RunStatus, Stage, status};
 pub use submission::{Round, SUBMISSION_SCHEMA, Submission};
 pub use submit::{Submitted, cancel, prepare, resubmit, resume, revive, submit};
 

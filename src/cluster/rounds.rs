@@ -7,8 +7,9 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use hetero2_scheduler::{Job, Kind, Resources, SchedulerError, TaskSet, Work, scheduler};
+use hetero2_scheduler::{Job, Kind, Poll, Resources, SchedulerError, TaskSet, Work, scheduler};
 
+use super::ends::Ends;
 use super::error::ClusterError;
 use super::settings::Settings;
 use super::submission::{Round, Submission};
@@ -123,6 +124,7 @@ pub(super) fn submit_round(
     };
     let mut work = work(dir, plan, &asked, shards.clone(), number)?;
     work.name = unique_name(plan, number);
+    note_ends(dir, plan, &mut record);
     for folder in [&work.folder, &work.logs] {
         disk::create_dir_all(folder).map_err(ClusterError::io("create", folder))?;
     }
@@ -134,6 +136,7 @@ pub(super) fn submit_round(
         resources,
         reduce: Some(reduce),
         automatic: asker == Asker::Reducer,
+        ended: Ends::default(),
         jobs: Vec::new(),
     });
     // Before submitting, so that whoever ends this program in between leaves a trace.
@@ -153,6 +156,24 @@ pub(super) fn submit_round(
     }
     record.save(dir)?;
     Ok(Submitted { scheduler: record.scheduler, round: number, shards, jobs })
+}
+
+/// Notes how tasks of the last round ended, while the scheduler still knows.
+fn note_ends(dir: &RunDir, plan: &Plan, record: &mut Submission) {
+    let ended = poll(dir, plan, record).map(|poll| Ends::of(&poll));
+    match (ended, record.rounds.last_mut()) {
+        (Ok(ended), Some(round)) => round.ended = ended,
+        (Err(error), _) => tracing::debug!("how the last round ended is not known: {error}"),
+        (_, None) => {}
+    }
+}
+
+/// What the scheduler says of the tasks of the last round.
+pub(super) fn poll(dir: &RunDir, plan: &Plan, record: &Submission) -> Result<Poll, ClusterError> {
+    match &jobs_of_last_round(dir, plan, record)?[..] {
+        [] => Ok(Poll::default()),
+        jobs => Ok(scheduler(record.scheduler).poll(jobs)?),
+    }
 }
 
 /// What a round is to be given, and by whom.
@@ -203,7 +224,7 @@ pub(super) fn work(
     dir: &RunDir,
     plan: &Plan,
     asked: &Asked<'_>,
-    tasks: TaskSet,
+    shards: TaskSet,
     round: usize,
 ) -> Result<Work, ClusterError> {
     let Asked { settings, resources, reduce, .. } = asked;
@@ -214,6 +235,11 @@ pub(super) fn work(
     let program = program(settings)?;
     let mut shard = settings.device_options();
     shard.extend(threads_option(asked.shard_threads()));
+    let per_task = settings.shards_of_a_task(plan.shards.len());
+    let task: Vec<String> = match per_task {
+        1 => shard.clone(),
+        several => shard.iter().cloned().chain([format!("--shards-per-task={several}")]).collect(),
+    };
     let zip = settings.zip_option();
     let reducer: Vec<String> =
         threads_option(asked.reduce_threads()).into_iter().chain(zip.clone()).collect();
@@ -228,8 +254,8 @@ pub(super) fn work(
         name: name_of(plan),
         folder: absolute.submit().join(format!("round-{round:02}")),
         logs: absolute.logs(),
-        task: command("shard", &shard, &[&run]),
-        tasks,
+        task: command("shard", &task, &[&run]),
+        tasks: shards.iter().map(|shard| shard / per_task).collect(),
         program: Some(command("mpi", &in_one, &[&run])),
         finish: Some(command("reduce", &reducer, &[&run, "--resubmit"])),
         resources: (*resources).clone(),

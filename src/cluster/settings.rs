@@ -36,8 +36,15 @@ pub struct Settings {
     pub modules: Vec<String>,
     /// Container image that every command runs in.
     pub container: Option<String>,
-    /// Most shards that run at once.
+    /// Most tasks that run at once.
     pub array_limit: Option<u32>,
+    /// Shards of a task, one after the other; one without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards_per_task: Option<u32>,
+    /// Most jobs of a round, the reducer among them: tasks get as many shards as that
+    /// takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_jobs: Option<u32>,
     /// What becomes of a task whose node is lost.
     #[serde(default)]
     pub requeue: Requeue,
@@ -90,9 +97,22 @@ impl Settings {
         })
     }
 
+    /// How many shards of a plan of so many a task computes: task 3 of tasks of ten has
+    /// the shards 30 to 39.
+    #[must_use]
+    pub(super) fn shards_of_a_task(&self, shards: usize) -> u32 {
+        let shards = u32::try_from(shards).unwrap_or(u32::MAX);
+        let asked = self.shards_per_task.unwrap_or(1);
+        // One job is the reducer.
+        let tasks = self.max_jobs.map(|jobs| jobs.saturating_sub(1).max(1));
+        tasks.map_or(asked, |tasks| asked.max(shards.div_ceil(tasks))).max(1)
+    }
+
     /// The options of `hetero2 shard` and `hetero2 mpi` that choose the device.
     pub(super) fn device_options(&self) -> Vec<String> {
-        let backend = self.backend.map(|kind| format!("--backend={kind}"));
+        // A GPU that was asked for and cannot be used is an error, not a slow run.
+        let granted = self.shard.gpus.filter(|gpus| *gpus > 0).map(|_| BackendKind::Gpu);
+        let backend = self.backend.or(granted).map(|kind| format!("--backend={kind}"));
         let adapter = self.gpu_adapter.as_ref().map(|name| format!("--gpu-adapter={name}"));
         backend.into_iter().chain(adapter).collect()
     }
@@ -108,6 +128,8 @@ impl Default for Settings {
             modules: Vec::new(),
             container: None,
             array_limit: None,
+            shards_per_task: None,
+            max_jobs: None,
             requeue: Requeue::Allowed,
             extra: Vec::new(),
             max_rounds: 3,
@@ -164,8 +186,12 @@ pub struct SubmitSettings {
     pub reduce_mem: Option<String>,
     /// Cores of the reducer.
     pub reduce_cpus: Option<u32>,
-    /// Most shards at once.
+    /// Most tasks at once.
     pub array_limit: Option<u32>,
+    /// Shards of a task.
+    pub shards_per_task: Option<u32>,
+    /// Most jobs of a round.
+    pub max_jobs: Option<u32>,
     /// Environment modules.
     pub modules: Vec<String>,
     /// Container image.
@@ -335,6 +361,8 @@ impl SubmitSettings {
         replace(&mut settings.zip, &self.zip);
         replace(&mut settings.scorer, &self.scorer);
         replace(&mut settings.array_limit, &self.array_limit);
+        replace(&mut settings.shards_per_task, &self.shards_per_task);
+        replace(&mut settings.max_jobs, &self.max_jobs);
         if !self.modules.is_empty() {
             settings.modules.clone_from(&self.modules);
         }

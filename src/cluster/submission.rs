@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use hetero2_scheduler::{Job, Kind, Resources, TaskSet};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
+use super::ends::Ends;
 use super::error::ClusterError;
 use super::settings::Settings;
 use hetero2_common::files::{Left, Lock, LockError, disk, sweep, write_private};
@@ -51,6 +53,10 @@ pub struct Round {
     pub reduce: Option<Resources>,
     /// Whether the reducer of the round before submitted it.
     pub automatic: bool,
+    /// How tasks ended that did not succeed, by what the scheduler said before the next
+    /// round.
+    #[serde(default, skip_serializing_if = "Ends::is_none")]
+    pub ended: Ends,
     /// The jobs; none where the program ended while it submitted them, or could
     /// not learn what the scheduler accepted. They are found by `name`.
     pub jobs: Vec<Job>,
@@ -99,6 +105,24 @@ impl Submission {
         // The environment of jobs may hold what is secret.
         write_private(&Self::path(dir), |out| out.write_all(text.as_bytes()))?;
         Ok(())
+    }
+
+    /// What a pack's provenance says of the submission.
+    #[must_use]
+    pub fn facts(&self) -> Map<String, Value> {
+        let mut ended = Ends::default();
+        self.rounds.iter().for_each(|round| ended += round.ended);
+        let jobs = || self.rounds.iter().flat_map(|round| &round.jobs);
+        let ids: Vec<&str> = jobs().map(|job| job.id.as_str()).collect();
+        let asked = self.rounds.last().and_then(|round| round.resources.memory_of_all_cpus_mib());
+        let facts = json!({
+            "scheduler": self.scheduler,
+            "rounds": self.rounds.len(),
+            "jobs": ids,
+            "asked_mib": asked,
+            "ended": ended,
+        });
+        Map::from_iter([("submission".to_owned(), facts)])
     }
 
     /// All jobs of the last round.

@@ -188,7 +188,7 @@ enum ReducerEnd {
 /// What became of the reducer, if nothing of the last round is waiting or running.
 fn end(dir: &RunDir, plan: &Plan, record: &Submission) -> Result<ReducerEnd, ClusterError> {
     let poll = ask(dir, plan, record)?;
-    if poll.tasks.values().chain(&poll.finish).any(is_active) {
+    if poll.shards.values().chain(&poll.finish).any(is_active) {
         let jobs = jobs_of_last_round(dir, plan, record)?;
         let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
         return Err(ClusterError::Active { path: dir.root().into(), jobs: ids.join(", ") });

@@ -116,6 +116,12 @@ pub struct ProvenanceNotes {
     /// The command that gave the scores, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_command: Option<ScoreCommandNote>,
+    /// Core hours of all shards: the time of each attempt on each of its threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core_hours: Option<f64>,
+    /// Most memory that a process computing shards had, bytes, where systems told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
     /// What other versions note.
     #[serde(flatten)]
     pub further: Map<String, Value>,

@@ -116,8 +116,13 @@ fn runs_on_a_real_slurm() {
 
 fn submitted(cluster: &Cluster, expected: &str) {
     cluster.plan("plain", "6");
-    let done = cluster.submit("plain", &["--array-limit", "3"]).expect_code(0);
+    // Of a user who may have four jobs: three tasks of two shards, and the reducer.
+    let done = cluster.submit("plain", &["--array-limit", "3", "--max-jobs", "4"]).expect_code(0);
     assert!(done.stdout.contains("submitted 6 shards to slurm"), "{}", done.stdout);
+    let mut command = std::process::Command::new("squeue");
+    command.env("SLURM_CONF", cluster.sandbox.path("slurm.conf"));
+    let queue = call(command.args(["--array", "--noheader", "--format=%i"])).expect_code(0).stdout;
+    assert!((1..=4).contains(&queue.lines().count()), "{queue}");
     // A second submission of the same plan while the first is at work.
     let second = cluster.submit("plain", &[]).expect_code(2);
     assert!(second.stderr.contains("submitted already"), "{}", second.stderr);
@@ -125,6 +130,9 @@ fn submitted(cluster: &Cluster, expected: &str) {
     let pack = cluster.folder.join("plain/pack/provenance.json");
     let provenance: Value = serde_json::from_slice(&fs::read(pack).unwrap()).unwrap();
     assert_eq!(provenance["scheduler"], "slurm");
+    let submission = &provenance["notes"]["submission"];
+    assert_eq!((&submission["asked_mib"], &submission["rounds"]), (&200.into(), &1.into()));
+    assert_eq!(submission["jobs"].as_array().map(Vec::len), Some(2), "{submission}");
     let second = cluster.submit("plain", &[]).expect_code(2);
     assert!(second.stderr.contains("complete"), "{}", second.stderr);
 }

@@ -36,7 +36,7 @@ fn library(directory: &Path, rows: usize) -> PathBuf {
 fn plan(library: &Path, run: &Path, shards: &str) -> Done {
     let mut command = hetero2();
     command.arg("plan").arg(library).arg("--out").arg(run).args(["--decoys", "1"]);
-    call(command.args(["--shards", shards, "--json"])).expect_code(0)
+    call(command.args(["--shards", shards, "--no-estimate", "--json"])).expect_code(0)
 }
 
 fn shard_command(run: &Path, arguments: &[&str]) -> Command {
@@ -247,16 +247,58 @@ fn a_stopped_shard_goes_on_from_its_checkpoint() {
         }
     }
     assert!(stops > 0, "it was never stopped in the middle");
-    let rows = |path: &Path| {
-        let record: Value =
-            serde_json::from_slice(&fs::read(path.join("shard.json")).unwrap()).unwrap();
-        record["rows"].as_u64().unwrap()
-    };
-    let so_far = rows(&checkpoint);
+    let (so_far, _) = checkpoints(&run);
     assert!(so_far > 0 && so_far < 16_000, "{so_far}");
     let finished = shard(&run, &["0", "--json"]).expect_code(0).json();
     assert_eq!(finished[0]["rows_from_checkpoint"], so_far);
     assert!(!checkpoint.exists());
+    reduce(&run, &[]).expect_code(0);
+    same_evidence(&run, &expected);
+}
+
+/// Rows of the checkpoints of shard 0, and how many there are.
+fn checkpoints(run: &Path) -> (u64, usize) {
+    let name = |number: usize| match number {
+        0 => "shards/00000.checkpoint/shard.json".to_owned(),
+        number => format!("shards/00000.checkpoint-{number}/shard.json"),
+    };
+    let records = (0..).map_while(|number| fs::read(run.join(name(number))).ok());
+    let rows =
+        |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap()["rows"].as_u64().unwrap();
+    let rows: Vec<u64> = records.map(rows).collect();
+    (rows.iter().sum(), rows.len())
+}
+
+#[test]
+fn a_killed_shard_loses_no_more_than_what_came_after_its_last_checkpoint() {
+    let scratch = scratch();
+    let demo = fs::read_to_string(demo_library()).unwrap();
+    let library = write(scratch.path(), "library.smi", demo.repeat(20));
+    let expected = evidence(&Run::of(&library, &scratch.path().join("whole"), &QUICK).out);
+    let run = scratch.path().join("run");
+    plan(&library, &run, "1");
+    let options = ["0", "--threads", "1", "--checkpoint-every", "1s"];
+    let mut child = shard_command(&run, &options).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while checkpoints(&run).1 < 2 && begun.elapsed() < Duration::from_secs(60) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before its second checkpoint");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (kept, parts) = checkpoints(&run);
+    assert!(parts >= 2 && kept > 0, "{parts} checkpoints of {kept} rows");
+    // They count as done, and what they cost is known.
+    let status = call(hetero2().arg("status").arg(&run).arg("--json")).expect_code(0).json();
+    assert_eq!(status["progress"]["rows_done"], kept);
+    assert_eq!(status["progress"]["rows_in_checkpoints"], kept);
+    assert!(status["cost"]["core_hours"].as_f64().unwrap() > 0.0, "{status}");
+    // A part that is damaged is computed again, and those after it.
+    fs::remove_file(run.join("shards/00000.checkpoint-1/spectra.parquet")).unwrap();
+    let finished = shard(&run, &["0", "--json"]).expect_code(0).json();
+    let taken = finished[0]["rows_from_checkpoint"].as_u64().unwrap();
+    assert!(taken > 0 && taken < kept, "{taken} of {kept}");
+    assert_eq!(checkpoints(&run).1, 0);
     reduce(&run, &[]).expect_code(0);
     same_evidence(&run, &expected);
 }

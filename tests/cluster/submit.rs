@@ -93,6 +93,48 @@ fn a_submitted_run_ends_with_the_pack_of_an_undisturbed_one() {
     assert_eq!(status(directory)["stage"], "complete");
 }
 
+/// Where a user may have few jobs, tasks compute several shards each.
+#[test]
+fn tasks_of_several_shards_give_the_same_pack_in_fewer_jobs() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    let rows: String = (0..27_000).map(|n| format!("C{}O m{n}\n", "C".repeat(n % 5))).collect();
+    let library = write(directory, "library.smi", rows);
+    let plan = ["plan", "library.smi", "--out", "run", "--decoys", "0", "--shards", "7"];
+    hetero2_in(directory, &plan).expect_code(0);
+    let run = directory.join("run");
+    let command = ["submit", "run", "--scheduler", "local", "--cpus", "1", "--mem", "500M"];
+    let dry = hetero2_in(directory, &[&command[..], &["--max-jobs", "4", "--dry-run"]].concat());
+    let dry = dry.expect_code(0).stdout;
+    assert!(dry.contains("--shards-per-task=3"), "{dry}");
+    // One shard is there already; the task that has it computes the others.
+    hetero2_in(directory, &["shard", "run", "4"]).expect_code(0);
+    let submit = [&command[..], &["--max-jobs", "4", "--wait"]].concat();
+    let done = hetero2_in(directory, &submit).expect_code(0);
+    assert!(done.stdout.contains("submitted 6 shards to local"), "{}", done.stdout);
+    let whole = Run::of(&library, &directory.join("whole"), &["--decoys", "0"]);
+    assert_eq!(verify(&run.join("pack")), whole.verify());
+    let logs = |name: &str| run.join("logs").join(name).exists();
+    assert!(logs("00000.out") && logs("00002.out") && !logs("00003.out"));
+    // What it took stands in the provenance, and `status` says it of the finished run.
+    let provenance = fs::read(run.join("pack/provenance.json")).unwrap();
+    let provenance: Value = serde_json::from_slice(&provenance).unwrap();
+    let notes = &provenance["notes"];
+    assert!(notes["core_hours"].as_f64().unwrap() > 0.0, "{notes}");
+    assert!(notes["peak_memory"].as_u64().unwrap() > 1 << 20, "{notes}");
+    let submission = &notes["submission"];
+    assert_eq!((&submission["rounds"], &submission["asked_mib"]), (&1.into(), &500.into()));
+    assert!(!submission["jobs"].as_array().unwrap().is_empty(), "{submission}");
+    let after = status(directory);
+    assert_eq!(after["cost"]["core_hours"], notes["core_hours"]);
+    assert_eq!(after["cost"]["asked_mib"], 500);
+    let said = hetero2_in(directory, &["status", "run"]).stdout;
+    assert!(said.contains("on 1 machine, memory: asked 0.5 GiB, used"), "{said}");
+    // A task that no shard has.
+    let none = hetero2_in(directory, &["shard", "run", "3", "--shards-per-task", "3"]);
+    none.expect_code(2);
+}
+
 #[test]
 fn what_is_killed_by_its_time_limit_goes_on_in_further_rounds() {
     let scratch = scratch();

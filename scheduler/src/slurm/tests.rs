@@ -66,7 +66,7 @@ fn scripts_hold_everything_that_was_asked_for() {
 #SBATCH --open-mode=append
 #SBATCH --signal=B:TERM@60
 
-module load cuda/12 apptainer
+module load cuda/12 apptainer || { echo 'hetero2: a module cannot be loaded' >&2; exit 1; }
 export H2_NOTE="it's "'$HOME'
 command=(apptainer exec --nv /images/hetero2.sif /opt/hetero2 shard '/data/my run')
 offset=${1:-0}
@@ -76,7 +76,7 @@ exec "${command[@]}" "$((SLURM_ARRAY_TASK_ID + offset))""##
     assert_eq!(
         body(&finish.text).lines().skip(5).collect::<Vec<_>>(),
         [
-            "module load cuda/12 apptainer",
+            "module load cuda/12 apptainer || { echo 'hetero2: a module cannot be loaded' >&2; exit 1; }",
             r#"export H2_NOTE="it's "'$HOME'"#,
             "command=(apptainer exec /images/hetero2.sif /opt/hetero2 reduce RUN)",
             "",

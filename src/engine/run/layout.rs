@@ -98,10 +98,13 @@ impl RunDir {
         self.shards().join(format!("{index:05}"))
     }
 
-    /// What an attempt at a shard left that was asked to stop.
+    /// A checkpoint of a shard, by its number: the rows since the one before.
     #[must_use]
-    pub fn checkpoint(&self, index: u32) -> PathBuf {
-        self.shards().join(format!("{index:05}.checkpoint"))
+    pub fn checkpoint(&self, index: u32, number: usize) -> PathBuf {
+        self.shards().join(match number {
+            0 => format!("{index:05}.checkpoint"),
+            number => format!("{index:05}.checkpoint-{number}"),
+        })
     }
 
     /// Folder of logs.

@@ -9,6 +9,7 @@ mod config;
 mod decoy_export;
 mod decoy_source;
 mod error;
+mod estimate;
 mod evidence;
 mod fingerprint_export;
 mod layout;
@@ -30,6 +31,7 @@ pub use config::{
 };
 pub use decoy_export::{DecoyExport, DecoyExportReport, DecoyFormat, LeftOut, export_decoys};
 pub use error::RunError;
+pub use estimate::{Estimate, estimate};
 pub use fingerprint_export::{FingerprintExport, FingerprintReport, export_fingerprints};
 pub use layout::RunDir;
 pub use observer::{Event, Observer, Silent};
@@ -48,7 +50,7 @@ pub use rows::{
 };
 pub use shard::{
     Attempt, Engine, RowOutcome, SHARD_SCHEMA, ScoreSource, ShardRecord, ShardState, ShardWorker,
-    inspect_shard, shard_log_layer, shard_record_unverified,
+    checkpoints_unverified, inspect_shard, shard_log_layer, shard_record_unverified,
 };
 #[cfg(feature = "mpi")]
 pub use shard::{place_shard, stage_shard};

@@ -185,8 +185,7 @@ fn clear_shards(dir: &RunDir) -> Result<(), RunError> {
     for entry in entries {
         let entry = entry.map_err(|e| RunError::io("read", &folder, e))?;
         let name = entry.file_name();
-        let index = name.to_str().map(|name| name.strip_suffix(".checkpoint").unwrap_or(name));
-        if index.is_some_and(is_number) {
+        if name.to_str().is_some_and(is_shard_name) {
             remove(&entry.path(), |name| file(is_shard_file(name)))?;
         }
     }
@@ -210,6 +209,19 @@ fn file(known: bool) -> Fate {
 
 fn is_packed_name(name: &str) -> bool {
     name.strip_suffix(".arrow").is_some_and(is_number)
+}
+
+/// Whether a folder has the name of a shard or of a checkpoint of one.
+fn is_shard_name(name: &str) -> bool {
+    match name.split_once(".checkpoint") {
+        None => is_number(name),
+        Some((index, "")) => is_number(index),
+        Some((index, number)) => {
+            let digits = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
+            let counts = number.strip_prefix('-').is_some_and(|n| !n.is_empty() && digits(n));
+            is_number(index) && counts
+        }
+    }
 }
 
 fn is_number(name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What may differ between two runs of one plan: times, host, devices.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hetero2_common::time::utc_timestamp;
 
@@ -49,4 +49,21 @@ pub(crate) fn scheduler() -> &'static str {
     ];
     let found = MARKS.iter().find(|(variable, _)| std::env::var_os(variable).is_some());
     found.map_or("local", |(_, name)| name)
+}
+
+/// Most memory that this process has had, in bytes, where the system tells it.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Time that this process has had on cores, where the system tells it, to a hundredth
+/// of a second.
+pub(crate) fn core_time() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in brackets, which may hold anything.
+    let (_, after) = stat.rsplit_once(')')?;
+    let ticks = |at: usize| after.split_ascii_whitespace().nth(at)?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }

@@ -1,6 +1,7 @@
 //! What a caller asks a run for: typed, already parsed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hetero2_audit::ActiveIf;
 use hetero2_evidence::pack::ZipOutput;
@@ -109,6 +110,9 @@ pub struct RunRequest {
     pub threads: Option<usize>,
     /// Number of shards; without it about 16,384 rows each.
     pub shards: Option<u32>,
+    /// Time of one core that a shard shall take, about, where the number of shards is
+    /// not given: rows are measured while the run is planned.
+    pub shard_core_time: Option<Duration>,
     /// Device that computes spectra.
     pub backend: BackendChoice,
 }
@@ -124,12 +128,15 @@ pub struct PackOutput {
     pub reports: Reports,
     /// Times to record in the provenance instead of the present ones.
     pub timestamp: Option<String>,
+    /// Further facts for the provenance: what the caller knows of where it ran.
+    pub notes: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Default for PackOutput {
     /// A pack with reports in the run directory, zipped unless it is large.
     fn default() -> Self {
-        Self { pack: None, zip: ZipOutput::default(), reports: Reports::Written, timestamp: None }
+        let (zip, notes) = (ZipOutput::default(), serde_json::Map::new());
+        Self { pack: None, zip, reports: Reports::Written, timestamp: None, notes }
     }
 }
 
@@ -152,6 +159,7 @@ impl RunRequest {
             resume: Resume::Fresh,
             threads: None,
             shards: None,
+            shard_core_time: None,
             backend: BackendChoice::default(),
         }
     }

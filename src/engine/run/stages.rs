@@ -7,11 +7,15 @@ use hetero2_spectra::{BackendKind, open_backend};
 
 use super::config::ScoreMode;
 use super::error::RunError;
+use super::estimate::estimate_with;
 use super::layout::RunDir;
 use super::lock::RunLock;
 use super::observer::Observer;
 use super::ownership::{begin_parts, clear_finished, clear_parts, clear_planning, clear_run};
-use super::plan::{Plan, PlanPart, RowsFrom, files_of, make_plan, open_plan, plan_of_same_run};
+use super::plan::{
+    MAX_SHARDS, Plan, PlanPart, RowsFrom, cut_again, files_of, make_plan, open_plan,
+    plan_of_same_run,
+};
 use super::provenance::Started;
 use super::reduce::{self, Finished, Reduction, RunReport};
 use super::request::{LibraryInput, PackOutput, Resume, RunRequest};
@@ -257,6 +261,11 @@ fn prepare(
     plan.audit_last = last_of_plan(dir, &plan, &scores, observer)?;
     if let Some(scorer) = scorer {
         try_scorer(dir, &plan, scorer, observer)?;
+    }
+    if let (None, Some(time)) = (request.shards, request.shard_core_time) {
+        let all = estimate_with(dir, &plan, &scores, observer)?.core_time;
+        let shards = (all.as_secs_f64() / time.as_secs_f64().max(1e-3)).ceil();
+        plan.shards = cut_again(dir, &plan, shards.clamp(1.0, f64::from(MAX_SHARDS)) as u32)?;
     }
     lock.check()?;
     save(&plan, dir)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hetero2_common::files::FileError;
+use parquet::errors::ParquetError;
 
 /// Why a pack or one of its files could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +137,20 @@ impl PackError {
     /// Adapter for `map_err` on Parquet results.
     pub fn parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
         let path = path.to_owned();
-        move |source| Self::Parquet { path, source }
+        move |source| {
+            let (path, source) = match source {
+                ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+                    // A full disk says nothing of the table.
+                    Ok(io) if io.raw_os_error().is_some() => {
+                        return FileError { action: "read or write", path, source: *io }.into();
+                    }
+                    Ok(io) => (path, ParquetError::External(io)),
+                    Err(other) => (path, ParquetError::External(other)),
+                },
+                source => (path, source),
+            };
+            Self::Parquet { path, source }
+        }
     }
 
     /// Adapter for `map_err` on CSV results.

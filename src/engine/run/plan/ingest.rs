@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use hetero2_common::files::FileDigest;
 use hetero2_library::{BLOCK_ROWS, Record, ShardWriter};
 
-use super::document::{InputFile, PackedFile, ShardPlan};
+use super::document::{InputFile, PackedFile, Plan, ShardPlan};
 use super::inputs::create_dir;
+use super::packed::open_packed;
 use super::partition::{cut, estimated_cost, shard_count};
 use crate::run::error::RunError;
 use crate::run::layout::{RunDir, packed_name};
@@ -15,6 +16,23 @@ use crate::run::layout::{RunDir, packed_name};
 /// Rows of a packed file. Files are not shards: where shards begin is known
 /// only when the whole library has been seen.
 const FILE_ROWS: u64 = 4 * BLOCK_ROWS as u64;
+
+/// Shards of a plan whose records are packed, so many of about equal cost.
+pub(crate) fn cut_again(
+    dir: &RunDir,
+    plan: &Plan,
+    shards: u32,
+) -> Result<Vec<ShardPlan>, RunError> {
+    let mut ingest = Ingest::new(dir);
+    for file in &plan.packed {
+        for batch in open_packed(dir, file)? {
+            let batch = batch?;
+            ingest.estimate(&batch);
+            ingest.rows += batch.len() as u64;
+        }
+    }
+    Ok(ingest.finish(Some(shards))?.1)
+}
 
 /// The files written so far and the one that is open.
 pub(crate) struct Ingest<'a> {

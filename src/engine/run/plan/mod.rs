@@ -20,6 +20,7 @@ pub use partition::MAX_SHARDS;
 pub use parts::{MAX_PARTS, PlanPart};
 
 pub(crate) use document::InputFile;
+pub(crate) use ingest::cut_again;
 pub(crate) use inputs::{
     copy_scores, create_dir, input_file, open_library, planned_scorer, shipped_digest,
     take_training,

@@ -36,7 +36,7 @@ use crate::run::observer::{Event, Observer};
 use crate::run::plan::{InputFile, Plan};
 use crate::run::provenance::{self, Started};
 use crate::run::request::{PackOutput, Reports};
-use crate::run::shard::{ShardRecord, ShardState, inspect_shard};
+use crate::run::shard::{Attempt, ShardRecord, ShardState, inspect_shard};
 
 /// What a finished run says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -381,6 +381,9 @@ fn provenance_of(reduction: &Reduction<'_>, records: &[ShardRecord]) -> Provenan
         notes: ProvenanceNotes {
             computing_s: Some(computing),
             score_command: plan.scorer.as_ref().map(|it| command_scores::note_of(it, records)),
+            core_hours: Some(attempts().map(Attempt::core_seconds).sum::<f64>() / 3_600.0),
+            peak_memory: attempts().filter_map(|attempt| attempt.peak_memory).max(),
+            further: output.notes.clone(),
             ..ProvenanceNotes::default()
         },
     }

@@ -64,12 +64,39 @@ pub struct Attempt {
     pub seconds: f64,
     /// Rows that were taken from a checkpoint.
     pub rows_from_checkpoint: u64,
+    /// Core seconds of the attempts that wrote those checkpoints.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub core_seconds_before: f64,
+    /// Most memory that the process had had when this was written, in bytes, where the
+    /// system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
     /// What became of the spectra, where a GPU took part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spectra: Option<SpectraCounts>,
     /// What came of molecules that a command scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scoring: Option<ScoringCounts>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
+}
+
+impl Attempt {
+    /// Core seconds that this attempt held: its time on each of its threads.
+    #[must_use]
+    pub fn own_core_seconds(&self) -> f64 {
+        self.seconds * self.threads as f64
+    }
+
+    /// Core seconds that the shard took so far, with those of earlier attempts that
+    /// left a checkpoint.
+    #[must_use]
+    pub fn core_seconds(&self) -> f64 {
+        self.own_core_seconds() + self.core_seconds_before
+    }
 }
 
 /// Whether a shard has to be computed.
@@ -112,7 +139,11 @@ pub fn shard_record_unverified(
         .filter(|record| record.rows == shard.rows)
 }
 
-fn read_fitting(path: &Path, plan_digest: &str, shard: &ShardPlan) -> Result<ShardRecord, String> {
+pub(super) fn read_fitting(
+    path: &Path,
+    plan_digest: &str,
+    shard: &ShardPlan,
+) -> Result<ShardRecord, String> {
     let text = fs::read_to_string(path.join(RECORD)).map_err(|e| format!("{RECORD}: {e}"))?;
     let record: ShardRecord = serde_json::from_str(&text).map_err(|e| format!("{RECORD}: {e}"))?;
     if record.schema_version != SHARD_SCHEMA || record.index != shard.index {

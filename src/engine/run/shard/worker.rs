@@ -1,11 +1,13 @@
 //! Computes the shards of one plan in this process, one or several at a time.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hetero2_common::threads::on_threads;
 use hetero2_spectra::{BackendChoice, BackendKind, SpectraBackend, open_backend};
 
-use super::attempt::compute_shard;
+use super::attempt::{AttemptOptions, compute_shard};
+use super::checkpoints::CHECKPOINT_PACE;
 use super::compute::Engine;
 use super::concurrent_shards::{concurrent_shards, side_by_side};
 use super::log::ShardLog;
@@ -36,6 +38,8 @@ pub struct ShardWorker {
     scorer: Option<Scorer>,
     /// Whether each shard has a log of its own; only one can be open.
     logs: bool,
+    /// Time between two checkpoints of a shard.
+    pace: Duration,
 }
 
 impl ShardWorker {
@@ -74,6 +78,7 @@ impl ShardWorker {
             backend,
             scorer: None,
             logs: false,
+            pace: CHECKPOINT_PACE,
         })
     }
 
@@ -97,6 +102,12 @@ impl ShardWorker {
             }
         }
         Ok(Self { scorer: given, ..self })
+    }
+
+    /// The same worker, with this time between two checkpoints of a shard.
+    #[must_use]
+    pub fn with_checkpoints_every(self, pace: Duration) -> Self {
+        Self { pace, ..self }
     }
 
     fn backend(&self) -> Result<&dyn SpectraBackend, RunError> {
@@ -183,7 +194,8 @@ impl ShardWorker {
             .auditing_up_to(self.plan.audit_last);
         let (dir, digest) = (&self.dir, &self.plan_digest);
         let scored = scored.as_ref();
-        compute_shard(dir, digest, shard, &self.plan, (&engine, scored), at_once, observer)
+        let options = AttemptOptions { at_once, pace: self.pace };
+        compute_shard(dir, digest, shard, &self.plan, (&engine, scored), options, observer)
     }
 
     /// The scores of a shard that a command gives; none where the plan has its own.
