@@ -328,8 +328,8 @@ fn limited(error: SchedulerError) -> SchedulerError {
     match error {
         SchedulerError::Refused { scheduler, command, why } => {
             let small = why.to_lowercase();
-            let cure = "; if this is the number of jobs that a user may have there, plan fewer shards: \
-                        each is a job";
+            let cure = "; if this is the number of jobs that a user may have there, submit fewer \
+                        tasks with several shards each (max-jobs), or plan fewer shards: each is a job";
             let cure = if LIMITS.iter().any(|part| small.contains(part)) { cure } else { "" };
             SchedulerError::Refused { scheduler, command, why: why + cure }
         }
