@@ -409,6 +409,7 @@ mod tests {
             core_seconds_before: 10.0,
             peak_memory: Some(seconds as u64),
             spectra: None,
+            scoring: None,
         }
     }
 

@@ -187,6 +187,7 @@ mod tests {
             resources: Resources::default(),
             reduce: None,
             automatic,
+            ended: Ends::default(),
             jobs: Vec::new(),
         }
     }
