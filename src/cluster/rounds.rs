@@ -236,15 +236,14 @@ pub(super) fn work(
     let mut shard = settings.device_options();
     shard.extend(threads_option(asked.shard_threads()));
     let per_task = settings.shards_of_a_task(plan.shards.len());
-    let task: Vec<String> = match per_task {
-        1 => shard.clone(),
-        several => shard.iter().cloned().chain([format!("--shards-per-task={several}")]).collect(),
-    };
     let zip = settings.zip_option();
     let reducer: Vec<String> =
         threads_option(asked.reduce_threads()).into_iter().chain(zip.clone()).collect();
     let in_one: Vec<String> = shard.iter().cloned().chain(zip).collect();
     shard.extend(scorer_options(dir, plan, asked)?);
+    if per_task > 1 {
+        shard.push(format!("--shards-per-task={per_task}"));
+    }
     let command = |name: &str, options: &[String], more: &[&str]| -> Vec<String> {
         let name = [program.clone(), name.to_owned()];
         let more = more.iter().map(|word| (*word).to_owned());
@@ -254,7 +253,7 @@ pub(super) fn work(
         name: name_of(plan),
         folder: absolute.submit().join(format!("round-{round:02}")),
         logs: absolute.logs(),
-        task: command("shard", &task, &[&run]),
+        task: command("shard", &shard, &[&run]),
         tasks: shards.iter().map(|shard| shard / per_task).collect(),
         program: Some(command("mpi", &in_one, &[&run])),
         finish: Some(command("reduce", &reducer, &[&run, "--resubmit"])),

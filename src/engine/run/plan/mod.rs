@@ -17,6 +17,7 @@ pub use document::{
     open_plan,
 };
 pub use partition::MAX_SHARDS;
+pub(crate) use partition::estimated_cost;
 pub use parts::{MAX_PARTS, PlanPart};
 
 pub(crate) use document::InputFile;

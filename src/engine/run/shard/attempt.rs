@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hetero2_common::files::disk::{self, Fate};
 use hetero2_common::files::{Left, Scratch, replaced, restore, sweep};
-use hetero2_library::BLOCK_ROWS;
+use hetero2_library::{BLOCK_ROWS, Record};
 
 use super::checkpoints::{ShardParts, clear_checkpoints};
 use super::compute::Engine;
@@ -21,7 +21,7 @@ use super::wave::compute_wave;
 use crate::run::error::RunError;
 use crate::run::layout::RunDir;
 use crate::run::observer::{Event, Observer};
-use crate::run::plan::{Plan, ShardPlan, open_packed};
+use crate::run::plan::{Plan, ShardPlan, estimated_cost, open_packed};
 
 /// Most (row, decoy) pairs of a wave. Of each shard that is computed, two waves
 /// are held at a time: one being computed, one being written.
@@ -30,8 +30,9 @@ const WAVE_PAIRS: usize = 100_000;
 /// Longest time that a wave should take, so that a checkpoint is never far.
 const WAVE_SECONDS: f64 = 10.0;
 
-/// Rows of the first wave, from whose time the next ones are sized.
-const FIRST_WAVE: usize = 256;
+/// What the first wave may cost, in the unit of [`estimated_cost`]; the next ones are
+/// sized by the time that it took. Some 4,000 drug-like molecules without decoys.
+const FIRST_WAVE: u64 = 2_600_000_000;
 
 /// How an attempt works, whatever it computes.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +100,7 @@ fn compute_rows(
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
     let most = wave_rows(plan.config.decoys);
-    let mut wave = most.min(FIRST_WAVE);
+    let mut wave = None;
     let end = shard.first_row + shard.rows;
     let mut next = shard.first_row + parts.rows();
     let mut outcomes = Vec::new();
@@ -112,7 +113,8 @@ fn compute_rows(
             batch.retain(|record| (next..end).contains(&record.row));
             let mut rest = &batch[..];
             while !rest.is_empty() {
-                let (now, later) = rest.split_at(wave.min(rest.len()));
+                let rows = wave.unwrap_or_else(|| first_wave(rest, plan.config.decoys));
+                let (now, later) = rest.split_at(rows.clamp(most.min(16), most).min(rest.len()));
                 let began = Instant::now();
                 let compute = || compute_wave(engine, now, observer);
                 let (computed, written) = rayon::join(compute, || parts.write(&outcomes));
@@ -128,8 +130,7 @@ fn compute_rows(
                     parts.checkpoint()?;
                 }
                 let seconds = began.elapsed().as_secs_f64().max(1e-3);
-                let fitting = now.len() as f64 * WAVE_SECONDS / seconds;
-                wave = (fitting as usize).clamp(most.min(16), most);
+                wave = Some((now.len() as f64 * WAVE_SECONDS / seconds) as usize);
                 rest = later;
             }
         }
@@ -140,6 +141,17 @@ fn compute_rows(
     }
     let why = format!("shard {} has {} rows of {}", shard.index, parts.rows(), shard.rows);
     Err(RunError::DamagedRecords { path: dir.library(), why })
+}
+
+/// Rows of the first wave, with so many decoys each.
+fn first_wave(records: &[Record], decoys: u32) -> usize {
+    let mut left = FIRST_WAVE / (1 + u64::from(decoys));
+    let fits = |record: &&Record| {
+        let cost = estimated_cost(&record.smiles);
+        left = left.saturating_sub(cost);
+        left > 0
+    };
+    records.iter().take_while(fits).count()
 }
 
 /// Gives a finished shard its place, unless another attempt at it was done
