@@ -95,6 +95,9 @@ pub fn text(status: &RunStatus) -> String {
     if let Some(error) = &status.scheduler_error {
         line("scheduler", format!("{error}; what follows is from the run directory alone"));
     }
+    if !status.jobs.is_empty() {
+        line("jobs", status.jobs.join(", "));
+    }
     let percent = 100.0 * progress.rows_done as f64 / (progress.rows.max(1)) as f64;
     line(
         "rows",
@@ -180,9 +183,9 @@ fn cost_text(cost: &Cost) -> String {
         (Some(used), None) => format!(", memory: used {used}"),
         (None, _) => String::new(),
     };
-    let hosts = match cost.hosts.len() {
-        1 => "1 machine".to_owned(),
-        several => format!("{several} machines"),
+    let hosts = match &cost.hosts[..] {
+        [one] => one.clone(),
+        several => format!("{} machines", several.len()),
     };
     format!("{:.2} core hours on {hosts}{memory}", cost.core_hours)
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ends {
-    /// They took longer than their time limit.
+    /// They took longer than their time limit, or stopped cleanly when they were told that
+    /// it is near.
     pub time_limits: u64,
     /// They took more memory than they had.
     pub out_of_memory: u64,
@@ -37,6 +38,11 @@ impl Ends {
     }
 
     fn count_of(&mut self, reason: &str) -> &mut u64 {
+        // A shard that is told to stop keeps a checkpoint and ends with this code; one that
+        // is cancelled or preempted is called so by the scheduler.
+        if reason == "exit code 4" {
+            return &mut self.time_limits;
+        }
         match reason.split(' ').next().unwrap_or_default() {
             "TIMEOUT" | "DEADLINE" => &mut self.time_limits,
             "OUT_OF_MEMORY" => &mut self.out_of_memory,
@@ -91,6 +97,7 @@ mod tests {
             "PREEMPTED",
             "NODE_FAIL (DisruptionTarget)",
             "CANCELLED by 1000",
+            "exit code 4",
             "exit code 3",
             "signal 9",
         ];
@@ -98,9 +105,9 @@ mod tests {
         let tasks = (0..).zip(reasons.iter().map(failed)).chain([(99, TaskState::Succeeded)]);
         let mut ends = Ends::of(&Poll { tasks: tasks.collect(), finish: None });
         let named: Vec<_> = ends.named().map(|(_, count)| count).collect();
-        assert_eq!(named, [2, 1, 1, 1, 1, 2]);
+        assert_eq!(named, [3, 1, 1, 1, 1, 2]);
         ends += ends;
-        assert_eq!((ends.time_limits, ends.failures), (4, 4));
+        assert_eq!((ends.time_limits, ends.failures), (6, 4));
         assert!(Ends::default().is_none() && Ends::default().named().next().is_none());
     }
 }

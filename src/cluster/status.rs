@@ -34,6 +34,8 @@ pub struct RunStatus {
     pub scheduler: Option<Kind>,
     /// Number of rounds submitted so far.
     pub rounds: usize,
+    /// Ids of their jobs.
+    pub jobs: Vec<String>,
     /// Why the scheduler could not be asked, if so.
     pub scheduler_error: Option<String>,
     /// Counts.
@@ -120,6 +122,8 @@ pub fn status(dir: &RunDir) -> Result<RunStatus, ClusterError> {
     let record = Submission::load(dir)?;
     let pack = finished_pack(dir, &plan)?;
     let rounds = record.as_ref().map_or(0, |record| record.rounds.len());
+    let jobs = record.iter().flat_map(|record| &record.rounds).flat_map(|round| &round.jobs);
+    let jobs: Vec<String> = jobs.map(|job| job.id.clone()).collect();
     let scheduler = record.as_ref().map(|record| record.scheduler);
     if pack.is_some() {
         let shards = plan.shards.len();
@@ -138,6 +142,7 @@ pub fn status(dir: &RunDir) -> Result<RunStatus, ClusterError> {
             stage,
             scheduler,
             rounds,
+            jobs,
             scheduler_error,
             progress,
             cost,
@@ -177,6 +182,7 @@ pub fn status(dir: &RunDir) -> Result<RunStatus, ClusterError> {
         stage,
         scheduler,
         rounds,
+        jobs,
         scheduler_error,
         progress,
         cost,

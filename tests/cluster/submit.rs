@@ -100,8 +100,19 @@ fn tasks_of_several_shards_give_the_same_pack_in_fewer_jobs() {
     let directory = scratch.path();
     let rows: String = (0..27_000).map(|n| format!("C{}O m{n}\n", "C".repeat(n % 5))).collect();
     let library = write(directory, "library.smi", rows);
-    let plan = ["plan", "library.smi", "--out", "run", "--decoys", "0", "--shards", "7"];
-    hetero2_in(directory, &plan).expect_code(0);
+    let plan = ["plan", "library.smi", "--decoys", "0", "--json", "--out"];
+    let planned = hetero2_in(directory, &[&plan[..], &["run", "--shards", "7"]].concat());
+    let planned = planned.expect_code(0).json();
+    let forecast = &planned["forecast"];
+    assert!(forecast["rows_measured"].as_u64() >= Some(200), "{planned}");
+    assert!(forecast["core_hours"].as_f64().unwrap() > 0.0, "{planned}");
+    assert_eq!(
+        (&forecast["is_one_node_enough"], &forecast["flags"][0]),
+        (&true.into(), &"--cpus 8".into())
+    );
+    // An hour on eight cores is more than all of it takes.
+    let timed = hetero2_in(directory, &[&plan[..], &["timed", "--shard-time", "1h"]].concat());
+    assert_eq!(timed.expect_code(0).json()["shards"], 1);
     let run = directory.join("run");
     let command = ["submit", "run", "--scheduler", "local", "--cpus", "1", "--mem", "500M"];
     let dry = hetero2_in(directory, &[&command[..], &["--max-jobs", "4", "--dry-run"]].concat());
@@ -129,7 +140,7 @@ fn tasks_of_several_shards_give_the_same_pack_in_fewer_jobs() {
     assert_eq!(after["cost"]["core_hours"], notes["core_hours"]);
     assert_eq!(after["cost"]["asked_mib"], 500);
     let said = hetero2_in(directory, &["status", "run"]).stdout;
-    assert!(said.contains("on 1 machine, memory: asked 0.5 GiB, used"), "{said}");
+    assert!(said.contains(", memory: asked 0.5 GiB, used"), "{said}");
     // A task that no shard has.
     let none = hetero2_in(directory, &["shard", "run", "3", "--shards-per-task", "3"]);
     none.expect_code(2);

@@ -1,4 +1,4 @@
-//! A run by the ranks of an MPI job, under every `mpirun` that is found.
+//! A run by the ranks of an MPI job, under the `mpirun` that is found.
 //!
 //! Without the test harness: a part of it starts this very program as ranks.
 //! Build and run with `cargo test --features mpi --test mpi`.
