@@ -76,6 +76,10 @@ struct Listing<T> {
     next: Option<String>,
 }
 
+/// How long an unused connection is kept: less than the 10 s after which the server closes
+/// it, perhaps just as the next request is written to it.
+const LONGEST_IDLE: Duration = Duration::from_secs(5);
+
 /// What speaks to a server; `certificate` is a PEM of who vouches for it.
 ///
 /// # Errors
@@ -84,7 +88,8 @@ struct Listing<T> {
 pub(crate) fn http(certificate: Option<&str>) -> Result<reqwest::ClientBuilder, ClientError> {
     crate::tls::choose_provider();
     // A token goes to the server that it is for alone.
-    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let redirects = reqwest::redirect::Policy::none();
+    let builder = reqwest::Client::builder().redirect(redirects).pool_idle_timeout(LONGEST_IDLE);
     let Some(pem) = certificate else { return Ok(builder) };
     let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
         .map_err(|error| ClientError::Certificate(error.to_string()))?;

@@ -196,7 +196,10 @@ pub(super) fn http() -> &'static reqwest::Client {
     HTTP.get_or_init(|| {
         hetero2_service::tls::choose_provider();
         let redirects = reqwest::redirect::Policy::none();
-        reqwest::Client::builder().redirect(redirects).no_proxy().build().unwrap()
+        // The server closes what is unused for 10 s, perhaps just as a request is written to it.
+        let idle = Duration::from_secs(5);
+        let builder = reqwest::Client::builder().redirect(redirects).no_proxy();
+        builder.pool_idle_timeout(idle).build().unwrap()
     })
 }
 
